@@ -1,0 +1,400 @@
+// This file decides how the embedded server reads commands and words its answers:
+// byte for byte as memcached 1.6 does.
+
+package testenv
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	badFormat  = "CLIENT_ERROR bad command line format"
+	maxKey     = 250
+	maxTokens  = 23
+	maxLine    = 16 << 10
+	maxGetLine = 4 << 20
+)
+
+// conversation is one connection to the server, used by one goroutine.
+type conversation struct {
+	server  *Server
+	r       *bufio.Reader
+	w       *bufio.Writer
+	reply   []byte // of the command at hand
+	noreply bool   // the command at hand wants no answer, not even an error
+	quit    bool
+}
+
+func newConversation(s *Server, c net.Conn) *conversation {
+	return &conversation{server: s, r: bufio.NewReaderSize(c, maxLine), w: bufio.NewWriter(c)}
+}
+
+// run answers commands until the client quits, the connection fails or the server ends.
+func (c *conversation) run() {
+	for !c.quit {
+		line, err := c.readLine()
+		if err != nil {
+			return
+		}
+		c.reply, c.noreply = c.reply[:0], false
+		if !c.dispatch(split(line)) {
+			return
+		}
+		if _, err := c.w.Write(c.reply); err != nil {
+			return
+		}
+		if cap(c.reply) > 64<<10 {
+			c.reply = nil
+		}
+		// Commands sent together are answered together.
+		if c.r.Buffered() == 0 || c.quit {
+			if c.w.Flush() != nil {
+				return
+			}
+		}
+	}
+}
+
+// readLine returns the next command line without its end. Only a get may be
+// longer than the buffer; whatever else is that long is no memcached client.
+func (c *conversation) readLine() (string, error) {
+	line, err := c.r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		long := append([]byte(nil), line...)
+		start := bytes.TrimLeft(long, " ")
+		if !bytes.HasPrefix(start, []byte("get ")) && !bytes.HasPrefix(start, []byte("gets ")) {
+			return "", err
+		}
+		for err == bufio.ErrBufferFull && len(long) < maxGetLine {
+			line, err = c.r.ReadSlice('\n')
+			long = append(long, line...)
+		}
+		line = long
+	}
+	if err != nil {
+		return "", err
+	}
+	line = line[:len(line)-1]
+	if len(line) > 1 && line[len(line)-1] == '\r' {
+		line = line[:len(line)-1]
+	}
+	// To memcached the command ends at a NUL, as strings in C do.
+	if end := bytes.IndexByte(line, 0); end >= 0 {
+		line = line[:end]
+	}
+	return string(line), nil
+}
+
+// split cuts a line at blanks; any number of them separates two words.
+func split(line string) []string {
+	return strings.FieldsFunc(line, func(r rune) bool { return r == ' ' })
+}
+
+func (c *conversation) say(format string, args ...any) {
+	if !c.noreply {
+		c.reply = fmt.Appendf(c.reply, format+"\r\n", args...)
+	}
+}
+
+// apply runs one command on the store with the current second.
+func (c *conversation) apply(verb string, keys []string, command func(st *store, now int64)) bool {
+	return c.server.apply(verb, keys, func(st *store) {
+		command(st, time.Now().Unix())
+	})
+}
+
+// say1 answers a command that touches no item, in its turn.
+func (c *conversation) say1(verb, format string, args ...any) bool {
+	return c.apply(verb, nil, func(*store, int64) { c.say(format, args...) })
+}
+
+// dispatch answers one command; false means that the connection has to end.
+func (c *conversation) dispatch(words []string) bool {
+	verb, n := "", len(words)
+	if n > 0 {
+		verb = words[0]
+	}
+	between := func(lo, hi int) bool { return n >= lo && n <= hi && n <= maxTokens }
+	switch {
+	case (verb == "get" || verb == "gets") && n >= 2:
+		return c.get(verb, words[1:])
+	case (verb == "gat" || verb == "gats") && n >= 3:
+		return c.getAndTouch(verb, words[1], words[2:])
+	case (verb == "set" || verb == "add" || verb == "replace" || verb == "append" || verb == "prepend") && between(5, 6):
+		return c.change(words)
+	case verb == "cas" && between(6, 7):
+		return c.change(words)
+	case (verb == "incr" || verb == "decr") && between(3, 4):
+		return c.delta(words)
+	case verb == "delete" && between(2, 4):
+		return c.delete(words)
+	case verb == "touch" && between(3, 4):
+		return c.touch(words)
+	case verb == "flush_all" && between(1, 3):
+		return c.flush(words)
+	case verb == "verbosity" && between(2, 3):
+		c.noreply = words[n-1] == "noreply"
+		if _, ok := parseInt(words[1], 0, math.MaxUint32); !ok {
+			return c.say1(verb, badFormat)
+		}
+		return c.say1(verb, "OK")
+	case verb == "version":
+		return c.say1(verb, "VERSION 1.6.0-embedded")
+	case verb == "stats" && n == 1:
+		return c.apply(verb, nil, func(st *store, now int64) { c.stats(st, now) })
+	case verb == "lru_crawler" && n == 3 && words[1] == "metadump" && (words[2] == "all" || words[2] == "hash"):
+		return c.apply(verb, nil, func(st *store, now int64) { c.dump(st, now) })
+	case verb == "quit" && n == 1:
+		c.quit = true
+		return true
+	}
+	return c.say1(verb, "ERROR")
+}
+
+// noreplyIn notes a trailing noreply, which silences errors as well.
+func (c *conversation) noreplyIn(words []string) bool {
+	c.noreply = words[len(words)-1] == "noreply"
+	return c.noreply
+}
+
+func anyTooLong(keys []string) bool {
+	for _, key := range keys {
+		if len(key) > maxKey {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *conversation) value(it *item, withCAS bool) {
+	c.reply = fmt.Appendf(c.reply, "VALUE %s %d %d", it.key, it.flags, len(it.value))
+	if withCAS {
+		c.reply = fmt.Appendf(c.reply, " %d", it.cas)
+	}
+	c.reply = append(c.reply, "\r\n"...)
+	c.reply = append(c.reply, it.value...)
+	c.reply = append(c.reply, "\r\n"...)
+}
+
+func (c *conversation) get(verb string, keys []string) bool {
+	if anyTooLong(keys) {
+		return c.say1(verb, badFormat)
+	}
+	return c.apply(verb, keys, func(st *store, now int64) {
+		for _, key := range keys {
+			st.counts["cmd_get"]++
+			it := st.use(key, now)
+			if it == nil {
+				st.counts["get_misses"]++
+				continue
+			}
+			st.counts["get_hits"]++
+			c.value(it, verb == "gets")
+		}
+		c.say("END")
+	})
+}
+
+func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
+	exp, ok := parseInt(expiry, math.MinInt32, math.MaxInt32)
+	if !ok {
+		return c.say1(verb, "CLIENT_ERROR invalid exptime argument")
+	}
+	if anyTooLong(keys) {
+		return c.say1(verb, badFormat)
+	}
+	return c.apply(verb, keys, func(st *store, now int64) {
+		for _, key := range keys {
+			st.counts["cmd_touch"]++
+			st.counts["cmd_get"]++
+			it := st.use(key, now)
+			if it == nil {
+				st.counts["get_misses"]++
+				continue
+			}
+			st.counts["get_hits"]++
+			it.expires = st.expiry(int32(exp), now)
+			c.value(it, verb == "gats")
+		}
+		c.say("END")
+	})
+}
+
+func (c *conversation) touch(words []string) bool {
+	c.noreplyIn(words)
+	exp, ok := parseInt(words[2], math.MinInt32, math.MaxInt32)
+	switch {
+	case len(words[1]) > maxKey:
+		return c.say1(words[0], badFormat)
+	case !ok:
+		return c.say1(words[0], "CLIENT_ERROR invalid exptime argument")
+	}
+	return c.apply(words[0], words[1:2], func(st *store, now int64) {
+		st.counts["cmd_touch"]++
+		it := st.use(words[1], now)
+		if it == nil {
+			c.say("NOT_FOUND")
+			return
+		}
+		it.expires = st.expiry(int32(exp), now)
+		c.say("TOUCHED")
+	})
+}
+
+// change answers set, add, replace, append, prepend and cas.
+func (c *conversation) change(words []string) bool {
+	verb, key := words[0], words[1]
+	c.noreplyIn(words)
+	flags, ok1 := parseInt(words[2], 0, math.MaxUint32)
+	exp, ok2 := parseInt(words[3], math.MinInt32, math.MaxInt32)
+	length, ok3 := parseInt(words[4], 0, math.MaxInt32-2)
+	var cas uint64
+	ok4 := true
+	if verb == "cas" {
+		cas, ok4 = parseUint(words[5])
+	}
+	if len(key) > maxKey || !ok1 || !ok2 || !ok3 || !ok4 {
+		return c.say1(verb, badFormat)
+	}
+
+	if itemSize(key, uint32(flags), int(length)) > c.server.maxItem {
+		// Known before the value is read, so that it need not be kept.
+		open := c.apply(verb, words[1:2], func(st *store, now int64) {
+			st.counts["store_too_large"]++
+			c.refused(st, verb, key, now, "SERVER_ERROR object too large for cache")
+		})
+		if !open {
+			return false
+		}
+		_, err := io.CopyN(io.Discard, c.r, length+2)
+		return err == nil
+	}
+	value := make([]byte, length+2)
+	if _, err := io.ReadFull(c.r, value); err != nil {
+		return false
+	}
+	if !bytes.HasSuffix(value, []byte("\r\n")) {
+		return c.say1(verb, "CLIENT_ERROR bad data chunk")
+	}
+	value = value[:length:length]
+	return c.apply(verb, words[1:2], func(st *store, now int64) {
+		st.counts["cmd_set"]++
+		switch st.change(verb, key, value, uint32(flags), int32(exp), cas, now) {
+		case stored:
+			c.say("STORED")
+		case notStored:
+			c.say("NOT_STORED")
+		case exists:
+			c.say("EXISTS")
+		case notFound:
+			c.say("NOT_FOUND")
+		case outOfMemory:
+			st.counts["store_no_memory"]++
+			c.refused(st, verb, key, now, "SERVER_ERROR out of memory storing object")
+		}
+	})
+}
+
+// refused answers a change for which there is no room. A refused set takes the
+// old value with it, so that nobody goes on reading what was meant to be replaced.
+func (c *conversation) refused(st *store, verb, key string, now int64, reason string) {
+	if old := st.peek(key, now); old != nil && verb == "set" {
+		st.remove(old)
+	}
+	c.say("%s", reason)
+}
+
+func (c *conversation) delete(words []string) bool {
+	if len(words) > 2 {
+		zero, silent := words[2] == "0", c.noreplyIn(words)
+		if len(words) == 3 && !zero && !silent || len(words) == 4 && !(zero && silent) {
+			return c.say1(words[0], badFormat+".  Usage: delete <key> [noreply]")
+		}
+	}
+	if len(words[1]) > maxKey {
+		return c.say1(words[0], badFormat)
+	}
+	return c.apply(words[0], words[1:2], func(st *store, now int64) {
+		it := st.peek(words[1], now)
+		if it == nil {
+			st.counts["delete_misses"]++
+			c.say("NOT_FOUND")
+			return
+		}
+		st.counts["delete_hits"]++
+		st.remove(it)
+		c.say("DELETED")
+	})
+}
+
+func (c *conversation) delta(words []string) bool {
+	verb, key := words[0], words[1]
+	c.noreplyIn(words)
+	by, ok := parseUint(words[2])
+	switch {
+	case len(key) > maxKey:
+		return c.say1(verb, badFormat)
+	case !ok:
+		return c.say1(verb, "CLIENT_ERROR invalid numeric delta argument")
+	}
+	return c.apply(verb, words[1:2], func(st *store, now int64) {
+		text, found, numeric := st.delta(key, by, verb == "decr", now)
+		switch {
+		case !found:
+			c.say("NOT_FOUND")
+		case !numeric:
+			c.say("CLIENT_ERROR cannot increment or decrement non-numeric value")
+		default:
+			c.say("%s", text)
+		}
+	})
+}
+
+func (c *conversation) flush(words []string) bool {
+	var delay int64
+	silent := len(words) > 1 && c.noreplyIn(words)
+	if silent && len(words) == 3 || !silent && len(words) > 1 {
+		var ok bool
+		if delay, ok = parseInt(words[1], math.MinInt32, math.MaxInt32); !ok {
+			return c.say1(words[0], "CLIENT_ERROR invalid exptime argument")
+		}
+	}
+	return c.apply(words[0], nil, func(st *store, now int64) {
+		st.counts["cmd_flush"]++
+		var at int64
+		if delay > 0 {
+			at = st.expiry(int32(delay), now)
+		}
+		st.flush(at)
+		c.say("OK")
+	})
+}
+
+// parseInt reads a decimal number as C's strtol does: blanks before it and
+// anything after a blank behind it are ignored.
+func parseInt(s string, lo, hi int64) (int64, bool) {
+	n, err := strconv.ParseInt(number(s), 10, 64)
+	return n, err == nil && n >= lo && n <= hi
+}
+
+func parseUint(s string) (uint64, bool) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(number(s), "+"), 10, 64)
+	return n, err == nil
+}
+
+func number(s string) string {
+	const space = " \t\n\v\f\r"
+	s = strings.TrimLeft(s, space)
+	if end := strings.IndexAny(s, space); end >= 0 {
+		s = s[:end]
+	}
+	return s
+}
