@@ -3,30 +3,292 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
+// Errors to test for with errors.Is. What is returned wraps one of them and says
+// which node and why; it never holds a session's id, key or values.
 var (
-	ErrNotFound    = errors.New("cluster: no such session")
+	// ErrNotFound: there is no such session, and that is known: it was never
+	// saved, has ended, was destroyed, or every copy is lost.
+	ErrNotFound = errors.New("cluster: no such session")
+	// ErrUnavailable: too few nodes could be reached to know, or to save. Try again
+	// later; never treat it as "no session".
 	ErrUnavailable = errors.New("cluster: not enough memcached nodes reachable")
-	ErrDestroyed   = errors.New("cluster: session was destroyed")
-	ErrConflict    = errors.New("cluster: too many concurrent writes to one session")
-	ErrTooLarge    = errors.New("cluster: record too large")
-	ErrVersion     = errors.New("cluster: record was written by a newer version")
+	// ErrDestroyed: the session was deleted while this save was under way. It
+	// stays deleted.
+	ErrDestroyed = errors.New("cluster: session was destroyed")
+	// ErrConflict: other saves of this session kept winning, eight times in a row.
+	// Load again and retry.
+	ErrConflict = errors.New("cluster: too many concurrent saves of one session")
+	// ErrTooLarge: the session is larger than MaxRecordBytes or than a node's item
+	// size limit. What was stored before stays.
+	ErrTooLarge = errors.New("cluster: session too large")
+	// ErrVersion: a newer version of this package wrote the record. It is left as it is.
+	ErrVersion = errors.New("cluster: record was written by a newer version")
+	// ErrClosed: the Cluster was closed.
+	ErrClosed = errors.New("cluster: closed")
+	// ErrEmptyKey: a Record without a key cannot be saved.
+	ErrEmptyKey = errors.New("cluster: empty session id")
 )
 
-type Cluster struct{}
+// Cluster keeps sessions on memcached nodes. It is safe for concurrent use. An app
+// has one, made at its start and closed at its end.
+type Cluster struct {
+	cfg     Config
+	ring    *ring
+	nodes   []*node
+	writer  uint64 // names this process in stamps
+	lanes   lanes
+	missing missing
+	stats   counters
+	// longest is the longest time a session was seen to have left, in ms: how long
+	// a deletion must be remembered when the session's deadline is not known.
+	longest atomic.Int64
 
-type Record struct {
-	Attrs    map[string][]byte
-	Deadline time.Time
-	key      string
+	closing chan struct{} // closed by Close; ends the probers
+	mu      sync.Mutex    // guards below
+	closed  bool
+	running sync.WaitGroup // every operation and prober; Add only while mu is held and closed is false, or within an operation
 }
 
-func NewRecord(key string) *Record { return &Record{key: key, Attrs: map[string][]byte{}} }
-func (r *Record) Key() string      { return r.key }
+// New checks the configuration and returns a Cluster. It needs no live node: nodes
+// are taken for up until a request finds otherwise. The error says which field is
+// wrong and what it wants.
+func New(cfg Config) (*Cluster, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.lookup(); err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		cfg: cfg, ring: newRing(cfg.Nodes), writer: rand.Uint64(),
+		closing: make(chan struct{}),
+	}
+	c.longest.Store(cfg.Lifetime.Milliseconds())
+	for i, n := range cfg.Nodes {
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged}))
+	}
+	if cfg.Replicas == 1 {
+		cfg.Logger.Warn("cluster: each session has one copy only and is lost with its node", "nodes", len(cfg.Nodes), "replicas", cfg.Replicas)
+	}
+	return c, nil
+}
 
-func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) { return nil, ErrNotFound }
-func (c *Cluster) Save(ctx context.Context, r *Record) error             { return nil }
-func (c *Cluster) Delete(ctx context.Context, key string) error          { return nil }
-func (c *Cluster) Close() error                                          { return nil }
+// Close ends all probers, waits for operations under way (at most a few Timeouts)
+// and closes all connections. Later calls fail with ErrClosed.
+func (c *Cluster) Close() error {
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.closing)
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+	var errs []error
+	for _, n := range c.nodes {
+		errs = append(errs, n.client.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// begin admits an operation, which must end with c.running.Done().
+func (c *Cluster) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.running.Add(1)
+	return nil
+}
+
+// Record is one session on its way between the cluster and the app. Load returns
+// one that remembers what it saw (its snapshot), so that Save can tell the app's
+// changes from what other requests wrote meanwhile. A Record belongs to one
+// request: it is not safe for concurrent use.
+type Record struct {
+	// Attrs are the session's attributes. The app changes the map: what differs
+	// from the snapshot is a change, what is gone is a removal.
+	Attrs map[string][]byte
+	// Deadline is when the session ends, kept to the millisecond. If zero,
+	// Config.Lifetime from the save is used.
+	Deadline time.Time
+
+	key  string
+	snap *snapshot // nil: nothing is known of the session
+}
+
+// snapshot is what a Load, or the last Save, saw of a session.
+type snapshot struct {
+	base *stored
+	seen map[*node]*item // by node: the copy that a save may replace by cas
+}
+
+// NewRecord returns a session that does not exist yet. Saving it where one does
+// exist replaces all attributes of that.
+func NewRecord(key string) *Record {
+	return &Record{key: key, Attrs: map[string][]byte{}}
+}
+
+// Key is the session id that the record was made or loaded with.
+func (r *Record) Key() string { return r.key }
+
+// String shows nothing of the session, so that a logged Record gives nothing away.
+func (r *Record) String() string { return fmt.Sprintf("cluster.Record(%d attributes)", len(r.Attrs)) }
+
+// GoString is String.
+func (r *Record) GoString() string { return r.String() }
+
+// call is one operation on one key: its rank, and the nodes that failed in it.
+type call struct {
+	c      *Cluster
+	hash   keyHash
+	key    string // on the nodes
+	order  []int  // the rank, as far as it was needed
+	failed []nodeError
+	// tried is true once something of the caller's may be stored on a node: from
+	// then on its stamp must not change.
+	tried bool
+}
+
+type nodeError struct {
+	node *node
+	err  error
+}
+
+func (c *Cluster) newCall(id string) *call {
+	k := &call{c: c, hash: hashKey(id)}
+	k.key = k.hash.memcacheKey(c.cfg.KeyPrefix)
+	return k
+}
+
+// ranked returns the i-th node of the key's rank, or nil behind the last.
+func (k *call) ranked(i int) *node {
+	if i >= len(k.c.nodes) {
+		return nil
+	}
+	if i >= len(k.order) {
+		most := max(2*k.c.cfg.Replicas+2, 2*i)
+		k.order = k.c.ring.rank(k.hash, min(most, len(k.c.nodes)), k.order[:0])
+	}
+	return k.c.nodes[k.order[i]]
+}
+
+// hasFailed reports whether the node failed in this call.
+func (k *call) hasFailed(n *node) bool {
+	for _, f := range k.failed {
+		if f.node == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *call) fail(n *node, err error) {
+	if !k.hasFailed(n) {
+		k.failed = append(k.failed, nodeError{n, err})
+	}
+}
+
+// targets are the first Replicas nodes of the rank that are not down and have not
+// failed in this call. A suspect node is among them only where too few others are.
+func (k *call) targets() []*node {
+	want := k.c.cfg.Replicas
+	ts := make([]*node, 0, want)
+	var suspects []*node
+	for i := 0; len(ts) < want; i++ {
+		n := k.ranked(i)
+		if n == nil {
+			break
+		}
+		if k.hasFailed(n) {
+			continue
+		}
+		switch n.state() {
+		case Up:
+			ts = append(ts, n)
+		case Suspect:
+			suspects = append(suspects, n)
+		}
+	}
+	return append(ts, suspects[:min(len(suspects), want-len(ts))]...)
+}
+
+// isHome reports whether the node is among the first Replicas of the rank.
+func (k *call) isHome(n *node) bool {
+	for i := range k.c.cfg.Replicas {
+		if k.ranked(i) == n {
+			return true
+		}
+	}
+	return false
+}
+
+// unavailable is ErrUnavailable with each node's reason.
+func (k *call) unavailable() error {
+	var why []string
+	for _, n := range k.c.nodes {
+		reason := ""
+		for _, f := range k.failed {
+			if f.node == n {
+				reason = f.err.Error()
+			}
+		}
+		if reason == "" {
+			if s := n.status(); s.State != Up && s.LastError != "" {
+				reason = s.State.String() + ": " + s.LastError
+			}
+		}
+		if reason != "" {
+			why = append(why, n.String()+": "+reason)
+		}
+	}
+	if len(why) == 0 {
+		return ErrUnavailable
+	}
+	return fmt.Errorf("%w: %s", ErrUnavailable, strings.Join(why, "; "))
+}
+
+// Ping asks all nodes and returns nil when a save could succeed now: at least
+// MinCopies of them answer. Else it returns ErrUnavailable with each node's
+// reason, or ctx's error when that ends first.
+func (c *Cluster) Ping(ctx context.Context) error {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.running.Done()
+	results := make(chan nodeError, len(c.nodes))
+	for _, n := range c.nodes {
+		c.running.Add(1)
+		go func() {
+			defer c.running.Done()
+			err, _ := judge(n.ping())
+			results <- nodeError{n, err}
+		}()
+	}
+	k := &call{c: c}
+	good := 0
+	for range c.nodes {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cluster: ping: %w", ctx.Err())
+		case r := <-results:
+			if r.err == nil {
+				if good++; good == c.cfg.MinCopies {
+					return nil
+				}
+				continue
+			}
+			k.fail(r.node, r.err)
+		}
+	}
+	return k.unavailable()
+}

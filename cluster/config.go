@@ -1,9 +1,260 @@
 package cluster
 
-type Node struct {
-	ID, Addr string
-	Standby  bool
-}
-type Config struct{ Nodes []Node }
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
 
-func New(cfg Config) (*Cluster, error) { return &Cluster{}, nil }
+// Node is one memcached server.
+type Node struct {
+	// ID names the node apart from its address: it decides which sessions live
+	// there. A replacement under another address keeps the ID. Letters, digits,
+	// '.', '_', '-', ':', '/', '[' and ']', at most 250 bytes.
+	ID string
+	// Addr is host:port, [v6]:port or the path of a unix socket. A host name is
+	// looked up at every dial.
+	Addr string
+	// Standby puts the node behind all regular nodes of every rank: it stores
+	// sessions only while regular nodes are down.
+	Standby bool
+}
+
+// Config says which nodes there are and how they are used. The zero value of a
+// field means its default.
+type Config struct {
+	// Nodes are the memcached servers. There must be at least one regular node.
+	Nodes []Node
+
+	// Replicas is the number of nodes that hold each session.
+	// If zero, 2 is used, or 1 where there is only one node.
+	Replicas int
+
+	// MinCopies is the number of nodes that must hold a save for it to succeed.
+	// If zero, 1 is used.
+	MinCopies int
+
+	// Timeout bounds one exchange with one node: dial, send, and receive. It is
+	// also what a request pays, once, when a node hangs.
+	// If zero, 150 ms is used.
+	Timeout time.Duration
+
+	// KeyPrefix begins every memcached key, so that several apps can share nodes.
+	// At most 100 bytes, no spaces or control characters.
+	KeyPrefix string
+
+	// MaxConns is the most connections to one node; as many are kept open when
+	// idle. A request that finds all of them busy waits for one, at most Timeout.
+	// Multiply it by the number of app instances and compare with memcached's -c.
+	// If zero, 128 is used.
+	MaxConns int
+
+	// MaxRecordBytes is the most that one encoded session may take; a larger one
+	// is refused with ErrTooLarge before it is sent. Raise memcached's -I with it.
+	// If zero, 1,047,552 (1 MiB less 1 KiB for memcached's own header) is used.
+	MaxRecordBytes int
+
+	// Lifetime is how long a session lives whose Record.Deadline is zero.
+	// If zero, 24 h is used.
+	Lifetime time.Duration
+
+	// Username and Password log in to nodes that run with an auth file
+	// (memcached -Y). Both or none must be set.
+	Username, Password string
+
+	// TLS, if not nil, encrypts every connection. An empty ServerName is replaced
+	// by the host of the node's address.
+	TLS *tls.Config
+
+	// DialContext opens connections, below TLS and login. If nil, a net.Dialer is
+	// used.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// AllowUnresolved lets New accept a host name that does not exist at the
+	// moment: where names vanish together with their node (Docker, Kubernetes), an
+	// app must be able to start while one is gone.
+	AllowUnresolved bool
+
+	// Logger receives what an operator should know: nodes that go down and come
+	// back, damaged records. Never ids, keys or values. If nil, slog.Default() is used.
+	Logger *slog.Logger
+
+	// OnNodeState, if not nil, is called after a node's State has changed, by the
+	// goroutine that found out, under no lock; it must not block.
+	OnNodeState func(NodeStatus)
+
+	// Now is the wall clock, for tests. If nil, time.Now is used.
+	Now func() time.Time
+}
+
+// Defaults of Config.
+const (
+	DefaultReplicas       = 2
+	DefaultMinCopies      = 1
+	DefaultTimeout        = 150 * time.Millisecond
+	DefaultMaxConns       = 128
+	DefaultMaxRecordBytes = 1<<20 - 1<<10
+	DefaultLifetime       = 24 * time.Hour
+)
+
+const (
+	maxPrefix    = 100
+	maxNodeID    = 250
+	lookupWithin = 2 * time.Second
+)
+
+// withDefaults returns the configuration with every field filled in, or an error
+// that says which field is wrong and what it wants.
+func (cfg Config) withDefaults() (Config, error) {
+	if err := checkNodes(cfg.Nodes); err != nil {
+		return cfg, err
+	}
+	if cfg.Replicas == 0 {
+		cfg.Replicas = min(DefaultReplicas, len(cfg.Nodes))
+	}
+	if cfg.Replicas < 1 || cfg.Replicas > len(cfg.Nodes) {
+		return cfg, fmt.Errorf("cluster: Replicas is %d, but there are %d nodes: use 1 to %d, or list more nodes", cfg.Replicas, len(cfg.Nodes), len(cfg.Nodes))
+	}
+	if cfg.MinCopies == 0 {
+		cfg.MinCopies = DefaultMinCopies
+	}
+	if cfg.MinCopies < 1 || cfg.MinCopies > cfg.Replicas {
+		return cfg, fmt.Errorf("cluster: MinCopies is %d, but each session has %d copies (Replicas): use 1 to %d", cfg.MinCopies, cfg.Replicas, cfg.Replicas)
+	}
+	if err := checkPrefix(cfg.KeyPrefix); err != nil {
+		return cfg, err
+	}
+	if (cfg.Username == "") != (cfg.Password == "") {
+		return cfg, errors.New("cluster: Username and Password go together: set both or none")
+	}
+	if strings.ContainsAny(cfg.Username, " \r\n") || strings.ContainsAny(cfg.Password, " \r\n") {
+		return cfg, errors.New("cluster: Username and Password must not contain spaces or line breaks (memcached's login has no way to write them)")
+	}
+	for _, f := range []struct {
+		name  string
+		value *int
+		zero  int
+	}{{"MaxConns", &cfg.MaxConns, DefaultMaxConns}, {"MaxRecordBytes", &cfg.MaxRecordBytes, DefaultMaxRecordBytes}} {
+		if *f.value < 0 {
+			return cfg, fmt.Errorf("cluster: %s is %d: use a positive number, or 0 for %d", f.name, *f.value, f.zero)
+		}
+		if *f.value == 0 {
+			*f.value = f.zero
+		}
+	}
+	for _, f := range []struct {
+		name  string
+		value *time.Duration
+		zero  time.Duration
+	}{{"Timeout", &cfg.Timeout, DefaultTimeout}, {"Lifetime", &cfg.Lifetime, DefaultLifetime}} {
+		if *f.value < 0 {
+			return cfg, fmt.Errorf("cluster: %s is %v: use a positive duration, or 0 for %v", f.name, *f.value, f.zero)
+		}
+		if *f.value == 0 {
+			*f.value = f.zero
+		}
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return cfg, nil
+}
+
+func checkNodes(nodes []Node) error {
+	if len(nodes) == 0 {
+		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
+	}
+	ids, addrs, regular := map[string]bool{}, map[string]string{}, 0
+	for _, n := range nodes {
+		if err := checkID(n.ID); err != nil {
+			return err
+		}
+		if err := checkAddr(n.Addr); err != nil {
+			return fmt.Errorf("cluster: node %q: %w", n.ID, err)
+		}
+		if ids[n.ID] {
+			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
+		}
+		if other, twice := addrs[n.Addr]; twice {
+			return fmt.Errorf("cluster: nodes %q and %q have the same address %s: both copies of a session would lie on one server", other, n.ID, n.Addr)
+		}
+		ids[n.ID], addrs[n.Addr] = true, n.ID
+		if !n.Standby {
+			regular++
+		}
+	}
+	if regular == 0 {
+		return errors.New("cluster: all nodes are standby nodes: at least one must be a regular node")
+	}
+	return nil
+}
+
+func checkID(id string) error {
+	legal := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/[]%@", r)
+	}
+	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
+		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-'", id, maxNodeID)
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	if isUnix(addr) {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		return fmt.Errorf("address %q: want host:port, [v6]:port or the path of a unix socket", addr)
+	}
+	if p, err := strconv.Atoi(port); err != nil || p < 1 || p > 65535 {
+		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
+	}
+	return nil
+}
+
+func checkPrefix(prefix string) error {
+	if len(prefix) > maxPrefix || strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("cluster: KeyPrefix %q: use at most %d bytes without spaces or control characters", prefix, maxPrefix)
+	}
+	return nil
+}
+
+func isUnix(addr string) bool { return strings.Contains(addr, "/") }
+
+// lookup refuses host names that are known not to exist: a misspelt node would
+// otherwise look like one that is down. A name server that does not answer
+// proves nothing.
+func (cfg Config) lookup() error {
+	if cfg.AllowUnresolved || cfg.DialContext != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
+	defer cancel()
+	errs := make([]error, len(cfg.Nodes))
+	var wg sync.WaitGroup
+	for i, n := range cfg.Nodes {
+		host, _, err := net.SplitHostPort(n.Addr)
+		if err != nil || isUnix(n.Addr) || net.ParseIP(host) != nil {
+			continue
+		}
+		wg.Go(func() {
+			var dns *net.DNSError
+			if _, err := net.DefaultResolver.LookupHost(ctx, host); errors.As(err, &dns) && dns.IsNotFound {
+				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: mend the name, or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,197 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"slices"
+)
+
+// This file decides what a record looks like in memcached:
+//
+//	magic 'h', version, flags, 16 bytes of the key's hash      header
+//	newest clock, floor, deadline and its stamp                varints, clocks
+//	writers: count, 8 bytes each                               relative to the newest
+//	attributes: count, then name, clock, writer, value each    sorted by name
+//	CRC-32C of all before                                      4 bytes
+//
+// Equal records have equal bytes, so two writers that arrive at the same join
+// write the same copy. Everything here is pure.
+
+const (
+	formatMagic   = 'h'
+	formatVersion = 1
+	flagDestroyed = 1 << 0
+	headerSize    = 3 + keyHashSize
+	keyHashSize   = 16
+	checksumSize  = 4
+)
+
+var (
+	errDamaged  = errors.New("damaged record")
+	errOtherKey = errors.New("record belongs to another key")
+	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
+)
+
+// encode returns the bytes of s under the key with that hash.
+func (s *stored) encode(key keyHash) []byte {
+	size := headerSize + checksumSize + 64
+	for i := range s.attrs {
+		size += len(s.attrs[i].name) + len(s.attrs[i].value) + 24
+	}
+	b := make([]byte, 0, size)
+	flags := byte(0)
+	if s.destroyed {
+		flags |= flagDestroyed
+	}
+	b = append(b, formatMagic, formatVersion, flags)
+	b = append(b, key[:keyHashSize]...)
+	b = s.appendBody(b)
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+func (s *stored) appendBody(b []byte) []byte {
+	newest := s.newest()
+	b = binary.AppendUvarint(b, uint64(newest))
+	b = binary.AppendUvarint(b, uint64(newest-s.floor))
+	b = binary.AppendUvarint(b, uint64(s.deadline))
+	if s.destroyed {
+		return b
+	}
+	writers := make([]uint64, 0, 8)
+	index := func(w uint64) uint64 {
+		i := slices.Index(writers, w)
+		if i < 0 {
+			i = len(writers)
+			writers = append(writers, w)
+		}
+		return uint64(i)
+	}
+	index(s.dstamp.writer)
+	for i := range s.attrs {
+		index(s.attrs[i].stamp.writer)
+	}
+	b = binary.AppendUvarint(b, uint64(len(writers)))
+	for _, w := range writers {
+		b = binary.BigEndian.AppendUint64(b, w)
+	}
+	b = binary.AppendUvarint(b, uint64(newest-s.dstamp.clock)) // its writer is the table's first
+	b = binary.AppendUvarint(b, uint64(len(s.attrs)))
+	for i := range s.attrs {
+		a := &s.attrs[i]
+		b = binary.AppendUvarint(b, uint64(len(a.name)))
+		b = append(b, a.name...)
+		b = binary.AppendUvarint(b, uint64(newest-a.stamp.clock))
+		w := index(a.stamp.writer) << 1
+		if a.removed {
+			b = binary.AppendUvarint(b, w|1)
+			continue
+		}
+		b = binary.AppendUvarint(b, w)
+		b = binary.AppendUvarint(b, uint64(len(a.value)))
+		b = append(b, a.value...)
+	}
+	return b
+}
+
+// decode reads a record that was found under the key with that hash. The values
+// alias b. The error is errDamaged, errOtherKey or ErrVersion.
+func decode(b []byte, key keyHash) (*stored, error) {
+	if len(b) < headerSize+checksumSize || b[0] != formatMagic {
+		return nil, errDamaged
+	}
+	body, sum := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
+	if binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli) {
+		return nil, errDamaged
+	}
+	if b[1] != formatVersion || b[2]&^flagDestroyed != 0 {
+		return nil, fmt.Errorf("%w (format %d, flags %#x; this version reads format %d)", ErrVersion, b[1], b[2], formatVersion)
+	}
+	if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {
+		return nil, errOtherKey
+	}
+	return decodeBody(body[headerSize:], b[2]&flagDestroyed != 0)
+}
+
+func decodeBody(b []byte, destroyed bool) (*stored, error) {
+	r := &reader{b: b}
+	s := &stored{destroyed: destroyed}
+	newest := r.upTo(math.MaxInt64)
+	s.floor = newest - r.upTo(newest)
+	s.deadline = r.upTo(maxDeadline)
+	if destroyed {
+		return s, r.end()
+	}
+	writers := make([]uint64, r.count(8))
+	for i := range writers {
+		writers[i] = binary.BigEndian.Uint64(r.take(8))
+	}
+	writer := func(i int64) uint64 {
+		if i >= int64(len(writers)) {
+			r.bad = true
+			return 0
+		}
+		return writers[i]
+	}
+	s.dstamp = stamp{newest - r.upTo(newest), writer(0)}
+	n := r.count(3)
+	s.attrs = make([]attribute, 0, min(n, 64))
+	for i := 0; i < n && !r.bad; i++ {
+		var a attribute
+		a.name = string(r.take(r.count(1)))
+		a.stamp.clock = newest - r.upTo(newest)
+		w := r.upTo(math.MaxInt64)
+		a.stamp.writer, a.removed = writer(w>>1), w&1 == 1
+		if !a.removed {
+			a.value = r.take(r.count(1))
+		}
+		if i > 0 && s.attrs[i-1].name >= a.name || a.compare(s.forgotten(a.name)) == 0 {
+			r.bad = true // not what encode writes: joins rely on the order
+		}
+		s.attrs = append(s.attrs, a)
+	}
+	return s, r.end()
+}
+
+// reader takes a record's bytes apart. It trusts no length: a count is checked
+// against the bytes that remain before anything is allocated. After the first
+// thing that cannot be it is bad and returns zeroes.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+// upTo reads a number between 0 and most.
+func (r *reader) upTo(most int64) int64 {
+	v, n := binary.Uvarint(r.b)
+	if r.bad || n <= 0 || v > uint64(most) {
+		r.bad = true
+		return 0
+	}
+	r.b = r.b[n:]
+	return int64(v)
+}
+
+// count reads the number of things that follow, each of at least size bytes.
+func (r *reader) count(size int) int { return int(r.upTo(int64(len(r.b) / size))) }
+
+// take returns the next n bytes.
+func (r *reader) take(n int) []byte {
+	if r.bad || n > len(r.b) {
+		r.bad = true
+		return make([]byte, min(n, 8))
+	}
+	b := r.b[:n:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) end() error {
+	if r.bad || len(r.b) != 0 {
+		return errDamaged
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// This file decides what a connection to a node is: dialled, encrypted, logged
+// in, and guarded against a server that drips, lies about lengths or never ends.
+
+// dialer opens connections to one node.
+type dialer struct {
+	dial           func(ctx context.Context, network, address string) (net.Conn, error)
+	tls            *tls.Config // nil: plain
+	username       string      // empty: no login
+	password       string
+	timeout        time.Duration
+	maxRecordBytes int
+}
+
+// errLogin means that the node refused the username and password.
+var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
+
+// connect has the signature of memcache.Client.DialContext. The context carries
+// the deadline of the whole of it.
+func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	nc, err := d.dial(ctx, network, address)
+	if err != nil {
+		return nil, unreachable{err}
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		// A connection is closed early only after a timeout. What still waits in
+		// its send buffer then must not reach the node later.
+		_ = tcp.SetLinger(0)
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(d.timeout)
+	}
+	if nc, err = d.prepare(ctx, nc, deadline, address); err != nil {
+		return nil, unreachable{err}
+	}
+	return &guardedConn{Conn: nc, timeout: d.timeout, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+}
+
+func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, address string) (net.Conn, error) {
+	if d.tls != nil {
+		conf := d.tls.Clone()
+		if conf.ServerName == "" && !conf.InsecureSkipVerify {
+			conf.ServerName, _, _ = net.SplitHostPort(address)
+		}
+		secure := tls.Client(nc, conf)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			nc.Close()
+			var alien tls.RecordHeaderError
+			if errors.As(err, &alien) {
+				return nil, fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
+			}
+			return nil, fmt.Errorf("TLS handshake: %w", err)
+		}
+		nc = secure
+	}
+	if d.username == "" {
+		return nc, nil
+	}
+	_ = nc.SetDeadline(deadline)
+	if err := login(nc, d.username, d.password); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+// login sends memcached's ASCII login: the first command of a connection is a
+// set whose value is "username password" (memcached, doc/protocol.txt,
+// "Authentication").
+func login(nc net.Conn, username, password string) error {
+	msg := fmt.Appendf(nil, "set auth 0 0 %d\r\n%s %s\r\n", len(username)+1+len(password), username, password)
+	if _, err := nc.Write(msg); err != nil {
+		return err
+	}
+	var line [64]byte
+	n := 0
+	for n < len(line) && bytes.IndexByte(line[:n], '\n') < 0 {
+		m, err := nc.Read(line[n:])
+		if err != nil {
+			return err
+		}
+		n += m
+	}
+	if !bytes.HasPrefix(line[:n], []byte("STORED\r\n")) {
+		return errLogin
+	}
+	return nil
+}
+
+// maxItemHeader is how much larger than MaxRecordBytes an answer may be before
+// its node is taken for broken: values of other writers with a higher limit.
+const maxItemHeader = 1 << 20
+
+var errOversized = errors.New("answer announces a value far above MaxRecordBytes")
+
+// guardedConn gives each command one deadline, and refuses an answer that
+// announces more bytes than a record can have before anyone allocates them.
+// The client above it (gomemcache) extends its deadline with every item it
+// reads and allocates what the server announces.
+type guardedConn struct {
+	net.Conn
+	timeout  time.Duration
+	maxValue int
+
+	sending bool // a command is being written; no byte of its answer has come
+	ended   bool // the answer's last line has come
+	line    []byte
+	skip    int // bytes of the current value, with its line end, still to come
+}
+
+// SetDeadline does nothing: Write starts the clock.
+func (c *guardedConn) SetDeadline(time.Time) error { return nil }
+
+func (c *guardedConn) Write(b []byte) (int, error) {
+	if !c.sending {
+		c.sending, c.ended = true, false
+		if err := c.Conn.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *guardedConn) Read(b []byte) (int, error) {
+	c.sending = false
+	n, err := c.Conn.Read(b)
+	if bad := c.inspect(b[:n]); bad != nil {
+		return 0, bad
+	}
+	return n, err
+}
+
+// inspect follows the answer line by line and value by value.
+func (c *guardedConn) inspect(b []byte) error {
+	for len(b) > 0 {
+		if c.ended {
+			return errOutOfStep
+		}
+		if c.skip > 0 {
+			n := min(c.skip, len(b))
+			c.skip -= n
+			b = b[n:]
+			continue
+		}
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		if len(c.line)+len(line) > maxAnswerLine {
+			return errOversized
+		}
+		c.line = append(c.line, line...)
+		if !whole {
+			return nil
+		}
+		b = rest
+		size, isValue := announced(c.line)
+		c.line = c.line[:0]
+		if !isValue {
+			c.ended = true // END, or a one-line answer
+			continue
+		}
+		if size > c.maxValue {
+			return errOversized
+		}
+		c.skip = size + len("\r\n")
+	}
+	return nil
+}
+
+// maxAnswerLine bounds one line of an answer: a VALUE line has a key of at most
+// 250 bytes and three numbers.
+const maxAnswerLine = 2048
+
+// announced returns the number of bytes that a line "VALUE key flags bytes [cas]"
+// announces.
+func announced(line []byte) (int, bool) {
+	if !bytes.HasPrefix(line, []byte("VALUE ")) {
+		return 0, false
+	}
+	f := bytes.Fields(line)
+	if len(f) < 4 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(f[3]), 10, 64)
+	if err != nil || n < 0 || n > 1<<40 {
+		return 1 << 40, true
+	}
+	return int(n), true
+}

@@ -1,0 +1,3 @@
+// Package cluster keeps web sessions on memcached nodes so that they outlive any
+// one of them.
+package cluster

@@ -1,0 +1,184 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// This file decides what is known of a session: Gather, the one way to read.
+//
+//  1. The key is read from all targets at once. A target that fails is replaced by
+//     its stand-in until every present target has answered.
+//  2. Where fewer than Replicas copies came, it is looked for once more: at the
+//     next Replicas nodes of the rank and, if a node failed in this very call, at
+//     home nodes thought down. This keeps a node that returns with old memory from
+//     winning when its partner has just lost its own.
+//  3. What came is joined.
+
+// view is what a gather found.
+type view struct {
+	targets []*node
+	answers []answer // of every node that answered, targets or not
+	joined  *stored  // nil: no copy anywhere
+	homes   int      // home nodes that answered
+	alien   error    // an ErrVersion, when a copy cannot be read by this version
+}
+
+// answer is what one node said.
+type answer struct {
+	node *node
+	item *item   // nil: a miss
+	rec  *stored // nil: a miss, or a copy that cannot be used
+	err  error
+}
+
+// on returns what the node answered, or nil if it did not.
+func (v *view) on(n *node) *answer {
+	for i := range v.answers {
+		if v.answers[i].node == n {
+			return &v.answers[i]
+		}
+	}
+	return nil
+}
+
+// copies counts the targets that hold the session.
+func (v *view) copies() int {
+	n := 0
+	for _, t := range v.targets {
+		if a := v.on(t); a != nil && a.rec != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// lacking returns the targets whose copy does not say the same as want.
+func (v *view) lacking(want *stored) []*node {
+	var ns []*node
+	for _, t := range v.targets {
+		if a := v.on(t); a == nil || !a.rec.equal(want) {
+			ns = append(ns, t)
+		}
+	}
+	return ns
+}
+
+// gather reads all copies. The error is ctx's; that nothing could be reached is not
+// an error here, but a view without answers.
+func (k *call) gather(ctx context.Context) (*view, error) {
+	v := &view{}
+	for {
+		v.targets = k.targets()
+		unasked := v.targets[:0:0]
+		for _, t := range v.targets {
+			if v.on(t) == nil {
+				unasked = append(unasked, t)
+			}
+		}
+		if len(unasked) == 0 {
+			break
+		}
+		if err := k.ask(ctx, v, unasked); err != nil {
+			return nil, err
+		}
+	}
+	if v.copies() < k.c.cfg.Replicas {
+		if further := k.further(v); len(further) > 0 {
+			k.c.stats.secondLooks.Add(1)
+			if err := k.ask(ctx, v, further); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range v.answers {
+		a := &v.answers[i]
+		v.joined = join(v.joined, a.rec)
+		if k.isHome(a.node) {
+			v.homes++
+		}
+	}
+	return v, nil
+}
+
+// further are the nodes of the second look. A node that has come back lately is
+// asked, but does not count: while it was away, sessions went to those behind it.
+func (k *call) further(v *view) []*node {
+	var ns []*node
+	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
+		n := k.ranked(i)
+		if n == nil {
+			break
+		}
+		if v.on(n) != nil || k.hasFailed(n) {
+			continue
+		}
+		if n.state() != Down {
+			ns = append(ns, n)
+			if !n.backLately() {
+				next++
+			}
+		}
+	}
+	if len(k.failed) > 0 {
+		for i := range k.c.cfg.Replicas {
+			if n := k.ranked(i); n != nil && n.state() == Down && !k.hasFailed(n) && v.on(n) == nil {
+				ns = append(ns, n)
+			}
+		}
+	}
+	return ns
+}
+
+// ask reads the key from the nodes at once and adds what they say to the view.
+func (k *call) ask(ctx context.Context, v *view, nodes []*node) error {
+	came := make(chan answer, len(nodes))
+	for _, n := range nodes {
+		k.c.running.Add(1)
+		go func() {
+			defer k.c.running.Done()
+			it, err := n.get(k.key)
+			came <- answer{node: n, item: it, err: err}
+		}()
+	}
+	for range nodes {
+		select {
+		case a := <-came:
+			if a.err != nil {
+				k.fail(a.node, a.err)
+				continue
+			}
+			k.read(v, &a)
+			v.answers = append(v.answers, a)
+		case <-ctx.Done():
+			return fmt.Errorf("cluster: load: %w", ctx.Err())
+		}
+	}
+	return nil
+}
+
+// read decodes an answer. What cannot be used counts as a miss, but keeps its token:
+// a repair replaces it.
+func (k *call) read(v *view, a *answer) {
+	if a.item == nil {
+		return
+	}
+	for i := range v.answers {
+		if o := &v.answers[i]; o.rec != nil && string(o.item.value) == string(a.item.value) {
+			a.rec = o.rec // the usual case: both copies are the same bytes
+			return
+		}
+	}
+	var err error
+	if a.rec, err = decode(a.item.value, k.hash); err == nil {
+		return
+	}
+	a.rec = nil
+	if errors.Is(err, ErrVersion) {
+		v.alien = fmt.Errorf("%s: %w", a.node, err)
+		return
+	}
+	k.c.stats.damaged.Add(1)
+	k.c.cfg.Logger.Warn("cluster: copy is unusable and counts as missing", "node", a.node.ID, "addr", a.node.Addr, "reason", err)
+}

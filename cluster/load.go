@@ -1,0 +1,138 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// This file decides what a Load returns, and brings the copies up to date on the
+// way: the repair, which is how sessions migrate.
+
+// Load returns the session, with the snapshot that a Save of it needs. Each target
+// that lacks part of what was found gets it before Load returns, so that what one
+// reader has seen, no later reader unsees. The error is ErrNotFound, ErrUnavailable,
+// ErrVersion, ErrClosed, or ctx's error, at once, when ctx ends.
+func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	defer c.running.Done()
+	c.stats.loads.Add(1)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("cluster: load: %w", err)
+	}
+	if key == "" {
+		c.stats.notFound.Add(1)
+		return nil, ErrNotFound
+	}
+	k := c.newCall(key)
+	absent, ticket := c.missing.known(k.hash, time.Now())
+	if absent {
+		c.stats.notFound.Add(1)
+		c.stats.negativeHits.Add(1)
+		return nil, ErrNotFound
+	}
+	v, err := k.gather(ctx)
+	if err == nil && v.alien == nil && v.joined.worthRepair(c.cfg.Now()) && len(v.lacking(v.joined)) > 0 {
+		v, err = k.repair(ctx, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case v.alien != nil:
+		return nil, v.alien
+	case v.joined == nil && v.homes == 0:
+		c.stats.unavailable.Add(1)
+		return nil, k.unavailable()
+	case !v.joined.live(c.cfg.Now()):
+		if v.joined == nil {
+			c.missing.add(k.hash, ticket, time.Now())
+		}
+		c.stats.notFound.Add(1)
+		return nil, ErrNotFound
+	}
+	c.stats.hits.Add(1)
+	c.noteLifetime(v.joined.deadline)
+	return &Record{
+		Attrs: v.joined.values(), Deadline: time.UnixMilli(v.joined.deadline).UTC(),
+		key: key, snap: &snapshot{base: v.joined, seen: v.tokens()},
+	}, nil
+}
+
+// worthRepair reports whether copies should be brought up to date with s: a session
+// that has ended is left to expire.
+func (s *stored) worthRepair(now time.Time) bool {
+	return s != nil && (s.destroyed || s.live(now))
+}
+
+// tokens returns the copies of targets that a save may replace by cas.
+func (v *view) tokens() map[*node]*item {
+	m := make(map[*node]*item, len(v.targets))
+	for _, t := range v.targets {
+		if a := v.on(t); a != nil && a.item != nil && a.rec.equal(v.joined) {
+			m[t] = a.item
+		}
+	}
+	return m
+}
+
+// repair brings all targets up to date with what was gathered. That it fails does
+// not fail the load: it returns the latest view all the same. The error is ctx's;
+// the repair then goes on without its caller.
+func (k *call) repair(ctx context.Context, v *view) (*view, error) {
+	type result struct {
+		v   *view
+		err error
+	}
+	done := make(chan result, 1)
+	k.c.running.Add(1)
+	go func() {
+		defer k.c.running.Done()
+		latest, err := k.settle(v, repairRounds, func(v *view) (*stored, error) { return v.joined, nil }, &k.c.stats.repairs)
+		if err != nil {
+			k.c.stats.repairFailures.Add(1)
+		} else {
+			k.retire(latest)
+		}
+		done <- result{v: latest}
+	}()
+	select {
+	case r := <-done:
+		return r.v, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("cluster: load: %w", ctx.Err())
+	}
+}
+
+// repairRounds is how often a load tries to bring the targets up to date. Where it
+// is outrun more often than that, writers are at work who do the same.
+const repairRounds = 3
+
+// strayTTL is how long a live copy outside the targets is kept once they hold it,
+// in seconds. It is not deleted: another instance may count on it, because it
+// thinks that a target is down.
+const strayTTL = 60
+
+// retire shortens the life of live copies that were met outside the targets. It
+// does so by cas: a touch that is applied late could shorten the life of a copy
+// that has become a target's.
+func (k *call) retire(v *view) {
+	if v.joined.destroyed {
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range v.answers {
+		a := &v.answers[i]
+		stray := a.rec != nil && !a.rec.destroyed
+		for _, t := range v.targets {
+			stray = stray && a.node != t
+		}
+		if stray && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL {
+			wg.Go(func() { _, _, _ = a.node.write(k.key, a.item.value, a.item, strayTTL) })
+		}
+	}
+	wg.Wait()
+}

@@ -1,0 +1,373 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+)
+
+// This file decides how one memcached server is spoken to: its client, its pool of
+// connections, what its answers and errors mean, and how long it keeps an item. It
+// is the only one that knows gomemcache.
+
+// outcome is what came of one write.
+type outcome int
+
+const (
+	written outcome = iota
+	outrun          // somebody else wrote first, or the copy is gone
+	failed
+)
+
+// Reasons why an exchange with a node failed. They are what errors show: the texts
+// of the client below may quote a server's answer, which may be a session's bytes.
+var (
+	errTimeout   = errors.New("no answer within the timeout")
+	errBroken    = errors.New("connection broken")
+	errAnswer    = errors.New("unexpected answer")
+	errServer    = errors.New("server error")
+	errMemory    = errors.New("out of memory")
+	errItemSize  = errors.New("item too large for the node (its -I)")
+	errBusy      = errors.New("all connections busy for the whole timeout")
+	errNotAsked  = errors.New("thought down")
+	errOutOfStep = errors.New("answer to another question")
+)
+
+// item is what a node holds under a key: bytes and the CAS token that a write has
+// to present to replace them. A nil item is a miss.
+type item struct {
+	value []byte
+	cas   uint64
+}
+
+type node struct {
+	Node
+	index  int
+	client *memcache.Client
+	dialer *dialer
+	slots  chan struct{} // one per exchange that may be on its way
+	batch  batcher
+	hooks  nodeHooks
+
+	commands, errors, timeouts, dials atomic.Uint64
+
+	mu      sync.Mutex // guards below
+	health  health
+	since   time.Time // of the present state
+	back    time.Time // when the node last came up after it had been down
+	lastErr error
+	probing bool
+}
+
+// nodeHooks are what a node needs of its cluster.
+type nodeHooks struct {
+	now     func() time.Time
+	changed func(n *node, from State) // after a change of state, under no lock
+}
+
+// address is both the net.Addr that the client dials and the selector that always
+// picks it. The client's own list would look names up once and for all.
+type address struct{ network, addr string }
+
+func (a address) Network() string                     { return a.network }
+func (a address) String() string                      { return a.addr }
+func (a address) PickServer(string) (net.Addr, error) { return a, nil }
+func (a address) Each(f func(net.Addr) error) error   { return f(a) }
+func addressOf(addr string) address {
+	if isUnix(addr) {
+		return address{"unix", addr}
+	}
+	return address{"tcp", addr}
+}
+
+func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
+	nd := &node{Node: n, index: index, slots: make(chan struct{}, cfg.MaxConns), hooks: hooks, since: hooks.now()}
+	dial := cfg.DialContext
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	nd.dialer = &dialer{
+		dial: dial, tls: cfg.TLS, username: cfg.Username, password: cfg.Password,
+		timeout: cfg.Timeout, maxRecordBytes: cfg.MaxRecordBytes,
+	}
+	nd.client = memcache.NewFromSelector(addressOf(n.Addr))
+	nd.client.Timeout = cfg.Timeout
+	nd.client.MaxIdleConns = cfg.MaxConns
+	nd.client.DialContext = nd.dialer.connect
+	nd.batch.fetch = nd.fetch
+	return nd
+}
+
+// state is what the process thinks of the node.
+func (n *node) state() State {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.health.state
+}
+
+// lately is how long a node counts as just come back.
+const lately = time.Hour
+
+// backLately reports whether the node was down not long ago.
+func (n *node) backLately() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.back.IsZero() && n.hooks.now().Sub(n.back) < lately
+}
+
+// note feeds the health with what an exchange showed.
+func (n *node) note(next func(health, verdict) health, v verdict, err error) {
+	if v != answered {
+		n.errors.Add(1)
+	}
+	if v == timedOut {
+		n.timeouts.Add(1)
+	}
+	n.mu.Lock()
+	from := n.health.state
+	n.health = next(n.health, v)
+	to := n.health.state
+	if v != answered {
+		n.lastErr = err
+	}
+	if to != from {
+		n.since = n.hooks.now()
+		if from == Down {
+			n.back = n.since
+		}
+	}
+	n.mu.Unlock()
+	if to != from {
+		n.hooks.changed(n, from)
+	}
+}
+
+// exchange runs one command with a slot, and judges the node by what came of it.
+// Again is true when the command was sent a second time because the first
+// connection broke: its effect may then have happened twice.
+func (n *node) exchange(command func() error) (again bool, err error) {
+	if err := n.enter(); err != nil {
+		return false, err
+	}
+	defer func() { <-n.slots }()
+	n.commands.Add(1)
+	err = command()
+	if isBroken(err) {
+		// A server that restarted breaks every connection to its former self once.
+		// That is no sign of illness: drop them all and see what stands there now.
+		n.client.Close()
+		again = true
+		n.commands.Add(1)
+		err = command()
+	}
+	err, v := judge(err)
+	n.note(health.request, v, err)
+	return again, err
+}
+
+// enter takes a slot. A request that had to wait for one must not wait for a sick
+// node a second time.
+func (n *node) enter() error {
+	select {
+	case n.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	t := time.NewTimer(n.dialer.timeout)
+	defer t.Stop()
+	select {
+	case n.slots <- struct{}{}:
+	case <-t.C:
+		return errBusy
+	}
+	if n.state() != Up {
+		<-n.slots
+		return errNotAsked
+	}
+	return nil
+}
+
+// get reads the key. Concurrent gets of a node share a command.
+func (n *node) get(key string) (*item, error) { return n.batch.get(key) }
+
+// fetch reads several keys with one command.
+func (n *node) fetch(keys []string) (map[string]*item, error) {
+	var found map[string]*item
+	_, err := n.exchange(func() error {
+		found = make(map[string]*item, len(keys))
+		if len(keys) == 1 {
+			it, err := n.client.Get(keys[0])
+			if errors.Is(err, memcache.ErrCacheMiss) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			found[it.Key] = &item{it.Value, it.CasID}
+		} else {
+			items, err := n.client.GetMulti(keys)
+			if err != nil {
+				return err
+			}
+			for k, it := range items {
+				found[k] = &item{it.Value, it.CasID}
+			}
+		}
+		return checkKeys(found, keys)
+	})
+	if errors.Is(err, errOutOfStep) {
+		n.client.Close() // answers and questions are out of step
+	}
+	return found, err
+}
+
+func checkKeys(found map[string]*item, keys []string) error {
+	for k := range found {
+		known := false
+		for _, asked := range keys {
+			known = known || asked == k
+		}
+		if !known {
+			return errOutOfStep
+		}
+	}
+	return nil
+}
+
+// write replaces the copy that was seen: by cas when there was one, by add when
+// there was none. Maybe is true when the value may be on the node although the
+// outcome is not "stored".
+func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome, maybe bool, err error) {
+	it := &memcache.Item{Key: key, Value: value, Expiration: ttl}
+	again, err := n.exchange(func() error {
+		if seen == nil {
+			return n.client.Add(it)
+		}
+		it.CasID = seen.cas
+		return n.client.CompareAndSwap(it)
+	})
+	switch {
+	case err == nil:
+		return written, true, nil
+	case isRefusal(err):
+		return outrun, again, nil
+	}
+	return failed, again || !isUnsent(err), err
+}
+
+// set writes without looking. For destroyed records only.
+func (n *node) set(key string, value []byte, ttl int32) error {
+	_, err := n.exchange(func() error {
+		return n.client.Set(&memcache.Item{Key: key, Value: value, Expiration: ttl})
+	})
+	return err
+}
+
+// remove deletes the key; that there is none is no error.
+func (n *node) remove(key string) error {
+	_, err := n.exchange(func() error { return n.client.Delete(key) })
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
+// isRefusal reports whether a command was answered by "the condition does not
+// hold": another value, or none, or one where none was expected.
+func isRefusal(err error) bool {
+	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
+}
+
+// isBroken reports whether the connection ended under the command.
+func isBroken(err error) bool {
+	var u unreachable
+	if errors.As(err, &u) {
+		return false
+	}
+	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// unreachable is a failure to connect: no command was sent.
+type unreachable struct{ err error }
+
+func (u unreachable) Error() string { return u.err.Error() }
+func (u unreachable) Unwrap() error { return u.err }
+
+// isUnsent reports whether a failed write is known to have changed nothing: it was
+// not sent, or the server said so.
+func isUnsent(err error) bool {
+	var u unreachable
+	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
+		errors.Is(err, errItemSize) || errors.Is(err, errMemory)
+}
+
+// judge turns the client's error into one that is safe to show, and says what it
+// means for the node's health.
+func judge(err error) (error, verdict) {
+	var (
+		netErr  net.Error
+		dialled *memcache.ConnectTimeoutError
+		failure unreachable
+	)
+	switch {
+	case err == nil, isRefusal(err):
+		return err, answered
+	case errors.As(err, &dialled):
+		return errTimeout, timedOut
+	case errors.As(err, &failure):
+		if errors.As(failure.err, &netErr) && netErr.Timeout() {
+			return errTimeout, timedOut
+		}
+		return failure, refused
+	case errors.As(err, &netErr) && netErr.Timeout():
+		return errTimeout, timedOut
+	case isBroken(err):
+		return errBroken, timedOut
+	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
+		return err, timedOut
+	}
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "SERVER_ERROR object too large"):
+		return errItemSize, answered
+	case strings.Contains(text, "SERVER_ERROR out of memory"):
+		return errMemory, answered
+	case strings.Contains(text, `"SERVER_ERROR `):
+		return errServer, answered
+	}
+	return errAnswer, timedOut
+}
+
+// Memcached takes expiry times above 30 days for absolute Unix times.
+const maxRelativeTTL = 30 * 24 * 60 * 60
+
+// ttl is the expiry time to give a server for an item that must be kept until the
+// deadline (ms since 1970): a second more than needed, because the server counts in
+// whole seconds and may drop the item most of one early.
+func ttl(deadline int64, now time.Time) int32 {
+	left := deadline - now.UnixMilli()
+	if left <= 0 {
+		return 1
+	}
+	secs := (left+999)/1000 + 1
+	if secs > maxRelativeTTL {
+		secs += now.Unix()
+	}
+	return int32(min(secs, math.MaxInt32))
+}
+
+func (n *node) String() string { return fmt.Sprintf("%s (%s)", n.ID, n.Addr) }

@@ -1,0 +1,103 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// This file decides how a node that failed is asked whether it is back: by one
+// goroutine per sick node, over connections of its own, so that no request waits
+// for the answer. The goroutine ends when the node is up or the Cluster closes.
+
+// nodeChanged is told of every change of a node's state.
+func (c *Cluster) nodeChanged(n *node, from State) {
+	s := n.status()
+	if s.State == Down {
+		c.cfg.Logger.Warn("cluster: node is down", "node", n.ID, "addr", n.Addr, "reason", s.LastError)
+	} else if from == Down {
+		c.cfg.Logger.Info("cluster: node is up again", "node", n.ID, "addr", n.Addr)
+	}
+	if from == Down {
+		n.client.Close() // its idle connections may lead to a process that is gone
+	}
+	if s.State != Up {
+		c.startProber(n)
+	}
+	if c.cfg.OnNodeState != nil {
+		c.cfg.OnNodeState(s)
+	}
+}
+
+func (c *Cluster) startProber(n *node) {
+	n.mu.Lock()
+	start := !n.probing
+	n.probing = true
+	n.mu.Unlock()
+	if !start || c.begin() != nil {
+		return
+	}
+	go func() {
+		defer c.running.Done()
+		c.probe(n)
+	}()
+}
+
+// probe asks the node until it is up. The first probe goes at once: a suspect
+// node that was merely slow is back within a round trip.
+func (c *Cluster) probe(n *node) {
+	bad := 0
+	for {
+		err, v := judge(n.ping())
+		if bad++; err == nil {
+			bad = 0
+		}
+		n.note(health.probe, v, err)
+		if n.stopProbing() {
+			return
+		}
+		t := time.NewTimer(probeWait(bad, rand.Float64()))
+		select {
+		case <-t.C:
+		case <-c.closing:
+			t.Stop()
+			return
+		}
+	}
+}
+
+// stopProbing ends the probing of a node that is up, under one lock with the look
+// at its state: whoever finds it sick again starts a new prober.
+func (n *node) stopProbing() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.health.state == Up {
+		n.probing = false
+	}
+	return !n.probing
+}
+
+// ping asks the node for its version over a connection of its own.
+func (n *node) ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
+	defer cancel()
+	a := addressOf(n.Addr)
+	nc, err := n.dialer.connect(ctx, a.network, a.addr)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	if _, err := nc.Write([]byte("version\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReaderSize(nc, 128).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(line, "VERSION ") {
+		return errAnswer
+	}
+	return nil
+}

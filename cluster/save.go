@@ -1,0 +1,370 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// This file decides when a save is done: Save, Delete, and the rounds that bring
+// one record to all targets.
+
+// saveRounds is how often a save gathers and writes before it gives up. Two writers
+// arrive at the same bytes, so rounds are lost only to writers that keep coming.
+const saveRounds = 8
+
+// Save stores the session: its changes since the snapshot, joined with what other
+// requests have written meanwhile. It returns nil when every target that is not
+// down holds them, and these are at least MinCopies. It then holds a new snapshot:
+// the Record can be changed and saved again.
+//
+// Save goes on when ctx ends: a client that goes away in the middle must not leave
+// half a save. It is bounded by a few Timeouts. The error is ErrUnavailable,
+// ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrEmptyKey or ErrClosed; after
+// ErrUnavailable and ErrConflict the changes may be stored or not.
+func (c *Cluster) Save(ctx context.Context, r *Record) error {
+	_ = ctx
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.running.Done()
+	c.stats.saves.Add(1)
+	if r.key == "" {
+		return ErrEmptyKey
+	}
+	k := c.newCall(r.key)
+	c.missing.remove(k.hash)
+	// Saves of one session in one process take turns: they would only outrun each
+	// other. Between processes the nodes decide.
+	leave := c.lanes.enter(k.hash)
+	defer leave()
+	s := k.newSave(r)
+	err := s.run()
+	c.missing.remove(k.hash)
+	switch {
+	case err == nil:
+		r.snap = &snapshot{base: s.ours}
+	case errors.Is(err, ErrUnavailable):
+		c.stats.unavailable.Add(1)
+	case errors.Is(err, ErrConflict):
+		c.stats.conflicts.Add(1)
+	case errors.Is(err, ErrDestroyed):
+		c.stats.destroyed.Add(1)
+	case errors.Is(err, ErrTooLarge):
+		c.stats.tooLarge.Add(1)
+	}
+	return err
+}
+
+// save is one Save under way.
+type save struct {
+	*call
+	rec      *Record
+	deadline int64
+	snap     snapshot
+	at       stamp   // of what this save changes
+	ours     *stored // the snapshot's record with the app's changes
+	replace  bool    // no snapshot: what stands is to be replaced, once it is known
+}
+
+func (k *call) newSave(r *Record) *save {
+	s := &save{call: k, rec: r, replace: r.snap == nil}
+	now := k.c.cfg.Now()
+	s.deadline = deadlineMilli(r.Deadline)
+	if r.Deadline.IsZero() {
+		s.deadline = now.Add(k.c.cfg.Lifetime).UnixMilli()
+	}
+	k.c.noteLifetime(s.deadline)
+	if r.snap != nil {
+		s.snap = *r.snap
+	}
+	s.at = k.stampAfter(s.snap.base)
+	s.ours = change(s.snap.base, r.Attrs, s.deadline, s.at)
+	return s
+}
+
+// stampAfter is a stamp above everything in the record, so that a change made after
+// reading it always beats it, whatever the machines' clocks say.
+func (k *call) stampAfter(s *stored) stamp {
+	return stamp{clock: max(k.c.cfg.Now().UnixMicro(), s.newest()+1), writer: k.c.writer}
+}
+
+// run is the straight line of a save: the fast path, or gather and join.
+func (s *save) run() error {
+	done, err := s.fast()
+	if done || err != nil {
+		return err
+	}
+	s.c.stats.merges.Add(1)
+	_, err = s.settle(nil, saveRounds, s.plan, nil)
+	return err
+}
+
+// fast writes to all targets at once when it can know what it replaces: the session
+// is new, or the snapshot saw each target's copy.
+func (s *save) fast() (done bool, err error) {
+	targets := s.targets()
+	if len(targets) < s.c.cfg.MinCopies {
+		return false, nil
+	}
+	if !s.replace {
+		for _, t := range targets {
+			if s.snap.seen[t] == nil {
+				return false, nil
+			}
+		}
+	}
+	all, err := s.put(targets, s.ours, func(n *node) *item { return s.snap.seen[n] }, nil)
+	if all {
+		s.c.stats.fastSaves.Add(1)
+	}
+	return all, err
+}
+
+// plan says which record the targets should hold, given what was gathered.
+func (s *save) plan(v *view) (*stored, error) {
+	switch {
+	case v.alien != nil:
+		return nil, v.alien
+	case v.joined == nil:
+		s.replace = false
+		return s.ours, nil
+	case v.joined.destroyed:
+		return v.joined, ErrDestroyed
+	}
+	switch {
+	case s.replace:
+		base := v.joined
+		if s.tried {
+			base = join(base, s.ours)
+		}
+		s.replace = false
+		s.at = s.stampAfter(base)
+		s.ours = change(base, s.rec.Attrs, s.deadline, s.at)
+		s.tried = false
+	case !s.tried && v.joined.newest() >= s.at.clock:
+		// Another process, whose clock is ahead, saved since our snapshot. Ours is
+		// the later save, and nothing of it is stored: it moves behind.
+		at := s.stampAfter(v.joined)
+		s.ours, s.at = s.ours.restamp(s.at, at), at
+	}
+	if s.ours.onlyDeadline(s.snap.base) && v.joined.deadline >= s.ours.deadline {
+		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
+	}
+	return join(v.joined, s.ours), nil
+}
+
+// settle gathers, asks plan what should stand, and writes that where it is not, until
+// one round finds or puts it on every target. It starts from v, or gathers first
+// when v is nil, and returns the last view. A gap is never filled without
+// gathering: a copy made from half the evidence would look whole.
+func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), count *atomic.Uint64) (*view, error) {
+	conflict := false
+	var known *stored // from all rounds: what a node said before it died still counts
+	for round := range rounds {
+		if conflict {
+			time.Sleep(conflictWait(round, rand.Float64()))
+		}
+		if v == nil {
+			v, _ = k.gather(context.Background())
+		}
+		known = join(known, v.joined)
+		v.joined = known
+		if len(v.targets) < k.c.cfg.MinCopies {
+			return v, k.unavailable()
+		}
+		want, err := plan(v)
+		if want != nil && want.destroyed {
+			k.bury(v, want)
+		}
+		if err != nil || want.destroyed {
+			return v, err
+		}
+		lacking := v.lacking(want)
+		if len(lacking) == 0 {
+			return v, nil
+		}
+		seen := v
+		failures := len(k.failed)
+		all, err := k.put(lacking, want, func(n *node) *item { return seen.on(n).item }, count)
+		if all || err != nil {
+			return v, err
+		}
+		conflict = len(k.failed) == failures
+		if round < rounds-1 {
+			v = nil
+		}
+	}
+	if conflict {
+		return v, ErrConflict
+	}
+	return v, k.unavailable()
+}
+
+// conflictWait spreads writers of one session that keep meeting.
+func conflictWait(round int, jitter float64) time.Duration {
+	return time.Duration(jitter * float64(2*time.Millisecond<<min(round, 6)))
+}
+
+// put writes the record to the nodes at once, each by cas on the copy that was seen
+// there, or by add where there was none. All is true when every node has stored it.
+// The error is ErrTooLarge: nothing else can help then.
+func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *atomic.Uint64) (all bool, err error) {
+	value := want.encode(k.hash)
+	if len(value) > k.c.cfg.MaxRecordBytes {
+		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
+	}
+	keep := ttl(want.deadline, k.c.cfg.Now())
+	type result struct {
+		outcome outcome
+		maybe   bool
+		err     error
+	}
+	results := make([]result, len(nodes))
+	write := func(i int) {
+		r := &results[i]
+		r.outcome, r.maybe, r.err = nodes[i].write(k.key, value, seen(nodes[i]), keep)
+	}
+	var wg sync.WaitGroup
+	for i := 1; i < len(nodes); i++ {
+		wg.Go(func() { write(i) })
+	}
+	write(0)
+	wg.Wait()
+	all = true
+	for i, r := range results {
+		k.tried = k.tried || r.maybe
+		switch {
+		case r.outcome == written:
+			if count != nil {
+				count.Add(1)
+			}
+			continue
+		case errors.Is(r.err, errItemSize):
+			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
+		case r.outcome == failed:
+			k.fail(nodes[i], r.err)
+		}
+		all = false
+	}
+	return all, err
+}
+
+// bury spreads a destroyed record to the targets that lack it. It is final, so a
+// blind set can do no harm, and another reader repairs what fails here.
+func (k *call) bury(v *view, destroyed *stored) {
+	value := destroyed.encode(k.hash)
+	keep := ttl(destroyed.deadline, k.c.cfg.Now())
+	var wg sync.WaitGroup
+	for _, n := range v.lacking(destroyed) {
+		wg.Go(func() { _ = n.set(k.key, value, keep) })
+	}
+	wg.Wait()
+}
+
+// Delete destroys the session: no copy of it will be served again, also none that
+// turns up later on a node that is out of reach now. Deleting what does not exist
+// is nil, as is an empty key. Like Save it goes on when ctx ends. The error is
+// ErrUnavailable or ErrClosed; the session may then be destroyed or not.
+func (c *Cluster) Delete(ctx context.Context, key string) error {
+	_ = ctx
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.running.Done()
+	c.stats.deletes.Add(1)
+	if key == "" {
+		return nil
+	}
+	k := c.newCall(key)
+	v, _ := k.gather(context.Background())
+	destroyed := tombstone(c.rememberUntil(v.joined))
+	err := k.destroy(destroyed)
+	if err != nil {
+		c.stats.unavailable.Add(1)
+		return err
+	}
+	k.sweep()
+	return nil
+}
+
+// rememberUntil is how long a deletion must be remembered: as long as any copy of
+// the session may live. A save under way may just have moved the deadline, so it is
+// at least the longest life that this process has seen.
+func (c *Cluster) rememberUntil(s *stored) time.Time {
+	until := c.cfg.Now().Add(time.Duration(c.longest.Load()) * time.Millisecond)
+	if s != nil && s.deadline > until.UnixMilli() {
+		return time.UnixMilli(s.deadline)
+	}
+	return until
+}
+
+// noteLifetime remembers the longest time that a session was seen to have left.
+func (c *Cluster) noteLifetime(deadline int64) {
+	left := deadline - c.cfg.Now().UnixMilli()
+	for {
+		longest := c.longest.Load()
+		if left <= longest || c.longest.CompareAndSwap(longest, left) {
+			return
+		}
+	}
+}
+
+// destroy sets the destroyed record on every target.
+func (k *call) destroy(destroyed *stored) error {
+	value := destroyed.encode(k.hash)
+	keep := ttl(destroyed.deadline, k.c.cfg.Now())
+	holding := map[*node]bool{}
+	for {
+		targets := k.targets()
+		errs := make([]error, len(targets))
+		var wg sync.WaitGroup
+		todo := 0
+		for i, n := range targets {
+			if !holding[n] {
+				todo++
+				wg.Go(func() { errs[i] = n.set(k.key, value, keep) })
+			}
+		}
+		wg.Wait()
+		if todo == 0 {
+			if len(targets) < k.c.cfg.MinCopies {
+				return k.unavailable()
+			}
+			return nil
+		}
+		for i, n := range targets {
+			if errs[i] != nil {
+				k.fail(n, errs[i])
+			} else {
+				holding[n] = true
+			}
+		}
+	}
+}
+
+// sweep deletes what lies on the next Replicas nodes behind the targets: copies that
+// stood in for a target once.
+func (k *call) sweep() {
+	targets := k.targets()
+	var wg sync.WaitGroup
+	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
+		n := k.ranked(i)
+		if n == nil {
+			break
+		}
+		at := false
+		for _, t := range targets {
+			at = at || t == n
+		}
+		if !at && n.state() == Up && !k.hasFailed(n) {
+			next++
+			wg.Go(func() { _ = n.remove(k.key) })
+		}
+	}
+	wg.Wait()
+}

@@ -1,0 +1,83 @@
+package cluster
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// This file decides what an operator can count.
+
+// NodeStatus is what this process thinks of a node.
+type NodeStatus struct {
+	ID, Addr string
+	Standby  bool
+	State    State
+	Since    time.Time // of the present state
+	// LastError is the reason of the last failed exchange, empty when there was
+	// none. It holds no key and no value.
+	LastError string
+	Commands  uint64 // exchanges begun
+	Errors    uint64 // of them: failed
+	Timeouts  uint64 // of them: for want of an answer in time
+}
+
+// Stats are counts since New, in this process.
+type Stats struct {
+	Loads, Saves, Deletes uint64 // calls
+	Hits                  uint64 // loads that returned a session
+	NotFound              uint64 // loads that ended in ErrNotFound
+	NegativeHits          uint64 // of them: answered by the negative cache
+	Unavailable           uint64 // calls that ended in ErrUnavailable
+	SecondLooks           uint64 // gathers that had to look beyond the targets
+	Repairs               uint64 // copies written by loads
+	RepairFailures        uint64 // loads that could not bring all targets up to date
+	FastSaves             uint64 // saves done in one round trip
+	Merges                uint64 // saves that joined with what others had written
+	Conflicts             uint64 // saves that ended in ErrConflict
+	Destroyed             uint64 // saves that ended in ErrDestroyed
+	TooLarge              uint64 // saves that ended in ErrTooLarge
+	Damaged               uint64 // copies that were unreadable or belonged to another key
+	Reconnects            uint64 // pools dropped because a node had restarted
+}
+
+type counters struct {
+	loads, saves, deletes, hits, notFound, negativeHits, unavailable, secondLooks,
+	repairs, repairFailures, fastSaves, merges, conflicts, destroyed, tooLarge,
+	damaged, reconnects atomic.Uint64
+}
+
+// Stats returns the counts of this process.
+func (c *Cluster) Stats() Stats {
+	s := &c.stats
+	return Stats{
+		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
+		Hits: s.hits.Load(), NotFound: s.notFound.Load(), NegativeHits: s.negativeHits.Load(),
+		Unavailable: s.unavailable.Load(), SecondLooks: s.secondLooks.Load(),
+		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
+		FastSaves: s.fastSaves.Load(), Merges: s.merges.Load(),
+		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
+		Damaged: s.damaged.Load(), Reconnects: s.reconnects.Load(),
+	}
+}
+
+// Nodes returns the status of every node, in the order of the configuration.
+func (c *Cluster) Nodes() []NodeStatus {
+	all := make([]NodeStatus, len(c.nodes))
+	for i, n := range c.nodes {
+		all[i] = n.status()
+	}
+	return all
+}
+
+func (n *node) status() NodeStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := NodeStatus{
+		ID: n.ID, Addr: n.Addr, Standby: n.Standby, State: n.health.state, Since: n.since,
+		Commands: n.commands.Load(), Errors: n.errors.Load(), Timeouts: n.timeouts.Load(),
+	}
+	if n.lastErr != nil {
+		s.LastError = n.lastErr.Error()
+	}
+	return s
+}
