@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+)
+
+// This file shows where a session's copies lie, for people who look at a cluster. No
+// request needs it.
+
+// Role is what a node is for one session.
+type Role string
+
+// The roles, in the order of a rank.
+const (
+	Primary Role = "primary"  // the first home node
+	Backup  Role = "backup"   // any other home node
+	StandIn Role = "stand-in" // a regular node behind them
+	Standby Role = "standby"  // a standby node that is not a home
+)
+
+// Placement is what one node has of a session.
+type Placement struct {
+	Node NodeStatus
+	Role Role
+	// Held is true when the node holds a copy that can be read.
+	Held bool
+	// Destroyed is true when that copy says that the session was deleted.
+	Destroyed bool
+	// Version is the clock of the copy's newest change, in microseconds since 1970.
+	// Copies that say the same have the same version.
+	Version int64
+	// Bytes is the size of the copy as stored.
+	Bytes int
+	// Err is why the node could not be asked; nil when it answered.
+	Err error
+}
+
+// whereMost bounds the nodes that Where asks.
+const whereMost = 32
+
+// Where asks the nodes, in the session's rank, what they hold of it. It changes
+// nothing stored. Nodes that are down are listed but not asked. The
+// error is ErrEmptyKey, ErrClosed or ctx's.
+func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
+	if err := c.begin(); err != nil {
+		return nil, err
+	}
+	defer c.running.Done()
+	if key == "" {
+		return nil, ErrEmptyKey
+	}
+	k := c.newCall(key)
+	var places []Placement
+	v := &view{}
+	var ask []*node
+	for i := range min(len(c.nodes), whereMost) {
+		n := k.ranked(i)
+		p := Placement{Node: n.status(), Role: StandIn}
+		switch {
+		case i == 0:
+			p.Role = Primary
+		case i < c.cfg.Replicas:
+			p.Role = Backup
+		case n.Standby:
+			p.Role = Standby
+		}
+		if p.Node.State == Down {
+			p.Err = fmt.Errorf("cluster: node %s is down", n)
+		} else {
+			ask = append(ask, n)
+		}
+		places = append(places, p)
+	}
+	if err := k.ask(ctx, v, ask); err != nil {
+		return nil, err
+	}
+	for i := range places {
+		p := &places[i]
+		for _, f := range k.failed {
+			if f.node.ID == p.Node.ID {
+				p.Err = fmt.Errorf("cluster: node %s: %w", f.node, f.err)
+			}
+		}
+		for _, a := range v.answers {
+			if a.node.ID == p.Node.ID && a.rec != nil {
+				p.Held, p.Destroyed, p.Version, p.Bytes = true, a.rec.destroyed, a.rec.newest(), len(a.item.value)
+			}
+		}
+	}
+	return places, nil
+}
