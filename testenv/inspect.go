@@ -1,0 +1,206 @@
+// This file decides how a test looks into a node, past the client it tests.
+
+package testenv
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Get returns the value that the node holds under key; false if it holds none.
+func (n *Node) Get(key string) ([]byte, bool) {
+	n.env.tb.Helper()
+	var value []byte
+	var found bool
+	n.ask("get "+key, nil, func(line string, r *bufio.Reader) (bool, error) {
+		if line == "END" {
+			return true, nil
+		}
+		words := strings.Fields(line)
+		if len(words) != 4 || words[0] != "VALUE" {
+			return false, fmt.Errorf("it answered %q", line)
+		}
+		size, err := strconv.Atoi(words[3])
+		if err != nil {
+			return false, fmt.Errorf("it answered %q", line)
+		}
+		value, found = make([]byte, size+2), true
+		_, err = io.ReadFull(r, value)
+		value = value[:size]
+		return false, err
+	})
+	return value, found
+}
+
+// Set puts value under key without an expiry: damage, or a leftover, for a test to find.
+func (n *Node) Set(key string, value []byte) {
+	n.env.tb.Helper()
+	data := append(bytes.Clone(value), "\r\n"...)
+	n.ask(fmt.Sprintf("set %s 0 0 %d", key, len(value)), data, exactly("STORED"))
+}
+
+// Delete takes key from the node and reports whether it was there, as an eviction would.
+func (n *Node) Delete(key string) bool {
+	n.env.tb.Helper()
+	deleted := false
+	n.ask("delete "+key, nil, func(line string, _ *bufio.Reader) (bool, error) {
+		deleted = line == "DELETED"
+		if !deleted && line != "NOT_FOUND" {
+			return false, fmt.Errorf("it answered %q", line)
+		}
+		return true, nil
+	})
+	return deleted
+}
+
+// Keys returns the keys of all items on the node, sorted.
+func (n *Node) Keys() []string {
+	n.env.tb.Helper()
+	var keys []string
+	// A crawl leaves out an item that a connection has in hand, be it for the
+	// microseconds after a reply. So look again while keys are missing, but not
+	// for long: expired items are counted too, and do not come back.
+	for range 10 {
+		keys = n.crawl()
+		if strconv.Itoa(len(keys)) == n.Stats()["curr_items"] {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// crawl lists the keys once.
+func (n *Node) crawl() []string {
+	n.env.tb.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		var keys []string
+		busy := false
+		n.ask("lru_crawler metadump all", nil, func(line string, _ *bufio.Reader) (bool, error) {
+			// One crawl at a time: memcached's own may be under way.
+			busy = strings.HasPrefix(line, "BUSY")
+			if busy || line == "END" {
+				return true, nil
+			}
+			name, ok := strings.CutPrefix(line, "key=")
+			name, _, _ = strings.Cut(name, " ")
+			key, err := url.PathUnescape(name)
+			if !ok || err != nil {
+				return false, fmt.Errorf("it answered %q", line)
+			}
+			keys = append(keys, key)
+			return false, nil
+		})
+		if !busy {
+			return keys
+		}
+		if time.Now().After(deadline) {
+			n.env.tb.Fatalf("testenv: keys of %s: its crawler was busy for %v", n.id, patience)
+			return nil
+		}
+	}
+}
+
+// Dump returns all items on the node, by key.
+func (n *Node) Dump() map[string][]byte {
+	n.env.tb.Helper()
+	items := map[string][]byte{}
+	for _, key := range n.Keys() {
+		if value, ok := n.Get(key); ok {
+			items[key] = value
+		}
+	}
+	return items
+}
+
+// Stats returns what the node tells about itself, by the names memcached gives it.
+func (n *Node) Stats() map[string]string {
+	n.env.tb.Helper()
+	stats := map[string]string{}
+	n.ask("stats", nil, func(line string, _ *bufio.Reader) (bool, error) {
+		if line == "END" {
+			return true, nil
+		}
+		words := strings.SplitN(line, " ", 3)
+		if len(words) != 3 || words[0] != "STAT" {
+			return false, fmt.Errorf("it answered %q", line)
+		}
+		stats[words[1]] = words[2]
+		return false, nil
+	})
+	return stats
+}
+
+// Flush takes all items from the node. A test on nodes that run elsewhere is
+// skipped: they are not its own.
+func (n *Node) Flush() {
+	n.env.tb.Helper()
+	if n.env.kind == kindForeign {
+		n.env.tb.Skipf("testenv: cannot flush %s: %v", n.id, errForeign)
+		return
+	}
+	n.ask("flush_all", nil, exactly("OK"))
+}
+
+func exactly(want string) func(string, *bufio.Reader) (bool, error) {
+	return func(line string, _ *bufio.Reader) (bool, error) {
+		if line != want {
+			return false, fmt.Errorf("it answered %q", line)
+		}
+		return true, nil
+	}
+}
+
+// ask sends one command over a connection of its own and gives each line of the
+// answer to next, until that is done.
+func (n *Node) ask(command string, data []byte, next func(line string, r *bufio.Reader) (done bool, err error)) {
+	n.env.tb.Helper()
+	verb, _, _ := strings.Cut(command, " ")
+	if state := n.State(); state != Up {
+		n.env.tb.Fatalf("testenv: %s on %s: it is %v", verb, n.id, state)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := n.env.dial(ctx, "tcp", n.addr)
+	if err == nil {
+		err = exchange(conn, command, data, next)
+		conn.Close()
+	}
+	if err != nil {
+		n.env.tb.Fatalf("testenv: %s on %s: %v", verb, n.id, err)
+	}
+}
+
+func exchange(conn net.Conn, command string, data []byte, next func(string, *bufio.Reader) (bool, error)) error {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := conn.Write(append([]byte(command+"\r\n"), data...)); err != nil {
+		return err
+	}
+	r := bufio.NewReader(conn)
+	for {
+		line, err := r.ReadString('\n')
+		if err == io.EOF {
+			err = errors.New("it closed the connection")
+		}
+		if err != nil {
+			return err
+		}
+		if done, err := next(strings.TrimSuffix(line, "\r\n"), r); done || err != nil {
+			return err
+		}
+	}
+}
