@@ -1,3 +1,63 @@
-// Package cluster keeps web sessions on memcached nodes so that they outlive any
-// one of them.
+// Package cluster keeps web sessions on memcached nodes so that they outlive the
+// death of any one of them. It moves attributes of bytes; what they mean is the
+// business of the drivers (packages scsstore and gorillastore).
+//
+// # Model
+//
+// A node is one memcached server with an ID that stays when its address changes.
+// Every key has a rank: all nodes in the order of rendezvous hashing. The first
+// Replicas nodes of the rank are the session's home, primary and backup. The
+// targets are the first Replicas nodes that are not down; a target that is no home
+// node is a stand-in. Standby nodes rank behind all others.
+//
+// A session is a record: a map of attributes, each with the stamp of the save that
+// wrote it, and a deadline. Copies of a record are joined, never chosen between: of
+// each attribute the newer stamp wins, a removal is remembered, and destroyed
+// absorbs everything. So it does not matter which copies are met, in which order,
+// or how often. Live records are written only by add or cas: a set that a hung node
+// applies seconds later would bury a newer value.
+//
+// # Load
+//
+//  1. The record is read from all targets at once. A target that fails is replaced
+//     by its stand-in.
+//  2. Where fewer copies than Replicas came, the next nodes of the rank are asked
+//     too, and, if a node failed in this very call, home nodes thought down.
+//  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
+//     [ErrUnavailable].
+//  4. Targets that lack part of the join get it, by cas or add: the repair, which is
+//     how sessions migrate.
+//  5. The session is returned with its snapshot: the join and the CAS token of
+//     each target's copy.
+//
+// # Save
+//
+//  1. What differs from the snapshot gets one new stamp, above everything read.
+//  2. If the snapshot has a token for each target, or the session is new, the record
+//     is written to all of them at once, by cas or add. All stored: done.
+//  3. Otherwise the copies are gathered and joined with ours, and the join is
+//     written where it is missing, until one round finds or puts it on every target.
+//  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
+//     many are up.
+//
+// # What is promised
+//
+//   - One node killed, hung, cut off or restarted empty, and a request to the
+//     session before the next one: no session and no acknowledged change is lost.
+//   - A node that returns with its old memory never makes an old session win, and
+//     never brings a deleted one back.
+//   - Parallel requests that change different attributes keep each other's changes; of
+//     the same attribute the later save wins.
+//   - An outage is an error, never "no session".
+//
+// Clocks of app instances may differ by up to half an hour. A session ends at its
+// deadline by the clock of the instance that looks.
+//
+// # Reading order
+//
+// record.go and its join carry everything; ring.go ranks nodes and health.go judges
+// them; these and codec.go are pure. cluster.go has the public names, gather.go reads,
+// load.go and save.go are the two walks. node.go, conn.go and batch.go speak to one
+// memcached; prober.go waits for one to come back; lanes.go, stats.go and where.go are
+// what is left.
 package cluster
