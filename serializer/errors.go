@@ -1,0 +1,106 @@
+// This file decides what can go wrong and what an error tells: types, field names and positions, never a value.
+
+package serializer
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// ErrCorrupt is wrapped by every error about bytes that are not what this package writes: damaged, cut off, with something
+// behind them, or written for a Go type whose shape no longer fits.
+var ErrCorrupt = errors.New("serializer: corrupt bytes")
+
+// UnsupportedTypeError says that a value was refused because it would not come back as it is.
+type UnsupportedTypeError struct {
+	Type   reflect.Type // the Go type that stands in the way
+	Path   string       // where it is inside the value, such as ".Cart[2].Price"; "" for the value itself
+	Reason string       // why, and what to do about it
+
+	cause error // what the type's own marshaler answered; not printed, since it may quote the value
+}
+
+func (e *UnsupportedTypeError) Error() string {
+	where := ""
+	if e.Path != "" {
+		where = " at " + e.Path
+	}
+	return fmt.Sprintf("serializer: cannot keep a value of type %v%s: %s", e.Type, where, e.Reason)
+}
+
+// Unwrap returns the error of the type's own marshaler, if that is what refused the value.
+func (e *UnsupportedTypeError) Unwrap() error { return e.cause }
+
+// UnregisteredTypeError says that bytes hold a value of a type that this program has not registered.
+type UnregisteredTypeError struct {
+	Name string // the name the type was registered under where the bytes were written
+}
+
+func (e *UnregisteredTypeError) Error() string {
+	name := e.Name
+	if len(name) > maxShownName {
+		name = name[:maxShownName] + "…"
+	}
+	return fmt.Sprintf("serializer: no type is registered here as %q: call serializer.Register with a value of that type when the program starts", name)
+}
+
+// maxShownName keeps a hostile type name from filling a log.
+const maxShownName = 200
+
+// corruptError is an ErrCorrupt with a place and, if a type's own unmarshaler refused, its error to inspect but not to print.
+type corruptError struct {
+	what  string
+	path  string
+	cause error
+}
+
+func (e *corruptError) Error() string {
+	where := ""
+	if e.path != "" {
+		where = " at " + e.path
+	}
+	return ErrCorrupt.Error() + where + ": " + e.what
+}
+
+func (e *corruptError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{ErrCorrupt}
+	}
+	return []error{ErrCorrupt, e.cause}
+}
+
+func corrupt(what string) error { return &corruptError{what: what} }
+
+func unsupported(t reflect.Type, reason string) error {
+	return &UnsupportedTypeError{Type: t, Reason: reason}
+}
+
+// maxPath bounds the path of an error about a cycle, which would otherwise repeat itself hundreds of times.
+const maxPath = 160
+
+// under puts a path segment in front of the place an error names.
+func under(err error, segment string) error {
+	switch e := err.(type) {
+	case *UnsupportedTypeError:
+		e.Path = join(segment, e.Path)
+	case *corruptError:
+		e.path = join(segment, e.path)
+	}
+	return err
+}
+
+func join(segment, path string) string {
+	if len(path) < maxPath {
+		return segment + path
+	}
+	path = strings.TrimPrefix(path, "…")
+	return "…" + (segment + path)[:maxPath]
+}
+
+func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
+
+// entry stands for a place in a map: the keys of maps inside values may be as private as the values.
+const entry = "[*]"

@@ -1,0 +1,59 @@
+// This file decides what the package's two main functions promise: no panic, whatever the value or the bytes.
+
+package serializer
+
+import (
+	"bytes"
+	"reflect"
+)
+
+// Marshal returns the bytes of one value. Equal values give equal bytes. A value that Unmarshal could not bring back is
+// refused with an [*UnsupportedTypeError].
+func Marshal(v any) ([]byte, error) {
+	e := newEncoder()
+	defer e.free()
+	if err := e.value(v); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(e.buf), nil
+}
+
+// value writes v as a whole value: at the start of an empty encoder.
+func (e *encoder) value(v any) (err error) {
+	defer func() {
+		if recover() != nil { // not printed: what a marshaler panics with may quote the value
+			err = unsupported(reflect.TypeOf(v), "a method of it panicked")
+		}
+	}()
+	if err := e.any(v); err != nil {
+		return err
+	}
+	if len(e.buf) > maxSize {
+		return unsupported(reflect.TypeOf(v), "the value is too large")
+	}
+	return nil
+}
+
+// Unmarshal returns the value that b was made of by Marshal, with the same Go type. It never changes b, nor keeps it.
+//
+// The error wraps [ErrCorrupt] if b is damaged or does not fit its Go type any more, and is an [*UnregisteredTypeError] if
+// that type is not known in this program.
+func Unmarshal(b []byte) (v any, err error) {
+	defer func() {
+		if recover() != nil {
+			v, err = nil, corrupt("a method of its type panicked")
+		}
+	}()
+	if err := check(b); err != nil {
+		return nil, err
+	}
+	d := newDecoder(b)
+	v, err = d.any()
+	if err != nil {
+		return nil, err
+	}
+	if d.pos != len(b) {
+		return nil, corrupt("something follows the value")
+	}
+	return v, nil
+}
