@@ -1,0 +1,123 @@
+// This file decides what a cookie says: the session's id and nothing else, under the name that it was made for.
+
+package gorillastore
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+)
+
+// newID returns 256 random bits.
+func newID() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails: the program ends when the system has no randomness
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// idMark stands before the id in a cookie. A pair of keys that shares its first key with another one accepts that one's cookies and
+// decrypts them to noise; the mark tells noise from an id, so that the next pair is tried.
+const idMark = "hfid"
+
+// idSerializer is how securecookie writes an id. Gob, its default, would cost a decoder for each request.
+type idSerializer struct{}
+
+var (
+	errNotAnID = errors.New("gorillastore: not a session id")
+	errNoID    = errors.New("gorillastore: no session id")
+)
+
+func (idSerializer) Serialize(src any) ([]byte, error) {
+	id, ok := src.(string)
+	if !ok || id == "" {
+		return nil, errNoID
+	}
+	return []byte(idMark + id), nil
+}
+
+func (idSerializer) Deserialize(src []byte, dst any) error {
+	id, marked := strings.CutPrefix(string(src), idMark)
+	into, ok := dst.(*string)
+	if !ok || !marked || id == "" {
+		return errNotAnID
+	}
+	*into = id
+	return nil
+}
+
+// presentedID returns the id that the request's cookie of that name proves to be ours, "" without such a cookie. A browser that was given
+// cookies of one name for several paths or domains sends them all: the first that verifies counts, so that one set by a neighbouring
+// site cannot keep a user out. The error, when none verifies, is a securecookie.MultiError, as the stores of gorilla/sessions return it.
+func (s *Store) presentedID(r *http.Request, name string) (string, error) {
+	var first error
+	for _, c := range r.CookiesNamed(name) {
+		var id string
+		err := securecookie.DecodeMulti(name, c.Value, &id, s.codecs...)
+		if err == nil {
+			return id, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return "", badCookie(name, first)
+}
+
+// cookieFor returns the cookie that carries the id; "" with a negative MaxAge expires it.
+func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string) (*http.Cookie, error) {
+	opts := *session.Options
+	opts.MaxAge = min(opts.MaxAge, maxAgeLimit)
+	opts.Secure = opts.Secure || r.TLS != nil || s.TrustForwardedProto && forwardedTLS(r)
+	value := ""
+	if opts.MaxAge >= 0 {
+		var err error
+		if value, err = securecookie.EncodeMulti(session.Name(), id, s.codecs...); err != nil {
+			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(id), err)
+		}
+	}
+	return sessions.NewCookie(session.Name(), value, &opts), nil
+}
+
+// forwardedTLS reports whether a proxy says that the client came over TLS. Where several proxies have appended to the header, the first entry is
+// about the client.
+func forwardedTLS(r *http.Request) bool {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(proto), "https")
+}
+
+// cookieError is one reason for which a cookie was refused. It answers the questions of securecookie.Error.
+type cookieError struct {
+	name  string
+	cause error
+}
+
+var _ securecookie.Error = cookieError{}
+
+// badCookie puts the name of the cookie into what securecookie found wrong with it, and keeps the type that apps look for.
+func badCookie(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	causes := securecookie.MultiError{err}
+	errors.As(err, &causes)
+	named := make(securecookie.MultiError, len(causes))
+	for i, cause := range causes {
+		named[i] = cookieError{name: name, cause: cause}
+	}
+	return named
+}
+
+func (e cookieError) Error() string {
+	return fmt.Sprintf("gorillastore: the cookie of session %q is refused: %v", e.name, e.cause)
+}
+func (e cookieError) Unwrap() error    { return e.cause }
+func (e cookieError) Cause() error     { return e.cause }
+func (e cookieError) IsUsage() bool    { return false }
+func (e cookieError) IsDecode() bool   { return true }
+func (e cookieError) IsInternal() bool { return false }

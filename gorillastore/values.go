@@ -1,0 +1,71 @@
+// This file decides how the values of a session become attributes of a record, one each, and back.
+
+package gorillastore
+
+import (
+	"fmt"
+
+	"github.com/gorilla/sessions"
+
+	"github.com/holdfast-go/holdfast/serializer"
+)
+
+// encode returns the session's values as attributes. Equal values have equal bytes, so one that did not change is not written.
+func encode(session *sessions.Session) (map[string][]byte, error) {
+	attrs := make(map[string][]byte, len(session.Values))
+	for key, value := range session.Values {
+		name, err := serializer.MarshalKey(key)
+		if err != nil {
+			return nil, fmt.Errorf("gorillastore: session %q: key %s cannot be stored: %w", session.Name(), shown(key), err)
+		}
+		b, err := serializer.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("gorillastore: session %q: the value of key %s, a %T, cannot be stored: %w", session.Name(), shown(key), value, err)
+		}
+		attrs[name] = b
+	}
+	return attrs, nil
+}
+
+// decode fills the session with the attributes of its record: with all of them, or with none and an error.
+func (s *Store) decode(session *sessions.Session, attrs map[string][]byte) error {
+	for name, b := range attrs {
+		key, err := serializer.UnmarshalKey(name)
+		if err != nil {
+			if err = s.unreadable(session, nil, err); err != nil {
+				clear(session.Values)
+				return fmt.Errorf("%w: a key of session %q: %w", ErrUndecodable, session.Name(), err)
+			}
+			continue
+		}
+		value, err := serializer.Unmarshal(b)
+		if err != nil {
+			if err = s.unreadable(session, key, err); err != nil {
+				clear(session.Values)
+				return fmt.Errorf("%w: key %s of session %q: %w", ErrUndecodable, shown(key), session.Name(), err)
+			}
+			continue
+		}
+		session.Values[key] = value
+	}
+	return nil
+}
+
+// unreadable asks the app what becomes of a session that cannot be read in full.
+func (s *Store) unreadable(session *sessions.Session, key any, err error) error {
+	if s.OnDecodeError == nil {
+		return err
+	}
+	return s.OnDecodeError(session.Name(), key, err)
+}
+
+// shown names a key in an error: as it is written where that is a name or a number, otherwise by its type, since it may hold anything.
+func shown(key any) string {
+	switch key.(type) {
+	case string:
+		return fmt.Sprintf("%.100q", key)
+	case bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		return fmt.Sprintf("%v", key)
+	}
+	return fmt.Sprintf("of type %T", key)
+}
