@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,7 +68,7 @@ func New(cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		cfg: cfg, ring: newRing(cfg.Nodes), writer: rand.Uint64(),
+		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
 		closing: make(chan struct{}),
 	}
 	c.longest.Store(cfg.Lifetime.Milliseconds())

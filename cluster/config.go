@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"strings"
@@ -92,6 +93,11 @@ type Config struct {
 
 	// Now is the wall clock, for tests. If nil, time.Now is used.
 	Now func() time.Time
+
+	// Rand is the source of jitter and of the process's name in stamps, for tests
+	// that must repeat. It must be safe for concurrent use. If nil, package
+	// math/rand/v2 is used.
+	Rand func() uint64
 }
 
 // Defaults of Config.
@@ -167,6 +173,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Uint64
+	}
 	return cfg, nil
 }
 
@@ -229,6 +238,9 @@ func checkPrefix(prefix string) error {
 	}
 	return nil
 }
+
+// jitter is a random number from 0 to 1.
+func (cfg *Config) jitter() float64 { return float64(cfg.Rand()>>11) / (1 << 53) }
 
 func isUnix(addr string) bool { return strings.Contains(addr, "/") }
 

@@ -3,7 +3,6 @@ package cluster
 import (
 	"bufio"
 	"context"
-	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -58,7 +57,7 @@ func (c *Cluster) probe(n *node) {
 		if n.stopProbing() {
 			return
 		}
-		t := time.NewTimer(probeWait(bad, rand.Float64()))
+		t := time.NewTimer(probeWait(bad, c.cfg.jitter()))
 		select {
 		case <-t.C:
 		case <-c.closing:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -167,7 +166,7 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 	var known *stored // from all rounds: what a node said before it died still counts
 	for round := range rounds {
 		if conflict {
-			time.Sleep(conflictWait(round, rand.Float64()))
+			time.Sleep(conflictWait(round, k.c.cfg.jitter()))
 		}
 		if v == nil {
 			v, _ = k.gather(context.Background())
