@@ -126,7 +126,7 @@ func (c *conversation) dispatch(words []string) bool {
 	switch {
 	case (verb == "get" || verb == "gets") && n >= 2:
 		return c.get(verb, words[1:])
-	case (verb == "gat" || verb == "gats") && n >= 3:
+	case (verb == "gat" || verb == "gats") && n >= 2:
 		return c.getAndTouch(verb, words[1], words[2:])
 	case (verb == "set" || verb == "add" || verb == "replace" || verb == "append" || verb == "prepend") && between(5, 6):
 		return c.change(words)
@@ -142,17 +142,22 @@ func (c *conversation) dispatch(words []string) bool {
 		return c.flush(words)
 	case verb == "verbosity" && between(2, 3):
 		c.noreply = words[n-1] == "noreply"
-		if _, ok := parseInt(words[1], 0, math.MaxUint32); !ok {
+		if _, ok := parseUint32(words[1]); !ok {
 			return c.say1(verb, badFormat)
 		}
 		return c.say1(verb, "OK")
 	case verb == "version":
-		return c.say1(verb, "VERSION 1.6.0-embedded")
+		return c.say1(verb, "VERSION "+embeddedVersion)
 	case verb == "stats" && n == 1:
 		return c.apply(verb, nil, func(st *store, now int64) { c.stats(st, now) })
 	case verb == "lru_crawler" && n == 3 && words[1] == "metadump" && (words[2] == "all" || words[2] == "hash"):
 		return c.apply(verb, nil, func(st *store, now int64) { c.dump(st, now) })
-	case verb == "quit" && n == 1:
+	case verb == "stats" && n == 2 && words[1] == "reset":
+		return c.apply(verb, nil, func(st *store, now int64) {
+			clear(st.counts)
+			c.say("RESET")
+		})
+	case verb == "quit":
 		c.quit = true
 		return true
 	}
@@ -204,7 +209,7 @@ func (c *conversation) get(verb string, keys []string) bool {
 }
 
 func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
-	exp, ok := parseInt(expiry, math.MinInt32, math.MaxInt32)
+	exp, ok := parseInt32(expiry)
 	if !ok {
 		return c.say1(verb, "CLIENT_ERROR invalid exptime argument")
 	}
@@ -221,7 +226,7 @@ func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
 				continue
 			}
 			st.counts["get_hits"]++
-			it.expires = st.expiry(int32(exp), now)
+			it.expires = st.expiry(exp, now)
 			c.value(it, verb == "gats")
 		}
 		c.say("END")
@@ -230,7 +235,7 @@ func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
 
 func (c *conversation) touch(words []string) bool {
 	c.noreplyIn(words)
-	exp, ok := parseInt(words[2], math.MinInt32, math.MaxInt32)
+	exp, ok := parseInt32(words[2])
 	switch {
 	case len(words[1]) > maxKey:
 		return c.say1(words[0], badFormat)
@@ -244,7 +249,7 @@ func (c *conversation) touch(words []string) bool {
 			c.say("NOT_FOUND")
 			return
 		}
-		it.expires = st.expiry(int32(exp), now)
+		it.expires = st.expiry(exp, now)
 		c.say("TOUCHED")
 	})
 }
@@ -253,9 +258,10 @@ func (c *conversation) touch(words []string) bool {
 func (c *conversation) change(words []string) bool {
 	verb, key := words[0], words[1]
 	c.noreplyIn(words)
-	flags, ok1 := parseInt(words[2], 0, math.MaxUint32)
-	exp, ok2 := parseInt(words[3], math.MinInt32, math.MaxInt32)
-	length, ok3 := parseInt(words[4], 0, math.MaxInt32-2)
+	flags, ok1 := parseUint32(words[2])
+	exp, ok2 := parseInt32(words[3])
+	length, ok3 := parseInt32(words[4])
+	ok3 = ok3 && length >= 0 && length <= math.MaxInt32-2
 	var cas uint64
 	ok4 := true
 	if verb == "cas" {
@@ -265,7 +271,7 @@ func (c *conversation) change(words []string) bool {
 		return c.say1(verb, badFormat)
 	}
 
-	if itemSize(key, uint32(flags), int(length)) > c.server.maxItem {
+	if itemSize(key, flags, int(length)) > c.server.maxItem {
 		// Known before the value is read, so that it need not be kept.
 		open := c.apply(verb, words[1:2], func(st *store, now int64) {
 			st.counts["store_too_large"]++
@@ -274,7 +280,7 @@ func (c *conversation) change(words []string) bool {
 		if !open {
 			return false
 		}
-		_, err := io.CopyN(io.Discard, c.r, length+2)
+		_, err := io.CopyN(io.Discard, c.r, int64(length)+2)
 		return err == nil
 	}
 	value := make([]byte, length+2)
@@ -287,10 +293,11 @@ func (c *conversation) change(words []string) bool {
 	value = value[:length:length]
 	return c.apply(verb, words[1:2], func(st *store, now int64) {
 		st.counts["cmd_set"]++
-		switch st.change(verb, key, value, uint32(flags), int32(exp), cas, now) {
+		switch st.change(verb, key, value, flags, exp, cas, now) {
 		case stored:
 			c.say("STORED")
-		case notStored:
+		case notStored, tooLarge:
+			// Too large by appending: what was there stays.
 			c.say("NOT_STORED")
 		case exists:
 			c.say("EXISTS")
@@ -359,30 +366,32 @@ func (c *conversation) delta(words []string) bool {
 }
 
 func (c *conversation) flush(words []string) bool {
-	var delay int64
+	var delay int32
 	silent := len(words) > 1 && c.noreplyIn(words)
 	if silent && len(words) == 3 || !silent && len(words) > 1 {
 		var ok bool
-		if delay, ok = parseInt(words[1], math.MinInt32, math.MaxInt32); !ok {
+		if delay, ok = parseInt32(words[1]); !ok {
 			return c.say1(words[0], "CLIENT_ERROR invalid exptime argument")
 		}
 	}
 	return c.apply(words[0], nil, func(st *store, now int64) {
 		st.counts["cmd_flush"]++
-		var at int64
-		if delay > 0 {
-			at = st.expiry(int32(delay), now)
-		}
-		st.flush(at)
+		st.flush(delay, now)
 		c.say("OK")
 	})
 }
 
-// parseInt reads a decimal number as C's strtol does: blanks before it and
-// anything after a blank behind it are ignored.
-func parseInt(s string, lo, hi int64) (int64, bool) {
+// parseInt32 reads a number as memcached does with C's strtol: blanks before it
+// and anything after a blank behind it are ignored, and so are the upper bits of
+// one that has more than 32.
+func parseInt32(s string) (int32, bool) {
 	n, err := strconv.ParseInt(number(s), 10, 64)
-	return n, err == nil && n >= lo && n <= hi
+	return int32(n), err == nil
+}
+
+func parseUint32(s string) (uint32, bool) {
+	n, ok := parseUint(s)
+	return uint32(n), ok
 }
 
 func parseUint(s string) (uint64, bool) {

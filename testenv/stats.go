@@ -9,12 +9,15 @@ import (
 	"strings"
 )
 
+// embeddedVersion names the memcached whose behaviour the embedded server has.
+const embeddedVersion = "1.6.18-embedded"
+
 func (c *conversation) stats(st *store, now int64) {
 	line := func(name string, value any) { c.say("STAT %s %v", name, value) }
 	line("pid", os.Getpid())
 	line("uptime", now-st.started)
 	line("time", now)
-	line("version", "1.6.0-embedded")
+	line("version", embeddedVersion)
 	line("pointer_size", strconv.IntSize)
 	line("curr_connections", len(c.server.conns))
 	line("total_connections", st.totalConns)
@@ -52,8 +55,9 @@ func (c *conversation) dump(st *store, now int64) {
 		if it.fetched {
 			fetched = "yes"
 		}
-		c.say("key=%s exp=%d la=%d cas=%d fetch=%s cls=1 size=%d flags=%d",
-			escape(it.key), expires, it.stored, it.cas, fetched, it.size(), it.flags)
+		// These lines alone end without a carriage return.
+		c.reply = fmt.Appendf(c.reply, "key=%s exp=%d la=%d cas=%d fetch=%s cls=1 size=%d\n",
+			escape(it.key), expires, it.stored, it.cas, fetched, it.size())
 	}
 	c.say("END")
 }

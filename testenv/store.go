@@ -214,11 +214,15 @@ func (st *store) delta(key string, by uint64, down bool, now int64) (text string
 	return text, true, true
 }
 
-// flush forgets everything at the second at, or now if at is 0. Like memcached it uses up a CAS id.
-func (st *store) flush(at int64) {
-	if at != 0 {
-		st.flushAt = at
-		return
+// flush forgets everything now or, if delay is more than a second, then. Like
+// memcached it uses up a CAS id when it does so now.
+func (st *store) flush(delay int32, now int64) {
+	st.flushAt = 0
+	if delay > 0 {
+		if at := st.expiry(delay, now) - 1; at > now {
+			st.flushAt = at
+			return
+		}
 	}
 	st.lastCAS++
 	st.items = map[string]*item{}

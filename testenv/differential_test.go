@@ -1,0 +1,343 @@
+package testenv_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// pair is a memcached process and an embedded server which are sent the same bytes.
+type pair struct {
+	real, embedded *testenv.Env
+}
+
+func newPair(t *testing.T) *pair {
+	t.Helper()
+	if _, err := exec.LookPath("memcached"); err != nil {
+		t.Skip("nothing to compare the embedded server with: there is no memcached on the PATH")
+	}
+	t.Setenv(testenv.NodesVariable, "")
+	return &pair{testenv.Start(t, 1, testenv.Real()), testenv.Start(t, 1, testenv.InMemory())}
+}
+
+// answer sends a script over a connection of its own and returns all that comes back.
+func answer(env *testenv.Env, script string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := env.DialContext(ctx, "tcp", env.Node(0).Addr())
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		// A server that hangs up in the middle is seen by the reader.
+		if _, err := io.WriteString(conn, script); err == nil {
+			conn.(interface{ CloseWrite() error }).CloseWrite()
+		}
+	}()
+	back, err := io.ReadAll(conn)
+	if errors.Is(err, syscall.ECONNRESET) {
+		err = nil
+	}
+	<-sent
+	return string(back), err
+}
+
+// mustAgree compares the answers to a script, byte by byte.
+func (p *pair) mustAgree(t *testing.T, script string) {
+	t.Helper()
+	want, err := answer(p.real, script)
+	if err != nil {
+		t.Fatalf("memcached: %v after %q to %q", err, clip(want), clip(script))
+	}
+	got, err := answer(p.embedded, script)
+	if err != nil {
+		t.Fatalf("embedded: %v after %q to %q", err, clip(got), clip(script))
+	}
+	if got != want {
+		at := 0
+		for at < min(len(got), len(want)) && got[at] == want[at] {
+			at++
+		}
+		got, want = got[max(0, at-100):], want[max(0, at-100):]
+		t.Fatalf("script    %q\nmemcached %q (version %s)\nembedded  %q (as %s)",
+			clip(script), clip(want), p.real.Node(0).Stats()["version"], clip(got), p.embedded.Node(0).Stats()["version"])
+	}
+}
+
+func clip(s string) string {
+	if len(s) > 2000 {
+		return fmt.Sprintf("%s ... (%d bytes) ... %s", s[:1200], len(s)-1400, s[len(s)-200:])
+	}
+	return s
+}
+
+// script joins steps, each a command line or a value.
+func script(steps ...string) string { return strings.Join(steps, "\r\n") + "\r\n" }
+
+func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
+	big := strings.Repeat("x", 1<<20)
+	long, tooLong := strings.Repeat("k", 250), strings.Repeat("k", 251)
+	tests := []struct {
+		name   string
+		steps  []string
+		single bool // each step on a connection of its own
+	}{
+		{name: "get and gets", steps: []string{
+			"set a 0 0 3", "abc", "get a", "gets a", "get a b", "get b", "get a a a", "gets b a",
+		}},
+		{name: "incomplete and unknown commands", steps: []string{
+			"get", "get ", "gets", "gat", "gats", "gat 10", "set", "set a", "set a 0 0", "cas a 0 0 1", "add", "delete", "incr", "incr a", "touch", "touch a",
+			"foo", "", "  ", "GET a", "Set a 0 0 1", "x", "getx a", "delete a b c d", "flush_all 0 0 0", "incr a 1 2 3",
+		}},
+		{name: "values with line ends in them", steps: []string{
+			"set a 0 0 9", "a\r\nEND\r\nb", "get a", "set a 0 0 0", "", "get a", "set a 0 0 2", "\r\n", "get a",
+		}},
+		{name: "a value longer than announced", steps: []string{"set a 0 0 3", "abcdef", "get a"}},
+		{name: "a value shorter than announced", steps: []string{"set a 0 0 3", "ab", "get a", "get a"}},
+		{name: "a value cut off by the end", steps: []string{"set a 0 0 10", "abc"}},
+		{name: "bad flags", steps: []string{"set a x 0 3", "abc", "set a -1 0 3", "abc", "get a"}},
+		{name: "bad expiry", steps: []string{"set a 0 x 3", "abc", "get a"}},
+		{name: "bad length", steps: []string{"set a 0 0 x", "abc", "set a 0 0 -1", "abc", "set a 0 0 2147483646", "set a 0 0 2147483648", "get a"}},
+		{name: "numbers of more than 32 bits", steps: []string{
+			"set a 4294967295 0 1", "a", "get a", "set a 4294967296 0 1", "a", "get a", "set a 4294967299 0 1", "a", "get a",
+			"set a 0 99999999999 1", "a", "set a 0 0 4294967297", "a", "get a", "touch a 99999999999", "gat 99999999999 a",
+			"set a 0 0 99999999999999999999", "get a", "set a 99999999999999999999 0 1", "a", "set a 9223372036854775808 0 1", "a",
+		}},
+		{name: "odd numbers", steps: []string{
+			"set a 0x10 0 1", "a", "set a 010 0 1", "a", "get a", "set a +1 +0 +1", "a", "get a", "set a 1_0 0 1", "a", "set a 0\t 0 1", "a", "get a",
+			"set a 5\tx 0 1", "a", "get a", "incr a +1", "set n 0 0 1", "1", "incr n 0x1", "incr n 9223372036854775808", "incr n 18446744073709551616",
+		}},
+		{name: "noreply silences all but its own misspelling", steps: []string{
+			"set a 0 0 3 noreply", "abc", "get a", "set a 0 0 3 foo", "abc", "set a 0 0 3 noreply foo", "abc", "set a x 0 3 noreply", "abc",
+			"add a 0 0 1 noreply", "x", "replace zz 0 0 1 noreply", "x", "cas a 0 0 1 1 noreply", "x", "delete zz noreply", "incr zz 1 noreply",
+			"incr a 1 noreply", "touch zz 0 noreply", "verbosity 0 noreply", "flush_all noreply", "get a",
+		}},
+		{name: "the longest key", steps: []string{"set " + long + " 0 0 1", "a", "get " + long, "delete " + long}},
+		{name: "a key too long", steps: []string{
+			"set " + tooLong + " 0 0 1", "add " + tooLong + " 0 0 1", "cas " + tooLong + " 0 0 1 1", "get " + tooLong, "set a 0 0 1\r\na", "get a " + tooLong, "gets " + tooLong + " a",
+			"delete " + tooLong, "delete " + tooLong + " 5", "incr " + tooLong + " 1", "incr " + tooLong + " x", "touch " + tooLong + " 1",
+			"touch " + tooLong + " x", "gat 0 " + tooLong, "gat x " + tooLong, "gats 0 a " + tooLong,
+		}, single: true},
+		{name: "add, replace, append, prepend", steps: []string{
+			"add n 5 0 1", "n", "add n 6 0 1", "m", "get n", "replace n 6 0 2", "nn", "append n 7 0 1", "a", "prepend n 8 0 1", "p", "gets n",
+			"replace zz 0 0 1", "a", "append zz 0 0 1", "a", "prepend zz 0 0 1", "a", "get zz",
+		}},
+		{name: "cas", steps: []string{
+			"set n 0 0 1", "n", "gets n", "cas n 1 0 1 1", "x", "get n", "cas n 0 0 1 1", "y", "gets n", "cas zz 0 0 1 1", "x", "cas n 0 0 1 x", "x", "cas n 0 0 1 -1", "x",
+			"cas n 0 0 1", "x", "cas n 0 -1 1 2", "x", "get n", "cas a 0 0 1 18446744073709551616", "a", "cas a 0 0 1 18446744073709551615", "a",
+			"cas a 0 0 1 9223372036854775808", "a", "set n 0 0 1", "n", "touch n 100", "gets n", "cas n 0 0 1 3", "z", "gets n", "cas n 0 0 1 0", "x",
+		}},
+		{name: "cas ids count what was stored", steps: []string{
+			"set a 0 0 1", "1", "add a 0 0 1", "1", "incr a 1", "decr a 1", "append a 0 0 1", "1", "prepend a 0 0 1", "1", "touch a 0", "replace zz 0 0 1", "1", "cas a 0 0 1 9", "1",
+			"delete zz", "gets a", "flush_all", "set a 0 0 1", "1", "gets a", "set b 0 0 1", "1", "gets a b",
+		}},
+		{name: "incr and decr", steps: []string{
+			"set i 0 0 2", "10", "incr i 5", "decr i 10", "get i", "decr i 100", "get i", "incr i 18446744073709551615", "incr i 5", "get i", "incr i 10", "gets i",
+			"incr i -1", "incr i x", "incr zz 1", "decr zz 1", "incr i 0", "gets i",
+		}},
+		{name: "incr of what is no number", steps: []string{
+			"set j 0 0 3", "abc", "incr j 1", "set j 0 0 0", "", "incr j 1", "set j 0 0 5", "12 ab", "incr j 1", "get j", "set j 0 0 3", " 12", "incr j 1", "get j",
+			"set j 0 0 2", "-5", "incr j 1", "set j 0 0 21", "184467440737095516150", "incr j 1", "set j 0 0 3", "+12", "incr j 1", "get j", "set j 0 0 4", "12\t3", "incr j 1", "get j",
+			"set j 0 0 20", "18446744073709551615", "incr j 1", "get j", "set j 0 0 2", "99", "incr j 1", "get j",
+		}},
+		{name: "delete", steps: []string{
+			"delete a", "set a 0 0 1", "a", "delete a", "get a", "set a 0 0 1", "a", "delete a 0", "set a 0 0 1", "a", "delete a 5", "delete a noreply", "get a",
+			"set a 0 0 1", "a", "delete a 0 noreply", "delete a 0 0", "delete a 5 noreply", "get a",
+		}},
+		{name: "touch and gat", steps: []string{
+			"set a 0 0 1", "a", "set b 7 0 1", "b", "touch a 0", "touch a 100", "get a", "touch zz 0", "touch a x", "touch a -1", "get a", "gat 10 a",
+			"gat x b", "gat 100 b", "gats 0 b a", "gat 0 b b", "gat -1 b", "get b",
+		}},
+		{name: "expiry", steps: []string{
+			"set a 0 -1 1", "a", "get a", "set a 0 2592000 1", "a", "get a", "set a 0 2592001 1", "a", "get a", "set a 0 2147483647 1", "a", "get a", "set a 0 -2147483648 1", "a", "get a",
+			"set a 0 0 1", "a", "touch a 2592001", "get a", "add a 0 2592001 1", "a", "add a 0 0 1", "b", "get a",
+		}},
+		{name: "verbosity", steps: []string{"verbosity", "verbosity 1", "verbosity x", "verbosity noreply", "verbosity 0 0 0", "verbosity 0"}},
+		{name: "flush_all", steps: []string{
+			"flush_all x", "set f 0 0 1", "f", "flush_all", "gets f", "set f 0 0 1", "f", "gets f", "flush_all 0", "get f", "set f 0 0 1", "f", "gets f", "flush_all noreply",
+			"set f 0 0 1", "f", "gets f", "flush_all 1000", "get f", "flush_all -1", "get f", "flush_all 0 noreply", "flush_all 0 0", "set f 0 0 1", "f", "flush_all 1", "gets f",
+		}},
+		{name: "a set too large takes the old value with it, others do not", steps: []string{
+			"set b 0 0 1", "b", "set b 0 0 1048576", big, "get b", "add b 0 0 1", "b", "gets b", "cas b 0 0 1048576 2", big, "get b", "add zz 0 0 1048576", big,
+			"append b 0 0 1048576", big, "replace b 0 0 1048576", big, "get b", "set b 0 0 1048576 noreply", big, "get b",
+		}},
+		{name: "the largest item", steps: []string{
+			"set b 0 0 1048516", big[:1048516], "get b", "set b 0 0 1048517", big[:1048517], "get b", "set b 1 0 1048512", big[:1048512], "get b", "set b 1 0 1048513", big[:1048513], "get b",
+			"set bb 0 0 1048516", big[:1048516],
+		}},
+		{name: "too large by appending", steps: []string{
+			"set b 0 0 600000", big[:600000], "append b 0 0 600000", big[:600000], "incr b 1", "prepend b 0 0 600000", big[:600000], "get b",
+		}},
+		{name: "blanks", steps: []string{"set a 0 0 1", "a", "get  a   a", "  get a", "set  a  0  0  1", "b", "get a ", "get\ta", "get \ta"}},
+		{name: "many keys", steps: []string{
+			"set a 0 0 1", "a", "get " + strings.Repeat("a ", 1000), "get " + strings.Repeat("zz ", 30000), "gets " + strings.Repeat("a zz ", 5000),
+			"set" + strings.Repeat(" a", 40), "delete" + strings.Repeat(" a", 40),
+		}},
+		{name: "control bytes in keys", steps: []string{
+			"get a\x00b", "set k\x00 0 0 1", "set a\tb 0 0 1", "a", "get a\tb", "set a\x01 0 0 1", "a", "get a\x01", "get a\rb", "get a\r", "set \xff\xfe 0 0 1", "a", "get \xff\xfe",
+		}},
+		{name: "bare line feeds", steps: []string{"set a 0 0 1\na", "get a\nget a", "set a 0 0 1", "b\n\nget a"}},
+		{name: "quit", steps: []string{"set a 0 0 1", "a", "quit", "get a"}},
+		{name: "quit with words behind it", steps: []string{"quit now", "get a"}},
+		{name: "half a command at the end", steps: []string{"get a", "get a\r\nget"}},
+		{name: "a long line of nothing", steps: []string{strings.Repeat("x", 1500), strings.Repeat("x", 40000), "get a"}},
+		{name: "stats and crawler", steps: []string{"stats reset", "stats nonsense", "lru_crawler", "lru_crawler nonsense"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPair(t)
+			if !tt.single {
+				p.mustAgree(t, script(tt.steps...))
+				return
+			}
+			// memcached drops the answers to commands sent before a get that it refuses.
+			for _, step := range tt.steps {
+				p.mustAgree(t, script(step))
+			}
+		})
+	}
+}
+
+// TestEmbeddedServerAnswersRandomScriptsAsMemcached runs generated scripts, one
+// after the other against the same pair, so that what one leaves is there for the next.
+func TestEmbeddedServerAnswersRandomScriptsAsMemcached(t *testing.T) {
+	p := newPair(t)
+	scripts := 400
+	if testing.Short() {
+		scripts = 50
+	}
+	for seed := range uint64(scripts) {
+		p.mustAgree(t, randomScript(rand.New(rand.NewPCG(seed, 0))))
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func randomScript(r *rand.Rand) string {
+	var b strings.Builder
+	pick := func(of ...string) string { return of[r.IntN(len(of))] }
+	key := func() string { return pick("a", "b", "c", "d", "e") }
+	keys := func() string {
+		var ks []string
+		for range 1 + r.IntN(4) {
+			ks = append(ks, key())
+		}
+		return strings.Join(ks, pick(" ", " ", "  "))
+	}
+	// A refused value is read as a command, and how memcached takes a long one
+	// depends on how much of it has arrived: only what is accepted may be long.
+	value := func(fields ...string) string {
+		kinds := 4
+		if slices.Contains(fields, "x") || slices.Contains(fields, "-1") {
+			kinds = 3
+		}
+		switch r.IntN(kinds) {
+		case 0:
+			return fmt.Sprint(r.Uint64() >> r.IntN(64))
+		case 1:
+			return pick("", "0", "get a\r\n", "x\r\n", "12 x")
+		case 2:
+			// Not blank from the start: in search of a number memcached's incr
+			// reads over the end of a value that is nothing but blanks.
+			raw := make([]byte, r.IntN(40))
+			for i := range raw {
+				raw[i] = byte(r.IntN(256))
+			}
+			return "r" + string(raw)
+		}
+		return strings.Repeat(pick("x", "yz"), r.IntN(5000))
+	}
+	expiry := func() string { return pick("0", "0", "0", "100", "2592000", "2147483647", "-1", "2592001", "x") }
+	flags := func() string { return pick("0", "0", "1", "4294967295", "-1") }
+	for range 1 + r.IntN(40) {
+		noreply := pick("", "", "", " noreply")
+		line := ""
+		switch r.IntN(14) {
+		case 0, 1, 2:
+			line = pick("get ", "gets ") + keys()
+		case 3, 4, 5, 6:
+			f, e := flags(), expiry()
+			v := value(f, e)
+			line = fmt.Sprintf("%s %s %s %s %d%s\r\n%s", pick("set", "set", "add", "replace", "append", "prepend"), key(), f, e, len(v), noreply, v)
+		case 7, 8:
+			f, e := flags(), expiry()
+			v := value(f, e)
+			line = fmt.Sprintf("cas %s %s %s %d %d%s\r\n%s", key(), f, e, len(v), 1+r.IntN(400), noreply, v)
+		case 9:
+			line = fmt.Sprintf("%s %s %d%s", pick("incr", "decr"), key(), r.Uint64()>>r.IntN(64), noreply)
+		case 10:
+			line = "delete " + key() + noreply
+		case 11:
+			line = "touch " + key() + " " + expiry() + noreply
+		case 12:
+			line = pick("gat ", "gats ") + expiry() + " " + keys()
+		case 13:
+			line = pick("flush_all"+noreply, "verbosity 0", "foo", "", "set a 0 0 5\r\nabcdefg", "delete", "incr a")
+		}
+		b.WriteString(line + "\r\n")
+	}
+	// What stands in the end has to agree as well.
+	b.WriteString("gets a b c d e\r\n")
+	return b.String()
+}
+
+func TestEmbeddedDumpReadsAsMemcached(t *testing.T) {
+	p := newPair(t)
+	fill := script("set a 0 0 3", "abc", "set b 7 0 1", "b", "set c%/é~\" 0 0 0", "", "get b", "set d 0 -1 1", "d", "set e 0 2147483647 1", "e")
+	p.mustAgree(t, fill)
+	varying := regexp.MustCompile(` (la|cls)=\d+`)
+	dump := func(env *testenv.Env) []string {
+		s, err := answer(env, script("lru_crawler metadump all"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.SplitAfter(varying.ReplaceAllString(s, ""), "\n")
+		slices.Sort(lines)
+		return lines
+	}
+	var want, got []string
+	// The crawler leaves out an item that a connection still has in hand.
+	eventually(t, "a whole dump", func() bool {
+		want, got = dump(p.real), dump(p.embedded)
+		return len(want) >= len(got)
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("memcached %q\nembedded  %q", want, got)
+	}
+}
+
+func TestEmbeddedItemsExpireAsMemcacheds(t *testing.T) {
+	left := func(env *testenv.Env) string {
+		s, err := answer(env, "get a b c d e\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(regexp.MustCompile(`VALUE \w`).FindAllString(s, -1), " ")
+	}
+	p := newPair(t)
+	p.mustAgree(t, script("set a 0 1 1", "a", "set b 0 2 1", "b", "set c 0 0 1", "c", "touch c 2", "set d 0 100 1", "d", "set e 0 0 1", "e", "gat 1 e"))
+	for _, env := range []*testenv.Env{p.real, p.embedded} {
+		eventually(t, "all but d have expired", func() bool { return left(env) == "VALUE d" })
+	}
+	p.mustAgree(t, script("set e 0 0 1", "e", "flush_all 2"))
+	for _, env := range []*testenv.Env{p.real, p.embedded} {
+		eventually(t, "the flush that was put off has come", func() bool { return left(env) == "" })
+	}
+	p.mustAgree(t, script("set e 0 0 1", "e", "get a b c d e"))
+}
