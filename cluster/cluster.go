@@ -140,11 +140,16 @@ func NewRecord(key string) *Record {
 // Key is the session id that the record was made or loaded with.
 func (r *Record) Key() string { return r.key }
 
-// String shows nothing of the session, so that a logged Record gives nothing away.
-func (r *Record) String() string { return fmt.Sprintf("cluster.Record(%d attributes)", len(r.Attrs)) }
+// Format shows nothing of the session, whatever the verb: a Record that is logged
+// gives nothing away.
+func (r Record) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cluster.Record(%d attributes)", len(r.Attrs))
+}
 
-// GoString is String.
-func (r *Record) GoString() string { return r.String() }
+// Format shows the number of nodes only, whatever the verb.
+func (c *Cluster) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "cluster.Cluster(%d nodes)", len(c.nodes))
+}
 
 // call is one operation on one key: its rank, and the nodes that failed in it.
 type call struct {

@@ -100,6 +100,17 @@ type Config struct {
 	Rand func() uint64
 }
 
+// Format shows the nodes only, whatever the verb: the configuration holds a password.
+func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "cluster.Config(%v)", cfg.Nodes) }
+
+// LogValue is what package slog shows.
+func (cfg Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(cfg)) }
+
+// MarshalJSON refuses: a configuration is no document.
+func (cfg Config) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("cluster: a Config holds a password and is not written as JSON")
+}
+
 // Defaults of Config.
 const (
 	DefaultReplicas       = 2
@@ -137,11 +148,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	if err := checkPrefix(cfg.KeyPrefix); err != nil {
 		return cfg, err
 	}
-	if (cfg.Username == "") != (cfg.Password == "") {
-		return cfg, errors.New("cluster: Username and Password go together: set both or none")
-	}
-	if strings.ContainsAny(cfg.Username, " \r\n") || strings.ContainsAny(cfg.Password, " \r\n") {
-		return cfg, errors.New("cluster: Username and Password must not contain spaces or line breaks (memcached's login has no way to write them)")
+	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
+		return cfg, fmt.Errorf("cluster: Username and Password %w", err)
 	}
 	for _, f := range []struct {
 		name  string
@@ -228,6 +236,17 @@ func checkAddr(addr string) error {
 	}
 	if p, err := strconv.Atoi(port); err != nil || p < 1 || p > 65535 {
 		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
+	}
+	return nil
+}
+
+// checkLogin refuses what memcached's login has no way to write.
+func checkLogin(username, password string) error {
+	if (username == "") != (password == "") {
+		return errors.New("go together: set both or none")
+	}
+	if strings.ContainsAny(username, " \t\r\n:") || strings.ContainsAny(password, " \t\r\n") {
+		return errors.New("must not contain spaces or line breaks, nor the username a colon: an auth file has no way to write them")
 	}
 	return nil
 }

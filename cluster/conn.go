@@ -46,7 +46,7 @@ func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn
 	if nc, err = d.prepare(ctx, nc, deadline, address); err != nil {
 		return nil, unreachable{err}
 	}
-	return &guardedConn{Conn: nc, timeout: d.timeout, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+	return &guardedConn{Conn: nc, timeout: d.timeout, first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
 }
 
 func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, address string) (net.Conn, error) {
@@ -113,6 +113,7 @@ var errOversized = errors.New("answer announces a value far above MaxRecordBytes
 type guardedConn struct {
 	net.Conn
 	timeout  time.Duration
+	first    time.Time // deadline of the first command: the one that had to dial
 	maxValue int
 
 	sending bool // a command is being written; no byte of its answer has come
@@ -127,7 +128,11 @@ func (c *guardedConn) SetDeadline(time.Time) error { return nil }
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
 		c.sending, c.ended = true, false
-		if err := c.Conn.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		deadline := c.first
+		if c.first = (time.Time{}); deadline.IsZero() {
+			deadline = time.Now().Add(c.timeout)
+		}
+		if err := c.Conn.SetDeadline(deadline); err != nil {
 			return 0, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // This file decides how a node list and a configuration are written as text.
@@ -22,7 +23,7 @@ const nodesForm = `want id:host:port or host:port, separated by commas or spaces
 // error names the entry and the form it wants.
 func ParseNodes(s string) ([]Node, error) {
 	var nodes []Node
-	for _, entry := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' || r == '\r' }) {
+	for _, entry := range listed(s) {
 		n, err := parseNode(entry)
 		if err != nil {
 			return nil, err
@@ -35,8 +36,19 @@ func ParseNodes(s string) ([]Node, error) {
 	return nodes, checkNodes(nodes)
 }
 
+// listed splits a list at commas and white space.
+func listed(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
 func parseNode(entry string) (Node, error) {
 	id, addr := "", entry
+	if strings.Contains(entry, "://") {
+		return Node{}, fmt.Errorf("cluster: node %q is a URL: %s", entry, nodesForm)
+	}
+	if slash := strings.Index(entry, "/"); slash > 0 && entry[slash-1] != ':' {
+		return Node{}, fmt.Errorf("cluster: node %q has a path behind its address (a unix socket is written id:/path): %s", entry, nodesForm)
+	}
 	switch slash, bracket := strings.Index(entry, "/"), strings.Index(entry, "["); {
 	case slash >= 0:
 		id, addr = strings.TrimSuffix(entry[:slash], ":"), entry[slash:]
@@ -62,7 +74,7 @@ func parseNode(entry string) (Node, error) {
 }
 
 // ConfigFromEnv reads the configuration from the environment, through a function
-// such as os.Getenv. MEMCACHED_NODES is required, all else optional:
+// such as os.Getenv (which a nil one stands for). MEMCACHED_NODES is required, all else optional:
 //
 //	MEMCACHED_NODES             node list, as ParseNodes reads it
 //	MEMCACHED_FAILOVER_NODES    ids of the standby nodes, separated by commas or spaces
@@ -84,6 +96,9 @@ func parseNode(entry string) (Node, error) {
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	var cfg Config
 	var errs []error
+	if getenv == nil {
+		getenv = os.Getenv
+	}
 	fail := func(name, value, want string) {
 		errs = append(errs, fmt.Errorf("%s=%q: want %s", name, value, want))
 	}
@@ -109,7 +124,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" {
 		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s", nodesForm))
 	} else if nodes, err := ParseNodes(v); err != nil {
-		errs = append(errs, fmt.Errorf("MEMCACHED_NODES=%q: %w", v, err))
+		errs = append(errs, fmt.Errorf("MEMCACHED_NODES=%q: %s", v, strings.TrimPrefix(err.Error(), "cluster: ")))
 	} else {
 		cfg.Nodes = nodes
 		if err := markStandby(cfg.Nodes, getenv("MEMCACHED_FAILOVER_NODES")); err != nil {
@@ -130,8 +145,8 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		fail("MEMCACHED_KEY_PREFIX", cfg.KeyPrefix, fmt.Sprintf("at most %d bytes without spaces or control characters", maxPrefix))
 	}
 	cfg.Username, cfg.Password = getenv("MEMCACHED_USERNAME"), getenv("MEMCACHED_PASSWORD")
-	if (cfg.Username == "") != (cfg.Password == "") {
-		errs = append(errs, errors.New("MEMCACHED_USERNAME and MEMCACHED_PASSWORD go together: set both or none"))
+	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
+		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME and MEMCACHED_PASSWORD %w", err))
 	}
 	cfg.AllowUnresolved = flag("MEMCACHED_ALLOW_UNRESOLVED")
 	useTLS := flag("MEMCACHED_TLS")
@@ -173,7 +188,7 @@ func markStandby(nodes []Node, ids string) error {
 	}
 	marked := 0
 next:
-	for _, id := range strings.FieldsFunc(ids, func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, id := range listed(ids) {
 		for i := range nodes {
 			if nodes[i].ID == id {
 				if !nodes[i].Standby {

@@ -20,6 +20,9 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	}
 	defer c.running.Done()
 	c.stats.loads.Add(1)
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cluster: load: %w", err)
 	}

@@ -58,7 +58,7 @@ type node struct {
 	batch  batcher
 	hooks  nodeHooks
 
-	commands, errors, timeouts, dials atomic.Uint64
+	commands, errors, timeouts, reconnects atomic.Uint64
 
 	mu      sync.Mutex // guards below
 	health  health
@@ -151,6 +151,11 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	}
 }
 
+// repeatWithin is the part of a timeout within which a broken connection is tried
+// again: a restarted server breaks them at once, and a request must not pay two
+// timeouts to one that breaks them late.
+const repeatWithin = 4
+
 // exchange runs one command with a slot, and judges the node by what came of it.
 // Again is true when the command was sent a second time because the first
 // connection broke: its effect may then have happened twice.
@@ -160,11 +165,13 @@ func (n *node) exchange(command func() error) (again bool, err error) {
 	}
 	defer func() { <-n.slots }()
 	n.commands.Add(1)
+	began := time.Now()
 	err = command()
-	if isBroken(err) {
+	if isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin {
 		// A server that restarted breaks every connection to its former self once.
 		// That is no sign of illness: drop them all and see what stands there now.
 		n.client.Close()
+		n.reconnects.Add(1)
 		again = true
 		n.commands.Add(1)
 		err = command()

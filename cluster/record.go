@@ -3,7 +3,6 @@ package cluster
 import (
 	"bytes"
 	"cmp"
-	"math"
 	"slices"
 	"time"
 )
@@ -224,6 +223,17 @@ func (s *stored) forget() *stored {
 	return s
 }
 
+// removing returns s with what o lists and s does not as removed at that stamp.
+func (s *stored) removing(o *stored, at stamp) *stored {
+	gone := &stored{deadline: s.deadline, dstamp: s.dstamp, floor: s.floor}
+	for _, a := range o.attrs {
+		if _, listed := s.find(a.name); !listed {
+			gone.attrs = append(gone.attrs, attribute{name: a.name, stamp: at, removed: true})
+		}
+	}
+	return join(s, gone)
+}
+
 // restamp returns s with everything that was written at the stamp from moved to
 // the stamp to.
 func (s *stored) restamp(from, to stamp) *stored {
@@ -244,9 +254,10 @@ func (s *stored) restamp(from, to stamp) *stored {
 // attribute and in the deadline.
 func (s *stored) includes(o *stored) bool { return s != nil && join(s, o).equal(s) }
 
-// onlyDeadline reports whether s differs from base in nothing but the deadline.
-func (s *stored) onlyDeadline(base *stored) bool {
-	return base != nil && slices.EqualFunc(s.attrs, base.attrs, func(a, b attribute) bool {
+// onlyExtends reports whether s differs from base in nothing but a deadline that is
+// not earlier.
+func (s *stored) onlyExtends(base *stored) bool {
+	return base != nil && s.deadline >= base.deadline && slices.EqualFunc(s.attrs, base.attrs, func(a, b attribute) bool {
 		return a.name == b.name && a.compare(b) == 0
 	})
 }
@@ -276,9 +287,7 @@ func (s *stored) values() map[string][]byte {
 }
 
 // tombstone is the destroyed record: final, joined with nothing.
-func tombstone(until time.Time) *stored {
-	return &stored{destroyed: true, deadline: until.UnixMilli()}
-}
+func tombstone(until int64) *stored { return &stored{destroyed: true, deadline: until} }
 
 // maxDeadline keeps deadlines inside what time.UnixMilli and the record format
 // carry without overflow: the year 9999.
@@ -287,15 +296,7 @@ const maxDeadline = int64(253402300799999)
 // deadlineMilli rounds a deadline up to whole milliseconds, so that a session
 // never ends before the time it was promised.
 func deadlineMilli(t time.Time) int64 {
-	if t.Year() > 9999 {
-		return maxDeadline
-	}
-	if t.Year() < 1970 {
-		return 0
-	}
-	ms := t.UnixMilli()
-	if t.Nanosecond()%int(time.Millisecond) != 0 && ms < math.MaxInt64 {
-		ms++
-	}
-	return ms
+	secs := min(max(t.Unix(), -1), maxDeadline/1000) // UnixMilli alone could overflow
+	ms := secs*1000 + (int64(t.Nanosecond())+999_999)/1e6
+	return min(max(ms, 0), maxDeadline)
 }

@@ -25,14 +25,13 @@ const saveRounds = 8
 // half a save. It is bounded by a few Timeouts. The error is ErrUnavailable,
 // ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrEmptyKey or ErrClosed; after
 // ErrUnavailable and ErrConflict the changes may be stored or not.
-func (c *Cluster) Save(ctx context.Context, r *Record) error {
-	_ = ctx
+func (c *Cluster) Save(_ context.Context, r *Record) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.running.Done()
 	c.stats.saves.Add(1)
-	if r.key == "" {
+	if r == nil || r.key == "" {
 		return ErrEmptyKey
 	}
 	k := c.newCall(r.key)
@@ -137,21 +136,21 @@ func (s *save) plan(v *view) (*stored, error) {
 	}
 	switch {
 	case s.replace:
-		base := v.joined
-		if s.tried {
-			base = join(base, s.ours)
-		}
 		s.replace = false
-		s.at = s.stampAfter(base)
-		s.ours = change(base, s.rec.Attrs, s.deadline, s.at)
-		s.tried = false
+		if s.tried {
+			// Somebody may have read ours and gone on from there: it keeps its stamp.
+			s.ours = s.ours.removing(v.joined, s.at)
+			break
+		}
+		s.at = s.stampAfter(v.joined)
+		s.ours = change(v.joined, s.rec.Attrs, s.deadline, s.at)
 	case !s.tried && v.joined.newest() >= s.at.clock:
 		// Another process, whose clock is ahead, saved since our snapshot. Ours is
 		// the later save, and nothing of it is stored: it moves behind.
 		at := s.stampAfter(v.joined)
 		s.ours, s.at = s.ours.restamp(s.at, at), at
 	}
-	if s.ours.onlyDeadline(s.snap.base) && v.joined.deadline >= s.ours.deadline {
+	if s.ours.onlyExtends(s.snap.base) && v.joined.deadline >= s.ours.deadline {
 		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
 	}
 	return join(v.joined, s.ours), nil
@@ -269,8 +268,7 @@ func (k *call) bury(v *view, destroyed *stored) {
 // turns up later on a node that is out of reach now. Deleting what does not exist
 // is nil, as is an empty key. Like Save it goes on when ctx ends. The error is
 // ErrUnavailable or ErrClosed; the session may then be destroyed or not.
-func (c *Cluster) Delete(ctx context.Context, key string) error {
-	_ = ctx
+func (c *Cluster) Delete(_ context.Context, key string) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
@@ -294,12 +292,12 @@ func (c *Cluster) Delete(ctx context.Context, key string) error {
 // rememberUntil is how long a deletion must be remembered: as long as any copy of
 // the session may live. A save under way may just have moved the deadline, so it is
 // at least the longest life that this process has seen.
-func (c *Cluster) rememberUntil(s *stored) time.Time {
-	until := c.cfg.Now().Add(time.Duration(c.longest.Load()) * time.Millisecond)
-	if s != nil && s.deadline > until.UnixMilli() {
-		return time.UnixMilli(s.deadline)
+func (c *Cluster) rememberUntil(s *stored) (ms int64) {
+	ms = c.cfg.Now().UnixMilli() + c.longest.Load()
+	if s != nil {
+		ms = max(ms, s.deadline)
 	}
-	return until
+	return min(ms, maxDeadline)
 }
 
 // noteLifetime remembers the longest time that a session was seen to have left.

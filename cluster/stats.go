@@ -19,6 +19,9 @@ type NodeStatus struct {
 	Commands  uint64 // exchanges begun
 	Errors    uint64 // of them: failed
 	Timeouts  uint64 // of them: for want of an answer in time
+	// Reconnects counts connections found broken, as after a restart of the node:
+	// each made the process drop its pool and try the command once more.
+	Reconnects uint64
 }
 
 // Stats are counts since New, in this process.
@@ -37,13 +40,12 @@ type Stats struct {
 	Destroyed             uint64 // saves that ended in ErrDestroyed
 	TooLarge              uint64 // saves that ended in ErrTooLarge
 	Damaged               uint64 // copies that were unreadable or belonged to another key
-	Reconnects            uint64 // pools dropped because a node had restarted
 }
 
 type counters struct {
 	loads, saves, deletes, hits, notFound, negativeHits, unavailable, secondLooks,
 	repairs, repairFailures, fastSaves, merges, conflicts, destroyed, tooLarge,
-	damaged, reconnects atomic.Uint64
+	damaged atomic.Uint64
 }
 
 // Stats returns the counts of this process.
@@ -56,7 +58,7 @@ func (c *Cluster) Stats() Stats {
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
-		Damaged: s.damaged.Load(), Reconnects: s.reconnects.Load(),
+		Damaged: s.damaged.Load(),
 	}
 }
 
@@ -75,6 +77,7 @@ func (n *node) status() NodeStatus {
 	s := NodeStatus{
 		ID: n.ID, Addr: n.Addr, Standby: n.Standby, State: n.health.state, Since: n.since,
 		Commands: n.commands.Load(), Errors: n.errors.Load(), Timeouts: n.timeouts.Load(),
+		Reconnects: n.reconnects.Load(),
 	}
 	if n.lastErr != nil {
 		s.LastError = n.lastErr.Error()
