@@ -147,14 +147,14 @@ func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
 			"delete zz", "gets a", "flush_all", "set a 0 0 1", "1", "gets a", "set b 0 0 1", "1", "gets a b",
 		}},
 		{name: "incr and decr", steps: []string{
-			"set i 0 0 2", "10", "incr i 5", "decr i 10", "get i", "decr i 100", "get i", "incr i 18446744073709551615", "incr i 5", "get i", "incr i 10", "gets i",
+			"set i 0 0 2\r\n10", "incr i 5", "decr i 10", "get i", "decr i 100", "get i", "incr i 18446744073709551615", "incr i 5", "get i", "incr i 10", "gets i",
 			"incr i -1", "incr i x", "incr zz 1", "decr zz 1", "incr i 0", "gets i",
-		}},
+		}, single: true},
 		{name: "incr of what is no number", steps: []string{
-			"set j 0 0 3", "abc", "incr j 1", "set j 0 0 0", "", "incr j 1", "set j 0 0 5", "12 ab", "incr j 1", "get j", "set j 0 0 3", " 12", "incr j 1", "get j",
-			"set j 0 0 2", "-5", "incr j 1", "set j 0 0 21", "184467440737095516150", "incr j 1", "set j 0 0 3", "+12", "incr j 1", "get j", "set j 0 0 4", "12\t3", "incr j 1", "get j",
-			"set j 0 0 20", "18446744073709551615", "incr j 1", "get j", "set j 0 0 2", "99", "incr j 1", "get j",
-		}},
+			"set j 0 0 3\r\nabc", "incr j 1", "set j 0 0 0\r\n", "incr j 1", "set j 0 0 5\r\n12 ab", "incr j 1", "get j", "set j 0 0 3\r\n 12", "incr j 1", "get j",
+			"set j 0 0 2\r\n-5", "incr j 1", "set j 0 0 21\r\n184467440737095516150", "incr j 1", "set j 0 0 3\r\n+12", "incr j 1", "get j", "set j 0 0 4\r\n12\t3", "incr j 1", "get j",
+			"set j 0 0 20\r\n18446744073709551615", "incr j 1", "get j", "set j 0 0 2\r\n99", "incr j 1", "get j",
+		}, single: true},
 		{name: "delete", steps: []string{
 			"delete a", "set a 0 0 1", "a", "delete a", "get a", "set a 0 0 1", "a", "delete a 0", "set a 0 0 1", "a", "delete a 5", "delete a noreply", "get a",
 			"set a 0 0 1", "a", "delete a 0 noreply", "delete a 0 0", "delete a 5 noreply", "get a",
@@ -205,7 +205,8 @@ func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
 				p.mustAgree(t, script(tt.steps...))
 				return
 			}
-			// memcached drops the answers to commands sent before a get that it refuses.
+			// In one piece memcached would drop the answers before a get that it
+			// refuses, and would not change a number in place while a reply holds it.
 			for _, step := range tt.steps {
 				p.mustAgree(t, script(step))
 			}
@@ -213,24 +214,34 @@ func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
 	}
 }
 
-// TestEmbeddedServerAnswersRandomScriptsAsMemcached runs generated scripts, one
-// after the other against the same pair, so that what one leaves is there for the next.
+// TestEmbeddedServerAnswersRandomScriptsAsMemcached runs generated scripts against
+// the same pair, so that what one leaves is there for the next: those of even
+// seeds in one piece, those of odd ones command by command.
 func TestEmbeddedServerAnswersRandomScriptsAsMemcached(t *testing.T) {
 	p := newPair(t)
-	scripts := 400
+	scripts := 400 // a seed alone replays little: it builds on what those before it left
 	if testing.Short() {
 		scripts = 50
 	}
 	for seed := range uint64(scripts) {
-		p.mustAgree(t, randomScript(rand.New(rand.NewPCG(seed, 0))))
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			if seed%2 == 0 {
+				p.mustAgree(t, strings.Join(randomSteps(rand.New(rand.NewPCG(seed, 0)), 40, false), ""))
+				return
+			}
+			for _, step := range randomSteps(rand.New(rand.NewPCG(seed, 0)), 10, true) {
+				p.mustAgree(t, step)
+			}
+		})
 		if t.Failed() {
-			t.Fatalf("seed %d", seed)
+			return // the two have gone different ways: what follows says nothing
 		}
 	}
 }
 
-func randomScript(r *rand.Rand) string {
-	var b strings.Builder
+// randomSteps returns up to n commands, and a last one that shows what stands in the end.
+func randomSteps(r *rand.Rand, n int, withNumbers bool) []string {
+	var steps []string
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	key := func() string { return pick("a", "b", "c", "d", "e") }
 	keys := func() string {
@@ -251,7 +262,7 @@ func randomScript(r *rand.Rand) string {
 		case 0:
 			return fmt.Sprint(r.Uint64() >> r.IntN(64))
 		case 1:
-			return pick("", "0", "get a\r\n", "x\r\n", "12 x")
+			return pick("", "0", "get a\r\n", "x\r\n", "12x")
 		case 2:
 			// Not blank from the start: in search of a number memcached's incr
 			// reads over the end of a value that is nothing but blanks.
@@ -265,7 +276,7 @@ func randomScript(r *rand.Rand) string {
 	}
 	expiry := func() string { return pick("0", "0", "0", "100", "2592000", "2147483647", "-1", "2592001", "x") }
 	flags := func() string { return pick("0", "0", "1", "4294967295", "-1") }
-	for range 1 + r.IntN(40) {
+	for range 1 + r.IntN(n) {
 		noreply := pick("", "", "", " noreply")
 		line := ""
 		switch r.IntN(14) {
@@ -280,7 +291,12 @@ func randomScript(r *rand.Rand) string {
 			v := value(f, e)
 			line = fmt.Sprintf("cas %s %s %s %d %d%s\r\n%s", key(), f, e, len(v), 1+r.IntN(400), noreply, v)
 		case 9:
-			line = fmt.Sprintf("%s %s %d%s", pick("incr", "decr"), key(), r.Uint64()>>r.IntN(64), noreply)
+			if !withNumbers {
+				continue
+			}
+			// A number that gets shorter is padded with blanks, but not if
+			// memcached's maintenance thread has it in hand just then.
+			line = fmt.Sprintf("incr %s %d%s", key(), r.IntN(1000), noreply)
 		case 10:
 			line = "delete " + key() + noreply
 		case 11:
@@ -290,11 +306,9 @@ func randomScript(r *rand.Rand) string {
 		case 13:
 			line = pick("flush_all"+noreply, "verbosity 0", "foo", "", "set a 0 0 5\r\nabcdefg", "delete", "incr a")
 		}
-		b.WriteString(line + "\r\n")
+		steps = append(steps, line+"\r\n")
 	}
-	// What stands in the end has to agree as well.
-	b.WriteString("gets a b c d e\r\n")
-	return b.String()
+	return append(steps, "gets a b c d e\r\n")
 }
 
 func TestEmbeddedDumpReadsAsMemcached(t *testing.T) {
