@@ -3,8 +3,8 @@
 package serializer
 
 import (
+	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -27,79 +27,76 @@ type Codec struct {
 // Encode returns the container of a session: see [Split]. Equal sessions give equal bytes. The error names the session key,
 // and wraps an [*UnsupportedTypeError], if a value would not come back.
 func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	e := newEncoder()
+	out, e := newEncoder(), newEncoder()
+	defer out.free()
 	defer e.free()
-	b := []byte{containerMagic, containerVersion}
-	if err := e.value(deadline.UTC()); err != nil {
+	out.buf = append(out.buf, containerMagic, containerVersion)
+	e.buf = append(e.buf, 0x92, tagTime)
+	if err := e.time(deadline.UTC()); err != nil {
 		return nil, fmt.Errorf("serializer: the session's deadline: %w", err)
 	}
-	b = appendText(b, DeadlineAttr)
-	b = appendText(b, e.buf)
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+	out.attr("", DeadlineAttr, e.buf)
+	var few [16]string
+	keys := few[:0]
+	for key := range values {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
 		e.reset()
 		if err := e.value(values[key]); err != nil {
 			return nil, fmt.Errorf("serializer: session key %q: %w", key, err)
 		}
-		b = appendText(b, stringKey+key)
-		b = appendText(b, e.buf)
+		out.attr(stringKey, key, e.buf)
 	}
-	return b, nil
+	return bytes.Clone(out.buf), nil
 }
 
 // Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an error. The error names the
 // session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt] about the bytes as a whole; see OnDecodeError.
 func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err error) {
-	values = map[string]any{}
-	var raw []byte
-	ok := eachAttr(b, func(name, value []byte) {
-		if string(name) == DeadlineAttr {
-			raw = value
-			return
+	deadline, list, err := cutSession(b)
+	if err != nil {
+		if c.OnDecodeError == nil {
+			return time.Time{}, nil, err
 		}
+		if err := c.OnDecodeError("", err); err != nil {
+			return time.Time{}, nil, err
+		}
+		return time.Time{}, map[string]any{}, nil
+	}
+	values = make(map[string]any, len(list))
+	for _, a := range list {
+		key := string(a.name[len(stringKey):])
+		v, err := Unmarshal(a.value)
 		if err == nil {
-			key := string(name[len(stringKey):])
-			err = c.decodeValue(values, key, value)
+			values[key] = v
+			continue
 		}
-	})
-	if err != nil {
-		return time.Time{}, nil, err
-	}
-	if ok && raw != nil {
-		if deadline, err = decodeDeadline(raw); err == nil {
-			return deadline, values, nil
+		err = fmt.Errorf("serializer: session key %q: %w", key, err)
+		if c.OnDecodeError != nil {
+			err = c.OnDecodeError(key, err)
 		}
-	} else {
-		err = corrupt("not a session that this codec wrote")
-	}
-	if c.OnDecodeError != nil {
-		if err = c.OnDecodeError("", err); err == nil {
-			return time.Time{}, map[string]any{}, nil
+		if err != nil {
+			return time.Time{}, nil, err
 		}
 	}
-	return time.Time{}, nil, err
+	return deadline, values, nil
 }
 
-func (c Codec) decodeValue(values map[string]any, key string, b []byte) error {
-	v, err := Unmarshal(b)
-	if err == nil {
-		values[key] = v
-		return nil
-	}
-	err = fmt.Errorf("serializer: session key %q: %w", key, err)
-	if c.OnDecodeError != nil {
-		return c.OnDecodeError(key, err)
-	}
-	return err
-}
-
-func decodeDeadline(b []byte) (time.Time, error) {
-	v, err := Unmarshal(b)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("serializer: the session's deadline: %w", err)
-	}
-	t, ok := v.(time.Time)
+// cutSession returns the deadline, and the attributes that are values.
+func cutSession(b []byte) (time.Time, []attr, error) {
+	list, ok := cut(b)
 	if !ok {
-		return time.Time{}, corrupt("the session's deadline is not a time")
+		return time.Time{}, nil, corrupt("not a session that this codec wrote")
 	}
-	return t.UTC(), nil
+	v, err := Unmarshal(list[0].value)
+	if err != nil {
+		return time.Time{}, nil, fmt.Errorf("serializer: the session's deadline: %w", err)
+	}
+	deadline, ok := v.(time.Time)
+	if !ok {
+		return time.Time{}, nil, corrupt("the session's deadline is not a time")
+	}
+	return deadline.UTC(), list[1:], nil
 }

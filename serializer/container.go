@@ -4,6 +4,7 @@
 package serializer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -21,10 +22,13 @@ const (
 // [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is false for bytes that are no such container, such
 // as those of another codec.
 func Split(b []byte) (attrs map[string][]byte, ok bool) {
-	attrs = map[string][]byte{}
-	ok = eachAttr(b, func(name, value []byte) { attrs[string(name)] = value })
-	if _, deadline := attrs[DeadlineAttr]; !ok || !deadline {
+	list, ok := cut(b)
+	if !ok {
 		return nil, false
+	}
+	attrs = make(map[string][]byte, len(list))
+	for _, a := range list {
+		attrs[string(a.name)] = a.value
 	}
 	return attrs, true
 }
@@ -62,29 +66,45 @@ func Join(attrs map[string][]byte) []byte {
 	return b
 }
 
+// attr adds an attribute to a container.
+func (e *encoder) attr(prefix, name string, value []byte) {
+	e.buf = binary.AppendUvarint(e.buf, uint64(len(prefix)+len(name)))
+	e.buf = append(append(e.buf, prefix...), name...)
+	e.buf = appendText(e.buf, value)
+}
+
 func appendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// eachAttr calls f for each attribute of a container, and returns false as soon as b does not read as one.
-func eachAttr(b []byte, f func(name, value []byte)) bool {
+// An attr is a part of a container, in the container's memory.
+type attr struct{ name, value []byte }
+
+// cut returns the attributes of a container, in order: the deadline, whose name sorts first, and the session values.
+func cut(b []byte) ([]attr, bool) {
 	if len(b) < 2 || b[0] != containerMagic || b[1] != containerVersion {
-		return false
+		return nil, false
 	}
 	b = b[2:]
-	for last := ""; len(b) > 0; {
-		name, rest, ok := cutText(b)
-		if !ok || !containerName(string(name)) || string(name) <= last {
-			return false
+	list := make([]attr, 0, 16)
+	for len(b) > 0 {
+		var a attr
+		var ok bool
+		if a.name, b, ok = cutText(b); !ok || !containerName(string(a.name)) {
+			return nil, false
 		}
-		value, rest, ok := cutText(rest)
-		if !ok || len(value) == 0 {
-			return false
+		if a.value, b, ok = cutText(b); !ok || len(a.value) == 0 {
+			return nil, false
 		}
-		f(name, value)
-		last, b = string(name), rest
+		if len(list) > 0 && bytes.Compare(list[len(list)-1].name, a.name) >= 0 {
+			return nil, false
+		}
+		list = append(list, a)
 	}
-	return true
+	if len(list) == 0 || string(list[0].name) != DeadlineAttr {
+		return nil, false
+	}
+	return list, true
 }
 
 // cutText takes a length and that many bytes from the front of b.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"reflect"
 	"time"
+	"unsafe"
 )
 
 // A decoder reads one value that check has found well-formed. It does not use msgpack's Decoder, which takes bytes for
@@ -16,20 +17,23 @@ type decoder struct {
 	budget int // bytes that slices, maps and pointees may still take
 }
 
-// Memory for slices, maps and pointees is bounded by budgetBase + budgetFactor × the length of the bytes. The elements of an
-// honest value stay far below; structs whose large fields are missing from the bytes would not.
+// Memory for slices, maps and pointees is bounded by budgetBase + budgetFactor × the length of the bytes. Most values stay far
+// below; lists of structs that are large in memory and small in bytes would not, and the encoder refuses them.
 const (
 	budgetBase   = 64 << 10
 	budgetFactor = 64
+	mapGrowth    = 2 // a map has room for up to twice its entries
+
+	anySize    = unsafe.Sizeof(any(nil))
+	stringSize = unsafe.Sizeof("")
+	intSize    = unsafe.Sizeof(0)
 )
 
-func newDecoder(b []byte) *decoder {
-	return &decoder{b: b, budget: budgetBase + budgetFactor*len(b)}
-}
+func budget(length int) int { return budgetBase + budgetFactor*length }
 
-// spend takes n × size bytes, plus some for the header of what is allocated, from the budget.
+// spend takes n × size bytes from the budget.
 func (d *decoder) spend(n int, size uintptr) error {
-	if size > maxSize || uint64(n)*uint64(size) > uint64(d.budget) {
+	if n > 0 && uint64(size) > uint64(d.budget)/uint64(n) {
 		return corrupt("needs far more memory than it has bytes")
 	}
 	d.budget -= n * int(size)
@@ -236,7 +240,7 @@ func (d *decoder) anys() ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.spend(n, 16); err != nil {
+	if err := d.spend(n, anySize); err != nil {
 		return nil, err
 	}
 	list := make([]any, n)
@@ -256,7 +260,7 @@ func (d *decoder) strings() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.spend(n, 16); err != nil {
+	if err := d.spend(n, stringSize); err != nil {
 		return nil, err
 	}
 	list := make([]string, n)
@@ -278,7 +282,7 @@ func (d *decoder) ints() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.spend(n, 8); err != nil {
+	if err := d.spend(n, intSize); err != nil {
 		return nil, err
 	}
 	list := make([]int, n)
@@ -298,7 +302,7 @@ func (d *decoder) stringMap() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.spend(n, 2*(16+16)); err != nil {
+	if err := d.spend(n, mapGrowth*(stringSize+anySize)); err != nil {
 		return nil, err
 	}
 	m := make(map[string]any, n)

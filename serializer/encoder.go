@@ -16,6 +16,7 @@ type encoder struct {
 	buf    []byte
 	depth  int     // msgpack arrays and maps that are open
 	shapes []shape // the struct shapes written so far, with their offsets in buf
+	spent  int     // what a decoder will take from its budget
 	key    bool    // a map key is being written: its bytes must not depend on what was written before
 	tmp    [16]byte
 }
@@ -38,7 +39,7 @@ func newEncoder() *encoder {
 }
 
 func (e *encoder) reset() {
-	e.buf, e.depth, e.shapes, e.key = e.buf[:0], 0, e.shapes[:0], false
+	e.buf, e.depth, e.shapes, e.spent, e.key = e.buf[:0], 0, e.shapes[:0], 0, false
 }
 
 // maxPooled keeps one huge session from pinning its buffer for good.
@@ -94,6 +95,9 @@ func (e *encoder) enter(n int, t reflect.Type) error {
 }
 
 func (e *encoder) leave(n int) { e.depth -= n }
+
+// spend counts what decoder.spend will take.
+func (e *encoder) spend(n int, size uintptr) { e.spent += n * int(size) }
 
 // any writes a value so that its Go type can be told from the bytes. nil, bool, int, float32, float64, string and []byte are
 // msgpack's own forms; everything else is a pair of descriptor and body.
@@ -185,6 +189,7 @@ func (e *encoder) reflected(v any) error {
 	e.buf = append(e.buf, 0x92)
 	e.raw(d.bytes)
 	e.leave(d.depth)
+	e.spend(1, t.Size())
 	err = d.plan.enc(e, reflect.ValueOf(v))
 	e.leave(1)
 	return err
@@ -198,6 +203,7 @@ func (e *encoder) anys(v []any) error {
 	if err := e.enter(1, builtins[tagAnys]); err != nil {
 		return err
 	}
+	e.spend(len(v), anySize)
 	e.arrayLen(len(v))
 	for i, item := range v {
 		if err := e.any(item); err != nil {
@@ -216,6 +222,7 @@ func (e *encoder) strings(v []string) error {
 	if err := e.enter(1, builtins[tagStrings]); err != nil {
 		return err
 	}
+	e.spend(len(v), stringSize)
 	e.arrayLen(len(v))
 	for _, s := range v {
 		e.string(s)
@@ -232,6 +239,7 @@ func (e *encoder) ints(v []int) error {
 	if err := e.enter(1, builtins[tagInts]); err != nil {
 		return err
 	}
+	e.spend(len(v), intSize)
 	e.arrayLen(len(v))
 	for _, n := range v {
 		e.int(int64(n))
@@ -248,11 +256,13 @@ func (e *encoder) stringMap(v map[string]any) error {
 	if err := e.enter(1, builtins[tagStringMap]); err != nil {
 		return err
 	}
-	keys := make([]string, 0, len(v))
+	var few [16]string
+	keys := few[:0]
 	for k := range v {
 		keys = append(keys, k)
 	}
 	sortAsEncoded(keys)
+	e.spend(len(v), mapGrowth*(stringSize+anySize))
 	e.mapLen(len(keys))
 	for _, k := range keys {
 		e.string(k)

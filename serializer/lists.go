@@ -63,6 +63,7 @@ func slicePlan(t reflect.Type, elem *plan) plan {
 				e.nil()
 				return nil
 			}
+			e.spend(v.Len(), size)
 			return e.elements(v, elem)
 		},
 		dec: func(d *decoder, v reflect.Value) error {

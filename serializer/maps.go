@@ -29,7 +29,7 @@ func plainKey(t reflect.Type) bool {
 
 func mapPlan(t reflect.Type, key, elem *plan) plan {
 	plain := plainKey(t.Key())
-	size := 2 * (t.Key().Size() + t.Elem().Size()) // a map grows in steps of two
+	size := mapGrowth * (t.Key().Size() + t.Elem().Size())
 	return plan{
 		enc: func(e *encoder, v reflect.Value) error {
 			if v.IsNil() {
@@ -39,6 +39,7 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 			if err := e.enter(1, t); err != nil {
 				return err
 			}
+			e.spend(v.Len(), size)
 			err := e.entries(v, key, elem, plain)
 			e.leave(1)
 			return err
@@ -100,6 +101,7 @@ func (e *encoder) entries(m reflect.Value, key, elem *plan, plain bool) error {
 		return bytes.Compare(keys.buf[a.from:a.to], keys.buf[b.from:b.to])
 	}
 	slices.SortFunc(items, compare)
+	e.spent += keys.spent
 	e.mapLen(len(items))
 	for i, it := range items {
 		if i > 0 && compare(items[i-1], it) == 0 {
@@ -131,7 +133,7 @@ func (e *encoder) mapKey(k reflect.Value, p *plan, plain bool) error {
 		return err
 	}
 	back := reflect.New(k.Type()).Elem()
-	if err := p.dec(newDecoder(e.buf[from:]), back); err != nil || !isKey(back) || !k.Equal(back) {
+	if err := p.dec(&decoder{b: e.buf[from:], budget: maxSize}, back); err != nil || !isKey(back) || !k.Equal(back) {
 		return unsupported(t, "as a map key it would not come back equal to itself")
 	}
 	return nil

@@ -31,6 +31,9 @@ func (e *encoder) value(v any) (err error) {
 	if len(e.buf) > maxSize {
 		return unsupported(reflect.TypeOf(v), "the value is too large")
 	}
+	if e.spent > budget(len(e.buf)) {
+		return unsupported(reflect.TypeOf(v), "it takes far more memory than bytes")
+	}
 	return nil
 }
 
@@ -47,7 +50,7 @@ func Unmarshal(b []byte) (v any, err error) {
 	if err := check(b); err != nil {
 		return nil, err
 	}
-	d := newDecoder(b)
+	d := &decoder{b: b, budget: budget(len(b))}
 	v, err = d.any()
 	if err != nil {
 		return nil, err

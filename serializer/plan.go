@@ -269,6 +269,7 @@ func pointerPlan(t reflect.Type, elem *plan) plan {
 				e.nil()
 				return nil
 			}
+			e.spend(1, t.Elem().Size())
 			if !wrap {
 				return elem.enc(e, v.Elem())
 			}

@@ -1,0 +1,234 @@
+package serializer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+func hostileBytes() map[string][]byte {
+	cat := func(parts ...any) []byte {
+		var b []byte
+		for _, p := range parts {
+			switch p := p.(type) {
+			case int:
+				b = append(b, byte(p))
+			case byte:
+				b = append(b, p)
+			case string:
+				b = append(b, p...)
+			case []byte:
+				b = append(b, p...)
+			}
+		}
+		return b
+	}
+	name := func(s string) []byte { return append([]byte{0xa0 | byte(len(s))}, s...) }
+	typ := func(v any) []byte {
+		d, err := describe(reflect.TypeOf(v))
+		if err != nil {
+			panic(err)
+		}
+		return d.bytes
+	}
+	when := func(nsec uint32, version byte) []byte {
+		b := append([]byte{0xc4, 15, version}, make([]byte, 8)...)
+		b = binary.BigEndian.AppendUint32(b, nsec)
+		return append(b, 0xff, 0xff)
+	}
+	return map[string][]byte{
+		"nothing":                              {},
+		"reserved code":                        {0xc1},
+		"extension":                            {0xd4, 1, 1},
+		"long extension":                       {0xc7, 1, 1, 1},
+		"msgpack timestamp":                    {0xd6, 0xff, 0, 0, 0, 1},
+		"half a number":                        {0xcf, 1, 2, 3},
+		"half a head":                          {0xda, 1},
+		"string past the end":                  {0xa5, 'a', 'b'},
+		"4 GiB of bytes":                       {0xc6, 0xff, 0xff, 0xff, 0xff},
+		"4 GiB of string":                      {0xdb, 0xff, 0xff, 0xff, 0xff},
+		"4 G elements":                         {0x92, tagAnys, 0xdd, 0xff, 0xff, 0xff, 0xff},
+		"4 G entries":                          {0x92, tagStringMap, 0xdf, 0xff, 0xff, 0xff, 0xff},
+		"more elements than bytes":             {0x92, tagAnys, 0xdc, 0, 5, 1, 2, 3, 4},
+		"more entries than bytes":              cat(0x92, tagStringMap, 0xde, 0, 3, name("a"), 1, name("b"), 2),
+		"nested arrays":                        bytes.Repeat([]byte{0x91}, 1_000_000),
+		"nested maps":                          bytes.Repeat([]byte{0x81}, 1_000_000),
+		"nested headers that each claim a lot": bytes.Repeat([]byte{0xdd, 0, 0x80, 0, 0}, 1_000_000),
+		"nested pairs":                         append(bytes.Repeat([]byte{0x92, tagAnys, 0x91}, maxDepth/2+1), 1),
+		"something behind a number":            {1, 1},
+		"something behind a list":              {0x92, tagInts, 0x91, 1, 1},
+		"bare list":                            {0x91, 1},
+		"bare map":                             {0x81, 1, 1},
+		"list of three":                        {0x93, tagInt64, 1, 1},
+		"unknown tag":                          {0x92, tagCount, 1},
+		"tag zero":                             {0x92, tagNone, 1},
+		"constructor as a tag":                 {0x92, tagSlice, 0x90},
+		"interface as a type":                  {0x92, tagAny, 1},
+		"negative tag":                         {0x92, 0xff, 1},
+		"nil type":                             {0x92, 0xc0, 1},
+		"bin as a type":                        {0x92, 0xc4, 1, 1, 1},
+		"huge tag":                             {0x92, 0xcf, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+		"type list without parts":              {0x92, 0x90, 1},
+		"type list with one part":              {0x92, 0x91, tagSlice, 1},
+		"slice of two types":                   {0x92, 0x93, tagSlice, tagInt, tagInt, 0x90},
+		"unknown constructor":                  {0x92, 0x92, 0x7f, tagInt, 0x90},
+		"array without a length":               {0x92, 0x92, tagArray, tagInt, 0x90},
+		"array of negative length":             {0x92, 0x93, tagArray, 0xff, tagInt, 0x90},
+		"array of 2^63 elements":               cat(0x92, 0x93, tagArray, 0xcf, 0x80, 0, 0, 0, 0, 0, 0, 0, tagInt, 0x90),
+		"array that is too large":              cat(0x92, 0x93, tagArray, 0xce, 0x00, 0x80, 0, 1, tagInt, 0x90),
+		"array of nothing that is too large":   cat(0x92, 0x93, tagArray, 0xce, 0xff, 0xff, 0xff, 0xff, tagEmpty, 0x90),
+		"arrays that multiply":                 cat(0x92, 0x93, tagArray, 0xcd, 0xff, 0xff, 0x93, tagArray, 0xcd, 0xff, 0xff, tagInt, 0x90),
+		"large array in few bytes":             cat(0x92, 0x93, tagArray, 0xcd, 0xff, 0xff, tagString, 0x90),
+		"array of another length":              {0x92, 0x93, tagArray, 2, tagInt, 0x91, 1},
+		"byte array of another length":         {0x92, 0x93, tagArray, 2, tagUint8, 0xc4, 1, 1},
+		"map with slices as keys":              {0x92, 0x93, tagMap, tagInts, tagInt, 0x80},
+		"type nested too deeply":               cat(0x92, bytes.Repeat([]byte{0x92, tagSlice}, maxTypeDepth+1), tagInt, 0x90),
+		"unregistered name":                    cat(0x92, name("nobody.Knows"), 0x90),
+		"bytes for a string":                   {0x92, tagStrings, 0x91, 0xc4, 1, 'a'},
+		"string for bytes":                     {0x92, tagBytes, 0xa1, 'a'},
+		"float for an int":                     cat(0x92, tagInts, 0x91, 0xca, 0, 0, 0, 0),
+		"int for a float":                      {0x92, 0x92, tagSlice, tagFloat64, 0x91, 1},
+		"double for a float32":                 cat(0x92, tagFloat32, 0xcb, make([]byte, 8)),
+		"nil for an int":                       {0x92, tagInt64, 0xc0},
+		"nil for a string":                     {0x92, tagStrings, 0x91, 0xc0},
+		"bool for an int":                      {0x92, tagInt64, 0xc3},
+		"int for a bool":                       {0x92, 0x92, tagSlice, tagBool, 0x91, 1},
+		"int8 out of range":                    {0x92, tagInt8, 0xcc, 0x80},
+		"uint8 out of range":                   {0x92, tagUint8, 0xcd, 1, 0},
+		"negative uint":                        {0x92, tagUint64, 0xff},
+		"int64 out of range":                   cat(0x92, tagInt64, 0xcf, bytes.Repeat([]byte{0xff}, 8)),
+		"int out of range":                     cat(0xcf, bytes.Repeat([]byte{0xff}, 8)),
+		"complex of three":                     cat(0x92, tagComplex128, 0x93, bytes.Repeat(cat(0xcb, make([]byte, 8)), 3)),
+		"complex64 out of range":               cat(0x92, tagComplex64, 0x92, 0xcb, bytes.Repeat([]byte{0x7e}, 8), 0xcb, make([]byte, 8)),
+		"time that is cut off":                 {0x92, tagTime, 0xc4, 3, 1, 2, 3},
+		"time of no bytes":                     {0x92, tagTime, 0xc4, 0},
+		"time with too many nanoseconds":       cat(0x92, tagTime, when(1e9, 1)),
+		"time with a monotonic bit":            cat(0x92, tagTime, when(1<<31, 1)),
+		"time of a later version":              cat(0x92, tagTime, when(0, 9)),
+		"key twice":                            cat(0x92, tagStringMap, 0x82, name("a"), 1, name("a"), 2),
+		"key twice in a typed map":             {0x92, 0x93, tagMap, tagInt, tagInt, 0x82, 1, 1, 1, 2},
+		"key twice in a mixed map":             {0x92, tagAnyMap, 0x82, 1, 1, 1, 2},
+		"slice as a key":                       {0x92, tagAnyMap, 0x81, 0x92, tagInts, 0x90, 1},
+		"map as a key":                         {0x92, tagAnyMap, 0x81, 0x92, tagStringMap, 0x80, 1},
+		"NaN as a key":                         cat(0x92, tagAnyMap, 0x81, 0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 1, 1),
+		"int as a string key":                  {0x92, tagStringMap, 0x81, 1, 1},
+		"list for a map":                       {0x92, tagStringMap, 0x90},
+		"map for a list":                       {0x92, tagAnys, 0x80},
+		"pointer to a slice, not wrapped":      {0x92, 0x92, tagPointer, tagInts, 0x92, 1, 2},
+		"struct without a shape":               cat(0x92, typ(Point{}), 0x92, 0xc0, 1),
+		"struct that is no list":               cat(0x92, typ(Point{}), 1),
+		"struct with a shape to come":          cat(0x92, typ(Point{}), 0x93, 0x7f, 1, 2),
+		"struct that refers to itself":         cat(0x92, typ(Point{}), 0x93, 0, 1, 2),
+		"struct with more fields than names":   cat(0x92, typ(Point{}), 0x93, 0x91, name("X"), 1, 2),
+		"struct with more names than fields":   cat(0x92, typ(Point{}), 0x92, 0x92, name("X"), name("Y"), 1),
+		"struct with numbers for names":        cat(0x92, typ(Point{}), 0x92, 0x91, 1, 1),
+		"struct with a wrong field":            cat(0x92, typ(Point{}), 0x92, 0x91, name("X"), name("a")),
+		"wrong type in an interface":           cat(0x92, typ([]Shape{}), 0x91, 1),
+		"large structs in few bytes":           cat(0x92, typ([]heavy{}), 0xdc, 1, 0, bytes.Repeat([]byte{0x90}, 256)),
+		"large pointees in few bytes":          cat(0x92, typ([]*heavy{}), 0xdc, 1, 0, bytes.Repeat([]byte{0x90}, 256)),
+		"large map values in few bytes":        cat(0x92, typ(map[int]heavy{}), 0x82, 1, 0x90, 2, 0x90),
+		"one large struct in few bytes":        cat(0x92, typ(heavy{}), 0x90),
+		"unmarshaler that fails":               cat(0x92, typ(failing{}), 0xc4, 1, 1),
+		"unmarshaler that panics":              cat(0x92, typ(panicking{}), 0xc4, 1, 1),
+		"unmarshaler without bytes":            cat(0x92, typ(failing{}), 1),
+		"type of unexported fields":            cat(0x92, typ(opaque{}), 0x90),
+	}
+}
+
+func TestHostileBytes(t *testing.T) {
+	for name, b := range hostileBytes() {
+		t.Run(name, func(t *testing.T) {
+			before := bytes.Clone(b)
+			v, err := Unmarshal(b)
+			if err == nil {
+				t.Fatalf("became a %T", v)
+			}
+			var missing *UnregisteredTypeError
+			if !errors.Is(err, ErrCorrupt) && !errors.As(err, &missing) {
+				t.Errorf("got a %T: %v", err, err)
+			}
+			if strings.Contains(err.Error(), "hunter2") || len(err.Error()) > 600 {
+				t.Errorf("the error shows too much: %.1000q", err)
+			}
+			if !bytes.Equal(b, before) {
+				t.Error("the bytes were changed")
+			}
+		})
+	}
+}
+
+func TestEveryCutIsRefused(t *testing.T) {
+	for _, c := range roundTrips() {
+		b, err := Marshal(c.value)
+		if err != nil || len(b) > 5000 {
+			continue
+		}
+		for n := range b {
+			if _, err := Unmarshal(b[:n]); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("%s, cut to %d of %d bytes: %v", c.name, n, len(b), err)
+			}
+		}
+	}
+}
+
+func TestMemoryStaysWithinAMultipleOfTheBytes(t *testing.T) {
+	seeds := hostileBytes()
+	for _, c := range roundTrips() {
+		b, err := Marshal(c.value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds[c.name] = b
+	}
+	for _, v := range []any{make([][]byte, 1000), make([]any, 1000), make([]User, 100), make([]*User, 1000), make([]map[string]any, 1000)} {
+		b, err := Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds[fmt.Sprintf("many %T", v)] = b
+	}
+	for name, b := range seeds {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = Unmarshal(b)
+		runtime.ReadMemStats(&after)
+		if got, limit := after.TotalAlloc-before.TotalAlloc, uint64(2*budget(len(b))); got > limit {
+			t.Errorf("%s: %d bytes took %d bytes of memory, more than %d", name, len(b), got, limit)
+		}
+	}
+}
+
+// Types that were built once stay in memory for good, so bytes must not be able to have ever more of them built, not even
+// by types that are refused in the end.
+func TestBytesCannotBuildEverMoreTypes(t *testing.T) {
+	saved := foreign
+	t.Cleanup(func() { foreign = saved })
+	array := func(n int) []byte { return []byte{0x93, tagArray, 0xcd, byte(n >> 8), byte(n), tagString} }
+	foreign = maxForeignTypes - 2
+	for i, want := range []bool{true, true, false} {
+		// A map from arrays to something unknown: the array type is built before the map is refused.
+		b := append(append([]byte{0x92, 0x93, tagMap}, array(1001+i)...), tagCount, 0x80)
+		if _, err := Unmarshal(b); !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
+		if built := named[string(array(1001+i))] != nil; built != want {
+			t.Errorf("array type %d: built %v, want %v", i, built, want)
+		}
+	}
+	b, err := Marshal([3]map[Level]time.Time{}) // what this process writes itself it can always read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Unmarshal(b); err != nil {
+		t.Error(err)
+	}
+	if _, err := Unmarshal(append(append([]byte{0x92}, array(1001)...), 0x90)); err == nil || strings.Contains(err.Error(), "more types") {
+		t.Errorf("a type that is known already: %v", err)
+	}
+}
