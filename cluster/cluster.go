@@ -30,6 +30,9 @@ var (
 	ErrTooLarge = errors.New("cluster: session too large")
 	// ErrVersion: a newer version of this package wrote the record. It is left as it is.
 	ErrVersion = errors.New("cluster: record was written by a newer version")
+	// ErrSealed: a copy is not sealed with any of the SealKeys. It is neither served
+	// nor replaced: the key may be one that this process has not got yet.
+	ErrSealed = errors.New("cluster: record cannot be opened")
 	// ErrClosed: the Cluster was closed.
 	ErrClosed = errors.New("cluster: closed")
 	// ErrEmptyKey: a Record without a key cannot be saved.
@@ -42,7 +45,8 @@ type Cluster struct {
 	cfg     Config
 	ring    *ring
 	nodes   []*node
-	writer  uint64 // names this process in stamps
+	seal    *sealer // nil: records are plain
+	writer  uint64  // names this process in stamps
 	lanes   lanes
 	missing missing
 	stats   counters
@@ -70,6 +74,9 @@ func New(cfg Config) (*Cluster, error) {
 	c := &Cluster{
 		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
 		closing: make(chan struct{}),
+	}
+	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
 	}
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {

@@ -18,6 +18,8 @@ import (
 //	attributes: count, then name, clock, writer, value each    sorted by name
 //	CRC-32C of all before                                      4 bytes
 //
+// What stands between header and checksum is sealed where there are seal keys
+// (seal.go). Header and checksum stay where they are in every version.
 // Equal records have equal bytes, so two writers that arrive at the same join
 // write the same copy. Everything here is pure.
 
@@ -25,6 +27,7 @@ const (
 	formatMagic   = 'h'
 	formatVersion = 1
 	flagDestroyed = 1 << 0
+	flagSealed    = 1 << 1
 	headerSize    = 3 + keyHashSize
 	keyHashSize   = 16
 	checksumSize  = 4
@@ -36,9 +39,10 @@ var (
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
-// encode returns the bytes of s under the key with that hash.
-func (s *stored) encode(key keyHash) []byte {
-	size := headerSize + checksumSize + 64
+// encode returns the bytes of s under the key with that hash. A nil sealer leaves
+// them plain.
+func (s *stored) encode(key keyHash, seal *sealer) ([]byte, error) {
+	size := headerSize + sealOverhead + checksumSize + 64
 	for i := range s.attrs {
 		size += len(s.attrs[i].name) + len(s.attrs[i].value) + 24
 	}
@@ -49,8 +53,16 @@ func (s *stored) encode(key keyHash) []byte {
 	}
 	b = append(b, formatMagic, formatVersion, flags)
 	b = append(b, key[:keyHashSize]...)
-	b = s.appendBody(b)
-	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	if seal == nil {
+		b = s.appendBody(b)
+	} else {
+		b[2] |= flagSealed
+		var err error
+		if b, err = seal.seal(b, s.appendBody(make([]byte, 0, size)), key); err != nil {
+			return nil, err
+		}
+	}
+	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
 }
 
 func (s *stored) appendBody(b []byte) []byte {
@@ -98,8 +110,8 @@ func (s *stored) appendBody(b []byte) []byte {
 }
 
 // decode reads a record that was found under the key with that hash. The values
-// alias b. The error is errDamaged, errOtherKey or ErrVersion.
-func decode(b []byte, key keyHash) (*stored, error) {
+// alias b. The error is errDamaged, errOtherKey, ErrVersion or ErrSealed.
+func decode(b []byte, key keyHash, seal *sealer) (*stored, error) {
 	if len(b) < headerSize+checksumSize || b[0] != formatMagic {
 		return nil, errDamaged
 	}
@@ -107,13 +119,25 @@ func decode(b []byte, key keyHash) (*stored, error) {
 	if binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli) {
 		return nil, errDamaged
 	}
-	if b[1] != formatVersion || b[2]&^flagDestroyed != 0 {
+	if b[1] != formatVersion || b[2]&^(flagDestroyed|flagSealed) != 0 {
 		return nil, fmt.Errorf("%w (format %d, flags %#x; this version reads format %d)", ErrVersion, b[1], b[2], formatVersion)
 	}
 	if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {
 		return nil, errOtherKey
 	}
-	return decodeBody(body[headerSize:], b[2]&flagDestroyed != 0)
+	plain := body[headerSize:]
+	switch sealed := b[2]&flagSealed != 0; {
+	case sealed && seal == nil:
+		return nil, fmt.Errorf("%w: there are no SealKeys", ErrSealed)
+	case sealed:
+		var err error
+		if plain, err = seal.open(body, key); err != nil {
+			return nil, err
+		}
+	case seal != nil && !seal.allowUnsealed:
+		return nil, fmt.Errorf("%w: it is not sealed", ErrSealed)
+	}
+	return decodeBody(plain, b[2]&flagDestroyed != 0)
 }
 
 func decodeBody(b []byte, destroyed bool) (*stored, error) {

@@ -74,6 +74,18 @@ type Config struct {
 	// by the host of the node's address.
 	TLS *tls.Config
 
+	// SealKeys, if any, seal every record with AES-256-GCM, so that nobody on the
+	// network or on a memcached box can read or forge a session. Each has 32 random
+	// bytes. The first seals, all open. To rotate: append the new key on every
+	// instance, then move it to the front on every instance, then remove the old
+	// one when the longest session has ended.
+	SealKeys [][]byte
+
+	// AllowUnsealed also reads records that are not sealed: for the time between the
+	// first SealKeys and the end of the last session from before. A forged record
+	// is as good as a real one meanwhile.
+	AllowUnsealed bool
+
 	// DialContext opens connections, below TLS and login. If nil, a net.Dialer is
 	// used.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
@@ -100,7 +112,7 @@ type Config struct {
 	Rand func() uint64
 }
 
-// Format shows the nodes only, whatever the verb: the configuration holds a password.
+// Format shows the nodes only, whatever the verb: the configuration holds secrets.
 func (cfg Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "cluster.Config(%v)", cfg.Nodes) }
 
 // LogValue is what package slog shows.
@@ -108,7 +120,7 @@ func (cfg Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(cfg
 
 // MarshalJSON refuses: a configuration is no document.
 func (cfg Config) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("cluster: a Config holds a password and is not written as JSON")
+	return nil, errors.New("cluster: a Config holds secrets and is not written as JSON")
 }
 
 // Defaults of Config.

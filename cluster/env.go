@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -89,9 +90,11 @@ func parseNode(entry string) (Node, error) {
 //	MEMCACHED_TLS_CERT          PEM file with the client certificate
 //	MEMCACHED_TLS_KEY           PEM file with its key
 //	MEMCACHED_TLS_SERVER_NAME   name in the nodes' certificates, where it is not the host
+//	MEMCACHED_SEAL_KEYS         Config.SealKeys, each in base64, separated by commas or spaces
+//	MEMCACHED_ALLOW_UNSEALED    Config.AllowUnsealed
 //	MEMCACHED_ALLOW_UNRESOLVED  Config.AllowUnresolved
 //
-// The error names the variable, its value (a password's never) and the form it
+// The error names the variable, its value (a secret's never) and the form it
 // wants. Nothing is read from the network.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	var cfg Config
@@ -148,6 +151,11 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
 		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME and MEMCACHED_PASSWORD %w", err))
 	}
+	seal, err := sealKeysFromEnv(getenv)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	cfg.SealKeys, cfg.AllowUnsealed = seal, flag("MEMCACHED_ALLOW_UNSEALED")
 	cfg.AllowUnresolved = flag("MEMCACHED_ALLOW_UNRESOLVED")
 	useTLS := flag("MEMCACHED_TLS")
 	conf, err := tlsFromEnv(getenv, useTLS)
@@ -204,6 +212,20 @@ next:
 		return fmt.Errorf("MEMCACHED_FAILOVER_NODES=%q names every node: want at least one regular node left", ids)
 	}
 	return nil
+}
+
+// sealKeysFromEnv reads MEMCACHED_SEAL_KEYS. Its errors count keys instead of
+// showing them.
+func sealKeysFromEnv(getenv func(string) string) ([][]byte, error) {
+	var keys [][]byte
+	for i, text := range listed(getenv("MEMCACHED_SEAL_KEYS")) {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) != sealKeySize {
+			return nil, fmt.Errorf("MEMCACHED_SEAL_KEYS: key %d is not %d bytes in base64: make one with: openssl rand -base64 %d", i+1, sealKeySize, sealKeySize)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // tlsFromEnv reads MEMCACHED_TLS_*. Any of them set without MEMCACHED_TLS=true is an

@@ -22,7 +22,7 @@ type view struct {
 	answers []answer // of every node that answered, targets or not
 	joined  *stored  // nil: no copy anywhere
 	homes   int      // home nodes that answered
-	alien   error    // an ErrVersion, when a copy cannot be read by this version
+	alien   error    // an ErrVersion or ErrSealed: a copy that this process cannot read
 }
 
 // answer is what one node said.
@@ -171,11 +171,12 @@ func (k *call) read(v *view, a *answer) {
 		}
 	}
 	var err error
-	if a.rec, err = decode(a.item.value, k.hash); err == nil {
+	if a.rec, err = decode(a.item.value, k.hash, k.c.seal); err == nil {
 		return
 	}
 	a.rec = nil
-	if errors.Is(err, ErrVersion) {
+	if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
+		k.c.stats.unreadable.Add(1)
 		v.alien = fmt.Errorf("%s: %w", a.node, err)
 		return
 	}

@@ -13,7 +13,7 @@ import (
 // Load returns the session, with the snapshot that a Save of it needs. Each target
 // that lacks part of what was found gets it before Load returns, so that what one
 // reader has seen, no later reader unsees. The error is ErrNotFound, ErrUnavailable,
-// ErrVersion, ErrClosed, or ctx's error, at once, when ctx ends.
+// ErrVersion, ErrSealed, ErrClosed, or ctx's error, at once, when ctx ends.
 func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	if err := c.begin(); err != nil {
 		return nil, err

@@ -3,21 +3,18 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/bradfitz/gomemcache/memcache"
 )
 
 // This file decides how one memcached server is spoken to: its client, its pool of
-// connections, what its answers and errors mean, and how long it keeps an item. It
-// is the only one that knows gomemcache.
+// connections, and how long it keeps an item. It
+// and verdict.go are the only ones that know gomemcache.
 
 // outcome is what came of one write.
 type outcome int
@@ -26,20 +23,6 @@ const (
 	written outcome = iota
 	outrun          // somebody else wrote first, or the copy is gone
 	failed
-)
-
-// Reasons why an exchange with a node failed. They are what errors show: the texts
-// of the client below may quote a server's answer, which may be a session's bytes.
-var (
-	errTimeout   = errors.New("no answer within the timeout")
-	errBroken    = errors.New("connection broken")
-	errAnswer    = errors.New("unexpected answer")
-	errServer    = errors.New("server error")
-	errMemory    = errors.New("out of memory")
-	errItemSize  = errors.New("item too large for the node (its -I)")
-	errBusy      = errors.New("all connections busy for the whole timeout")
-	errNotAsked  = errors.New("thought down")
-	errOutOfStep = errors.New("answer to another question")
 )
 
 // item is what a node holds under a key: bytes and the CAS token that a write has
@@ -286,77 +269,6 @@ func (n *node) remove(key string) error {
 		return nil
 	}
 	return err
-}
-
-// isRefusal reports whether a command was answered by "the condition does not
-// hold": another value, or none, or one where none was expected.
-func isRefusal(err error) bool {
-	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
-}
-
-// isBroken reports whether the connection ended under the command.
-func isBroken(err error) bool {
-	var u unreachable
-	if errors.As(err, &u) {
-		return false
-	}
-	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// unreachable is a failure to connect: no command was sent.
-type unreachable struct{ err error }
-
-func (u unreachable) Error() string { return u.err.Error() }
-func (u unreachable) Unwrap() error { return u.err }
-
-// isUnsent reports whether a failed write is known to have changed nothing: it was
-// not sent, or the server said so.
-func isUnsent(err error) bool {
-	var u unreachable
-	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
-		errors.Is(err, errItemSize) || errors.Is(err, errMemory)
-}
-
-// judge turns the client's error into one that is safe to show, and says what it
-// means for the node's health.
-func judge(err error) (error, verdict) {
-	var (
-		netErr  net.Error
-		dialled *memcache.ConnectTimeoutError
-		failure unreachable
-	)
-	switch {
-	case err == nil, isRefusal(err):
-		return err, answered
-	case errors.As(err, &dialled):
-		return errTimeout, timedOut
-	case errors.As(err, &failure):
-		if errors.As(failure.err, &netErr) && netErr.Timeout() {
-			return errTimeout, timedOut
-		}
-		return failure, refused
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return errTimeout, timedOut
-	case isBroken(err):
-		return errBroken, timedOut
-	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
-		return err, timedOut
-	}
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "SERVER_ERROR object too large"):
-		return errItemSize, answered
-	case strings.Contains(text, "SERVER_ERROR out of memory"):
-		return errMemory, answered
-	case strings.Contains(text, `"SERVER_ERROR `):
-		return errServer, answered
-	}
-	return errAnswer, timedOut
 }
 
 // Memcached takes expiry times above 30 days for absolute Unix times.

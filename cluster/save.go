@@ -23,7 +23,7 @@ const saveRounds = 8
 //
 // Save goes on when ctx ends: a client that goes away in the middle must not leave
 // half a save. It is bounded by a few Timeouts. The error is ErrUnavailable,
-// ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrEmptyKey or ErrClosed; after
+// ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrSealed, ErrEmptyKey or ErrClosed; after
 // ErrUnavailable and ErrConflict the changes may be stored or not.
 func (c *Cluster) Save(_ context.Context, r *Record) error {
 	if err := c.begin(); err != nil {
@@ -212,7 +212,10 @@ func conflictWait(round int, jitter float64) time.Duration {
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge: nothing else can help then.
 func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *atomic.Uint64) (all bool, err error) {
-	value := want.encode(k.hash)
+	value, err := want.encode(k.hash, k.c.seal)
+	if err != nil {
+		return false, err
+	}
 	if len(value) > k.c.cfg.MaxRecordBytes {
 		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
 	}
@@ -250,118 +253,4 @@ func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *a
 		all = false
 	}
 	return all, err
-}
-
-// bury spreads a destroyed record to the targets that lack it. It is final, so a
-// blind set can do no harm, and another reader repairs what fails here.
-func (k *call) bury(v *view, destroyed *stored) {
-	value := destroyed.encode(k.hash)
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
-	var wg sync.WaitGroup
-	for _, n := range v.lacking(destroyed) {
-		wg.Go(func() { _ = n.set(k.key, value, keep) })
-	}
-	wg.Wait()
-}
-
-// Delete destroys the session: no copy of it will be served again, also none that
-// turns up later on a node that is out of reach now. Deleting what does not exist
-// is nil, as is an empty key. Like Save it goes on when ctx ends. The error is
-// ErrUnavailable or ErrClosed; the session may then be destroyed or not.
-func (c *Cluster) Delete(_ context.Context, key string) error {
-	if err := c.begin(); err != nil {
-		return err
-	}
-	defer c.running.Done()
-	c.stats.deletes.Add(1)
-	if key == "" {
-		return nil
-	}
-	k := c.newCall(key)
-	v, _ := k.gather(context.Background())
-	destroyed := tombstone(c.rememberUntil(v.joined))
-	err := k.destroy(destroyed)
-	if err != nil {
-		c.stats.unavailable.Add(1)
-		return err
-	}
-	k.sweep()
-	return nil
-}
-
-// rememberUntil is how long a deletion must be remembered: as long as any copy of
-// the session may live. A save under way may just have moved the deadline, so it is
-// at least the longest life that this process has seen.
-func (c *Cluster) rememberUntil(s *stored) (ms int64) {
-	ms = c.cfg.Now().UnixMilli() + c.longest.Load()
-	if s != nil {
-		ms = max(ms, s.deadline)
-	}
-	return min(ms, maxDeadline)
-}
-
-// noteLifetime remembers the longest time that a session was seen to have left.
-func (c *Cluster) noteLifetime(deadline int64) {
-	left := deadline - c.cfg.Now().UnixMilli()
-	for {
-		longest := c.longest.Load()
-		if left <= longest || c.longest.CompareAndSwap(longest, left) {
-			return
-		}
-	}
-}
-
-// destroy sets the destroyed record on every target.
-func (k *call) destroy(destroyed *stored) error {
-	value := destroyed.encode(k.hash)
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
-	holding := map[*node]bool{}
-	for {
-		targets := k.targets()
-		errs := make([]error, len(targets))
-		var wg sync.WaitGroup
-		todo := 0
-		for i, n := range targets {
-			if !holding[n] {
-				todo++
-				wg.Go(func() { errs[i] = n.set(k.key, value, keep) })
-			}
-		}
-		wg.Wait()
-		if todo == 0 {
-			if len(targets) < k.c.cfg.MinCopies {
-				return k.unavailable()
-			}
-			return nil
-		}
-		for i, n := range targets {
-			if errs[i] != nil {
-				k.fail(n, errs[i])
-			} else {
-				holding[n] = true
-			}
-		}
-	}
-}
-
-// sweep deletes what lies on the next Replicas nodes behind the targets: copies that
-// stood in for a target once.
-func (k *call) sweep() {
-	targets := k.targets()
-	var wg sync.WaitGroup
-	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
-		n := k.ranked(i)
-		if n == nil {
-			break
-		}
-		at := false
-		for _, t := range targets {
-			at = at || t == n
-		}
-		if !at && n.state() == Up && !k.hasFailed(n) {
-			next++
-			wg.Go(func() { _ = n.remove(k.key) })
-		}
-	}
-	wg.Wait()
 }

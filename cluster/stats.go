@@ -39,13 +39,14 @@ type Stats struct {
 	Conflicts             uint64 // saves that ended in ErrConflict
 	Destroyed             uint64 // saves that ended in ErrDestroyed
 	TooLarge              uint64 // saves that ended in ErrTooLarge
-	Damaged               uint64 // copies that were unreadable or belonged to another key
+	Damaged               uint64 // copies that were damaged or belonged to another key
+	Unreadable            uint64 // copies of a newer version, or that no seal key opens
 }
 
 type counters struct {
 	loads, saves, deletes, hits, notFound, negativeHits, unavailable, secondLooks,
 	repairs, repairFailures, fastSaves, merges, conflicts, destroyed, tooLarge,
-	damaged atomic.Uint64
+	damaged, unreadable atomic.Uint64
 }
 
 // Stats returns the counts of this process.
@@ -58,7 +59,7 @@ func (c *Cluster) Stats() Stats {
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
-		Damaged: s.damaged.Load(),
+		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(),
 	}
 }
 
