@@ -50,8 +50,8 @@ func answer(env *testenv.Env, script string) (string, error) {
 		}
 	}()
 	back, err := io.ReadAll(conn)
-	if errors.Is(err, syscall.ECONNRESET) {
-		err = nil
+	if errors.Is(err, syscall.ECONNRESET) && len(script) > 32<<10 {
+		err = nil // the server hung up on an endless line, with the rest of it unread
 	}
 	<-sent
 	return string(back), err

@@ -36,12 +36,11 @@ func (e *embedded) start() error {
 	}
 	if e.addr != "" {
 		// An address that was in use a moment ago may take a moment to be free.
-		var l net.Listener
-		err := errPortTaken
-		for deadline := time.Now().Add(patience / 10); ; time.Sleep(time.Millisecond) {
-			if l, err = net.Listen("tcp", e.addr); err == nil || time.Now().After(deadline) {
-				break
-			}
+		l, err := net.Listen("tcp", e.addr)
+		// An address that was in use a moment ago may take a moment to be free.
+		for deadline := time.Now().Add(patience / 10); err != nil && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+			l, err = net.Listen("tcp", e.addr)
 		}
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return errPortTaken
