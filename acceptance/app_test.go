@@ -1,0 +1,145 @@
+package acceptance
+
+// This file decides what the web app of the stories does.
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/holdfast-go/holdfast/cluster"
+)
+
+// app is one instance of the web app.
+type app struct {
+	url     string
+	handler http.Handler
+	cluster *cluster.Cluster // nil in another process
+
+	mu    sync.Mutex // guards below
+	gates map[string]*gate
+	over  chan struct{} // closed when the test ends: no request waits any longer
+}
+
+// gate holds requests up that name it, between the load of their session and
+// what they do with it.
+type gate struct {
+	arrived  chan struct{}   // a request waits at the gate
+	release  chan struct{}   // the test closes it, to let them go on
+	finished chan struct{}   // a request is over, and what it saved is saved
+	client   context.Context // of the last request that arrived
+}
+
+// newGate returns the gate of that name.
+func (a *app) newGate(name string) *gate {
+	g := &gate{arrived: make(chan struct{}, 1000), release: make(chan struct{}), finished: make(chan struct{}, 1000)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.gates[name] = g
+	return g
+}
+
+func (a *app) gate(r *http.Request) *gate {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.gates[r.FormValue("gate")]
+}
+
+func newApp(wrap func(page) http.Handler) *app {
+	a := &app{gates: map[string]*gate{}, over: make(chan struct{})}
+	mux := http.NewServeMux()
+	for path, p := range pages {
+		mux.Handle(path, wrap(func(s session, r *http.Request) (string, error) {
+			if g := a.gate(r); g != nil {
+				g.wait(r, a.over)
+			}
+			return p(s, r)
+		}))
+	}
+	a.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g := a.gate(r)
+		if g != nil {
+			defer func() { g.finished <- struct{}{} }()
+		}
+		mux.ServeHTTP(w, r)
+	})
+	return a
+}
+
+// wait holds the request up. With until=gone it waits for its client to leave, too.
+func (g *gate) wait(r *http.Request, over chan struct{}) {
+	g.arrived <- struct{}{}
+	select {
+	case <-g.release:
+	case <-over:
+	}
+	if r.FormValue("until") == "gone" {
+		select {
+		case <-r.Context().Done():
+		case <-over:
+		}
+	}
+}
+
+// pages are the app, by path. A page that shows something shows "" or a word of its
+// own where there is nothing, so that a lost session never looks like a failure.
+var pages = map[string]page{
+	// login takes the user in, under a new id.
+	"/login": func(s session, r *http.Request) (string, error) {
+		if err := s.renew(); err != nil {
+			return "", err
+		}
+		s.put("user", r.FormValue("user"))
+		return "welcome", nil
+	},
+	"/whoami": func(s session, _ *http.Request) (string, error) {
+		if user, ok := s.get("user").(string); ok {
+			return user, nil
+		}
+		return "nobody", nil
+	},
+	"/status": func(s session, _ *http.Request) (string, error) {
+		if s.isNew() {
+			return "new", nil
+		}
+		return "known", nil
+	},
+	"/id": func(s session, _ *http.Request) (string, error) { return s.id(), nil },
+	"/set": func(s session, r *http.Request) (string, error) {
+		s.put(r.FormValue("key"), r.FormValue("value"))
+		return "set", nil
+	},
+	"/get": func(s session, r *http.Request) (string, error) {
+		value, _ := s.get(r.FormValue("key")).(string)
+		return value, nil
+	},
+	"/remove": func(s session, r *http.Request) (string, error) {
+		s.remove(r.FormValue("key"))
+		return "removed", nil
+	},
+	"/flash": func(s session, r *http.Request) (string, error) {
+		s.addFlash(r.FormValue("message"))
+		return "noted", nil
+	},
+	"/flashes": func(s session, _ *http.Request) (string, error) {
+		return strings.Join(s.flashes(), ","), nil
+	},
+	"/increment": func(s session, r *http.Request) (string, error) {
+		n, _ := s.get(r.FormValue("key")).(int)
+		s.put(r.FormValue("key"), n+1)
+		return fmt.Sprint(n + 1), nil
+	},
+	"/count": func(s session, r *http.Request) (string, error) {
+		n, _ := s.get(r.FormValue("key")).(int)
+		return fmt.Sprint(n), nil
+	},
+	"/logout": func(s session, _ *http.Request) (string, error) {
+		return "goodbye", s.destroy()
+	},
+	"/types/put":    putTypes,
+	"/types/check":  checkTypes,
+	"/large":        putLarge,
+	"/unregistered": putUnregistered,
+}

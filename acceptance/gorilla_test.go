@@ -1,0 +1,106 @@
+package acceptance
+
+// This file decides how an app on gorilla/sessions keeps its sessions.
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/gorillastore"
+)
+
+// authKey is the secret that the instances of an app share.
+var authKey = []byte("acceptance-acceptance-acceptance")
+
+func buildGorilla(c *cluster.Cluster, o options) (func(page) http.Handler, error) {
+	store, err := gorillastore.New(c, authKey)
+	if err != nil {
+		return nil, err
+	}
+	if age := max(o.idle, o.lifetime); age != 0 {
+		store.MaxAge(int(age / time.Second))
+	}
+	if o.gorilla != nil {
+		o.gorilla(store)
+	}
+	return func(p page) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := visitGorilla(store, o, p, w, r)
+			if err != nil {
+				fail(w, err)
+				return
+			}
+			_, _ = io.WriteString(w, body)
+		})
+	}, nil
+}
+
+func visitGorilla(store *gorillastore.Store, o options, p page, w http.ResponseWriter, r *http.Request) (string, error) {
+	kept, err := store.Get(r, "session")
+	var refused securecookie.Error
+	if err != nil && !errors.As(err, &refused) { // a cookie that is none of ours is no reason to turn a user away
+		return "", err
+	}
+	s := &gorillaSession{kept: kept}
+	body, err := p(s, r)
+	switch {
+	case err != nil:
+		return "", err
+	case s.renewed:
+		err = store.RenewID(r, w, kept)
+	case s.changed, o.idle != 0 && !kept.IsNew:
+		err = kept.Save(r, w)
+	}
+	return body, err
+}
+
+type gorillaSession struct {
+	kept             *sessions.Session
+	changed, renewed bool
+}
+
+func (s *gorillaSession) get(key string) any { return s.kept.Values[key] }
+
+func (s *gorillaSession) put(key string, value any) {
+	s.kept.Values[key] = value
+	s.changed = true
+}
+
+func (s *gorillaSession) remove(key string) {
+	delete(s.kept.Values, key)
+	s.changed = true
+}
+
+func (s *gorillaSession) addFlash(message string) {
+	s.kept.AddFlash(message)
+	s.changed = true
+}
+
+func (s *gorillaSession) flashes() []string {
+	var list []string
+	for _, f := range s.kept.Flashes() {
+		list = append(list, f.(string))
+	}
+	s.changed = s.changed || len(list) > 0
+	return list
+}
+
+func (s *gorillaSession) renew() error {
+	s.renewed = true
+	return nil
+}
+
+func (s *gorillaSession) destroy() error {
+	s.kept.Options.MaxAge = -1
+	s.changed = true
+	return nil
+}
+
+func (s *gorillaSession) isNew() bool { return s.kept.IsNew }
+func (s *gorillaSession) id() string  { return s.kept.ID }

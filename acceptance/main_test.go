@@ -1,0 +1,80 @@
+package acceptance
+
+// This file decides what runs around the stories: the app in a process of its own,
+// and the look for goroutines that a Cluster, a server or a node has left behind.
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// limit ends a wait for something that does not come.
+const limit = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(childVariable); name != "" {
+		os.Exit(runChild(name))
+	}
+	code := m.Run()
+	if left := leftBehind(); code == 0 && left != "" {
+		fmt.Fprintf(os.Stderr, "goroutines are left behind by the tests:\n%s\n", left)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// leftBehind returns the stacks of goroutines that are not the test runner's own and
+// do not end by themselves, "" when there are none.
+func leftBehind() string {
+	for end := time.Now().Add(limit / 3); ; time.Sleep(10 * time.Millisecond) {
+		stacks := strangers()
+		if len(stacks) == 0 {
+			return ""
+		}
+		if time.Now().After(end) {
+			return strings.Join(stacks, "\n\n")
+		}
+	}
+}
+
+// strangers returns the stacks of all goroutines but this one and those of the
+// runtime and the testing package.
+func strangers() []string {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	var found []string
+	ours := []string{"os/signal.", "testing.(*M).", "runtime.ensureSigM", "testing.runFuzzing"}
+	// scs.New starts a store in memory, which nobody can stop who replaces it.
+	ours = append(ours, "memstore.(*MemStore).startCleanup")
+	for i, stack := range strings.Split(string(buf), "\n\n") {
+		own := i == 0 // runtime.Stack begins with its caller
+		for _, known := range ours {
+			own = own || strings.Contains(stack, known)
+		}
+		if !own {
+			found = append(found, stack)
+		}
+	}
+	return found
+}
+
+// eventually polls until ok, and fails the test when that does not happen.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it does not happen: %s", what)
+		}
+	}
+}
