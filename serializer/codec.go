@@ -31,11 +31,10 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 	defer out.free()
 	defer e.free()
 	out.buf = append(out.buf, containerMagic, containerVersion)
-	e.buf = append(e.buf, 0x92, tagTime)
-	if err := e.time(deadline.UTC()); err != nil {
-		return nil, fmt.Errorf("serializer: the session's deadline: %w", err)
+	if err := e.value(deadline.UTC()); err != nil {
+		return nil, fmt.Errorf("the session's deadline: %w", err)
 	}
-	out.attr("", DeadlineAttr, e.buf)
+	out.buf = appendText(out.buf, e.buf)
 	var few [16]string
 	keys := few[:0]
 	for key := range values {
@@ -45,9 +44,10 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 	for _, key := range keys {
 		e.reset()
 		if err := e.value(values[key]); err != nil {
-			return nil, fmt.Errorf("serializer: session key %q: %w", key, err)
+			return nil, fmt.Errorf("session key %q: %w", key, err)
 		}
-		out.attr(stringKey, key, e.buf)
+		out.buf = appendText(out.buf, key)
+		out.buf = appendText(out.buf, e.buf)
 	}
 	return bytes.Clone(out.buf), nil
 }
@@ -55,7 +55,8 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 // Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an error. The error names the
 // session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt] about the bytes as a whole; see OnDecodeError.
 func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err error) {
-	deadline, list, err := cutSession(b)
+	d := new(decoder)
+	deadline, list, err := d.session(b)
 	if err != nil {
 		if c.OnDecodeError == nil {
 			return time.Time{}, nil, err
@@ -66,14 +67,14 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 		return time.Time{}, map[string]any{}, nil
 	}
 	values = make(map[string]any, len(list))
-	for _, a := range list {
-		key := string(a.name[len(stringKey):])
-		v, err := Unmarshal(a.value)
+	for _, item := range list {
+		key := string(item.key)
+		v, err := d.value(item.value)
 		if err == nil {
 			values[key] = v
 			continue
 		}
-		err = fmt.Errorf("serializer: session key %q: %w", key, err)
+		err = fmt.Errorf("session key %q: %w", key, err)
 		if c.OnDecodeError != nil {
 			err = c.OnDecodeError(key, err)
 		}
@@ -84,19 +85,19 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 	return deadline, values, nil
 }
 
-// cutSession returns the deadline, and the attributes that are values.
-func cutSession(b []byte) (time.Time, []attr, error) {
-	list, ok := cut(b)
+// session returns the deadline and the values, which are yet to be decoded.
+func (d *decoder) session(b []byte) (time.Time, []item, error) {
+	deadline, list, ok := cut(b)
 	if !ok {
 		return time.Time{}, nil, corrupt("not a session that this codec wrote")
 	}
-	v, err := Unmarshal(list[0].value)
+	v, err := d.value(deadline)
 	if err != nil {
-		return time.Time{}, nil, fmt.Errorf("serializer: the session's deadline: %w", err)
+		return time.Time{}, nil, fmt.Errorf("the session's deadline: %w", err)
 	}
-	deadline, ok := v.(time.Time)
+	t, ok := v.(time.Time)
 	if !ok {
 		return time.Time{}, nil, corrupt("the session's deadline is not a time")
 	}
-	return deadline.UTC(), list[1:], nil
+	return t.UTC(), list, nil
 }

@@ -100,7 +100,7 @@ func TestEqualSessionsGiveEqualBytes(t *testing.T) {
 		for _, k := range keys {
 			values[string(k)] = map[any]any{string(k): 1, 1: string(k)}
 		}
-		b, err := Codec{}.Encode(noon.In(berlin), values)
+		b, err := Codec{}.Encode(noon.In(far), values)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,9 @@ import (
 	"strings"
 )
 
-// A container is these two bytes and then, for each attribute in the order of the names: the length of the name as a varint,
-// the name, the length of the value as a varint, the value. gob never starts with the first byte, text neither.
+// A container is these two bytes, the deadline, and then in the order of the session keys: the length of the key as a varint,
+// the key, the value. The deadline and each value are the length as a varint and the bytes that Marshal gives. gob never starts
+// with the first byte, and text does not either.
 const (
 	containerMagic   = 0xc1
 	containerVersion = 1
@@ -22,31 +23,28 @@ const (
 // [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is false for bytes that are no such container, such
 // as those of another codec.
 func Split(b []byte) (attrs map[string][]byte, ok bool) {
-	list, ok := cut(b)
+	deadline, list, ok := cut(b)
 	if !ok {
 		return nil, false
 	}
-	attrs = make(map[string][]byte, len(list))
-	for _, a := range list {
-		attrs[string(a.name)] = a.value
+	attrs = make(map[string][]byte, 1+len(list))
+	attrs[DeadlineAttr] = deadline
+	for _, item := range list {
+		attrs[stringKey+string(item.key)] = item.value
 	}
 	return attrs, true
 }
 
 // Splittable says whether attrs are attributes that Split can have returned: a deadline and values under string keys, and
-// nothing else.
+// nothing else. A store asks it before Join, since a record may also hold what another codec or driver wrote.
 func Splittable(attrs map[string][]byte) bool {
 	for name, value := range attrs {
-		if !containerName(name) || len(value) == 0 {
+		if name != DeadlineAttr && !strings.HasPrefix(name, stringKey) || len(value) == 0 {
 			return false
 		}
 	}
 	_, ok := attrs[DeadlineAttr]
 	return ok
-}
-
-func containerName(name string) bool {
-	return name == DeadlineAttr || strings.HasPrefix(name, stringKey)
 }
 
 // Join returns the container of attrs, and the same bytes each time; nil if attrs are not Splittable. Splitting it gives attrs.
@@ -58,53 +56,49 @@ func Join(attrs map[string][]byte) []byte {
 	for name, value := range attrs {
 		size += 2*binary.MaxVarintLen32 + len(name) + len(value)
 	}
-	b := append(make([]byte, 0, size), containerMagic, containerVersion)
+	b := appendText([]byte{containerMagic, containerVersion}, attrs[DeadlineAttr])
+	b = slices.Grow(b, size)
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
-		b = appendText(b, name)
-		b = appendText(b, attrs[name])
+		if name != DeadlineAttr {
+			b = appendText(b, name[len(stringKey):])
+			b = appendText(b, attrs[name])
+		}
 	}
 	return b
-}
-
-// attr adds an attribute to a container.
-func (e *encoder) attr(prefix, name string, value []byte) {
-	e.buf = binary.AppendUvarint(e.buf, uint64(len(prefix)+len(name)))
-	e.buf = append(append(e.buf, prefix...), name...)
-	e.buf = appendText(e.buf, value)
 }
 
 func appendText[T string | []byte](b []byte, text T) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
-// An attr is a part of a container, in the container's memory.
-type attr struct{ name, value []byte }
+// An item is a session value in a container, in the container's memory.
+type item struct{ key, value []byte }
 
-// cut returns the attributes of a container, in order: the deadline, whose name sorts first, and the session values.
-func cut(b []byte) ([]attr, bool) {
+// cut returns the parts of a container. Only one run of bytes stands for a set of attributes, so that comparing bytes is
+// comparing sessions: keys in strict order, lengths in their shortest form.
+func cut(b []byte) (deadline []byte, list []item, ok bool) {
 	if len(b) < 2 || b[0] != containerMagic || b[1] != containerVersion {
-		return nil, false
+		return nil, nil, false
 	}
-	b = b[2:]
-	list := make([]attr, 0, 16)
+	deadline, b, ok = cutText(b[2:])
+	if !ok || len(deadline) == 0 {
+		return nil, nil, false
+	}
+	list = make([]item, 0, 16)
 	for len(b) > 0 {
-		var a attr
-		var ok bool
-		if a.name, b, ok = cutText(b); !ok || !containerName(string(a.name)) {
-			return nil, false
+		var next item
+		if next.key, b, ok = cutText(b); !ok {
+			return nil, nil, false
 		}
-		if a.value, b, ok = cutText(b); !ok || len(a.value) == 0 {
-			return nil, false
+		if next.value, b, ok = cutText(b); !ok || len(next.value) == 0 {
+			return nil, nil, false
 		}
-		if len(list) > 0 && bytes.Compare(list[len(list)-1].name, a.name) >= 0 {
-			return nil, false
+		if len(list) > 0 && bytes.Compare(list[len(list)-1].key, next.key) >= 0 {
+			return nil, nil, false
 		}
-		list = append(list, a)
+		list = append(list, next)
 	}
-	if len(list) == 0 || string(list[0].name) != DeadlineAttr {
-		return nil, false
-	}
-	return list, true
+	return deadline, list, true
 }
 
 // cutText takes a length and that many bytes from the front of b.

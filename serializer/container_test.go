@@ -79,20 +79,26 @@ func TestWhatIsNoContainerIsNotCut(t *testing.T) {
 	}{noon, map[string]any{"a": 1}}); err != nil {
 		t.Fatal(err)
 	}
-	swap := func(old, with string) []byte { return bytes.Replace(good, []byte(old), []byte(with), 1) }
+	swap := func(old, with string) []byte {
+		b := bytes.Replace(good, []byte(old), []byte(with), 1)
+		if bytes.Equal(b, good) {
+			t.Fatalf("%q is not in the container", old)
+		}
+		return b
+	}
 	cases := map[string][]byte{
 		"nothing":                nil,
 		"magic only":             good[:1],
-		"empty container":        good[:2],
+		"no deadline":            good[:2],
 		"gob":                    ofGob.Bytes(),
 		"text":                   []byte(`{"a":1}`),
 		"another magic":          append([]byte{0xc2}, good[1:]...),
 		"another version":        append([]byte{good[0], containerVersion + 1}, good[2:]...),
-		"something behind":       append(bytes.Clone(good), 1),
-		"names out of order":     swap("sa\x01\x02\x02sb", "sb\x01\x02\x02sa"),
-		"name twice":             swap("sb", "sa"),
-		"name of another sort":   swap("sb", "kb"),
-		"no deadline":            append(bytes.Clone(good[:2]), 2, 's', 'a', 1, 1),
+		"key without a value":    append(bytes.Clone(good), 1, 'c'),
+		"something behind":       append(bytes.Clone(good), 0),
+		"keys out of order":      swap("\x01a\x01\x02\x01b", "\x01b\x01\x02\x01a"),
+		"key twice":              swap("\x01b", "\x01a"),
+		"empty deadline":         swap("\x01\x01\x01a", "\x00\x01a"),
 		"empty value":            append(bytes.Clone(good[:len(good)-2]), 0),
 		"length past the end":    append(bytes.Clone(good[:len(good)-2]), 9, 3),
 		"length in too many":     append(bytes.Clone(good[:len(good)-2]), 0x81, 0x00, 3),

@@ -3,7 +3,6 @@
 package serializer
 
 import (
-	"encoding/binary"
 	"reflect"
 	"time"
 	"unsafe"
@@ -319,21 +318,4 @@ func (d *decoder) stringMap() (map[string]any, error) {
 		return nil, corrupt("a map holds a key twice")
 	}
 	return m, nil
-}
-
-// time reads what time.Time marshals. It looks at the nanoseconds first, which UnmarshalBinary takes as they are: out of
-// range they would pass for a monotonic clock reading.
-func (d *decoder) time() (time.Time, error) {
-	b, err := d.bin()
-	if err != nil {
-		return time.Time{}, err
-	}
-	if len(b) < 13 || binary.BigEndian.Uint32(b[9:]) >= 1e9 {
-		return time.Time{}, corrupt("a time out of range")
-	}
-	var t time.Time
-	if err := t.UnmarshalBinary(b); err != nil {
-		return time.Time{}, corrupt("a time out of range")
-	}
-	return t, nil
 }

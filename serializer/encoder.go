@@ -18,7 +18,6 @@ type encoder struct {
 	shapes []shape // the struct shapes written so far, with their offsets in buf
 	spent  int     // what a decoder will take from its budget
 	key    bool    // a map key is being written: its bytes must not depend on what was written before
-	tmp    [16]byte
 }
 
 type shape struct {
@@ -271,15 +270,5 @@ func (e *encoder) stringMap(v map[string]any) error {
 		}
 	}
 	e.leave(1)
-	return nil
-}
-
-// time writes the instant and its offset from UTC as time.Time marshals itself, which is also what gob keeps.
-func (e *encoder) time(t time.Time) error {
-	b, err := t.AppendBinary(e.tmp[:0])
-	if err != nil {
-		return unsupported(builtins[tagTime], "its offset from UTC is out of range")
-	}
-	e.bytes(b)
 	return nil
 }

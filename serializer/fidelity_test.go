@@ -159,8 +159,8 @@ func init() {
 func pointer[T any](v T) *T { return &v }
 
 var (
-	berlin = time.FixedZone("", 2*60*60)
-	noon   = time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC)
+	far  = time.FixedZone("", 2*3600+17*60) // where nobody lives, so that it is nobody's local zone
+	noon = time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC)
 )
 
 type roundTrip struct {
@@ -209,7 +209,7 @@ func roundTrips() []roundTrip {
 		{"complex128", complex(math.Pi, -math.E), same},
 		{"UTC time", noon, same},
 		{"zero time", time.Time{}, same},
-		{"time in a zone", noon.In(berlin), same},
+		{"time in a zone", noon.In(far), same},
 		{"time in a zone with seconds", noon.In(time.FixedZone("", 3*3600+1)), same},
 		{"local time", time.Date(2026, 7, 1, 1, 2, 3, 4, time.Local), same},
 		{"time far away", time.Date(-5000, 1, 1, 0, 0, 0, 1, time.UTC), same},
@@ -354,6 +354,31 @@ func TestTimeDropsOnlyTheMonotonicReading(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustEqual(t, v, now.Round(0))
+}
+
+// As with gob, a time in the reader's own offset becomes local, and any other offset a zone without a name.
+func TestZonesComeBackAsThroughGob(t *testing.T) {
+	saved := time.Local
+	t.Cleanup(func() { time.Local = saved })
+	named := time.FixedZone("LMT", 2*3600+17*60)
+	for _, local := range []*time.Location{time.UTC, far, time.FixedZone("GMT", 0)} {
+		time.Local = local
+		for _, in := range []time.Time{noon, noon.Local(), noon.In(named), noon.In(time.FixedZone("", 0)), noon.In(time.FixedZone("", -3600))} {
+			b, err := Marshal(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := Unmarshal(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs, err := throughGob(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustEqual(t, got, theirs)
+		}
+	}
 }
 
 // gob is the measure: what it brings back, this package brings back too. The cases say where this package does better.

@@ -41,7 +41,10 @@ func (e *encoder) value(v any) (err error) {
 //
 // The error wraps [ErrCorrupt] if b is damaged or does not fit its Go type any more, and is an [*UnregisteredTypeError] if
 // that type is not known in this program.
-func Unmarshal(b []byte) (v any, err error) {
+func Unmarshal(b []byte) (any, error) { return new(decoder).value(b) }
+
+// value reads b as a whole value.
+func (d *decoder) value(b []byte) (v any, err error) {
 	defer func() {
 		if recover() != nil {
 			v, err = nil, corrupt("a method of its type panicked")
@@ -50,7 +53,7 @@ func Unmarshal(b []byte) (v any, err error) {
 	if err := check(b); err != nil {
 		return nil, err
 	}
-	d := &decoder{b: b, budget: budget(len(b))}
+	d.b, d.pos, d.budget = b, 0, budget(len(b))
 	v, err = d.any()
 	if err != nil {
 		return nil, err

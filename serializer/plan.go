@@ -6,7 +6,6 @@ import (
 	"math"
 	"reflect"
 	"sync"
-	"time"
 )
 
 // A plan writes and reads the body of values of one type.
@@ -222,22 +221,6 @@ var stringPlan = plan{
 	dec: func(d *decoder, v reflect.Value) error {
 		b, err := d.str()
 		v.SetString(string(b))
-		return err
-	},
-}
-
-var timePlan = plan{
-	enc: func(e *encoder, v reflect.Value) error {
-		if v.CanAddr() { // Interface would copy
-			return e.time(*v.Addr().Interface().(*time.Time))
-		}
-		return e.time(v.Interface().(time.Time))
-	},
-	dec: func(d *decoder, v reflect.Value) error {
-		t, err := d.time()
-		if err == nil {
-			*v.Addr().Interface().(*time.Time) = t
-		}
 		return err
 	},
 }
