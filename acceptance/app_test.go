@@ -3,7 +3,6 @@ package acceptance
 // This file decides what the web app of the stories does.
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -26,10 +25,9 @@ type app struct {
 // gate holds requests up that name it, between the load of their session and
 // what they do with it.
 type gate struct {
-	arrived  chan struct{}   // a request waits at the gate
-	release  chan struct{}   // the test closes it, to let them go on
-	finished chan struct{}   // a request is over, and what it saved is saved
-	client   context.Context // of the last request that arrived
+	arrived  chan struct{} // a request waits at the gate
+	release  chan struct{} // the test closes it, to let them go on
+	finished chan struct{} // a request is over, and what it saved is saved
 }
 
 // newGate returns the gate of that name.

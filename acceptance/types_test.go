@@ -30,7 +30,6 @@ type account struct {
 	Home     *address
 	Previous []address
 	Extra    map[string]any
-	hidden   int //nolint:unused // unexported fields do not travel, as with gob
 }
 
 type role uint8

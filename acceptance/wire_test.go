@@ -4,51 +4,91 @@ package acceptance
 // connections, or cuts them.
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"strings"
 	"sync"
 )
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dials counts the connections that are open, by address.
-type dials struct {
-	mu     sync.Mutex // guards below
-	counts map[string]int
+// tap counts what the clusters that dial through it do.
+type tap struct {
+	mu    sync.Mutex     // guards below
+	conns map[string]int // open connections, by address
+	verbs map[string]int // commands, by their first word
 }
 
-func (d *dials) open(addr string) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.counts[addr]
+func (tp *tap) open(addr string) int {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	return tp.conns[addr]
 }
 
-func (d *dials) add(addr string, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.counts == nil {
-		d.counts = map[string]int{}
+// writes is the number of commands that store something.
+func (tp *tap) writes() (n int) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	for _, verb := range []string{"set", "add", "cas", "replace", "append", "touch"} {
+		n += tp.verbs[verb]
 	}
-	d.counts[addr] += n
+	return n
 }
 
-func (d *dials) over(dial dialFunc) dialFunc {
+// commands is the number of all commands but those of a prober.
+func (tp *tap) commands() (n int) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	for verb, times := range tp.verbs {
+		if verb != "version" {
+			n += times
+		}
+	}
+	return n
+}
+
+func (tp *tap) opened(addr string, n int) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	if tp.conns == nil {
+		tp.conns, tp.verbs = map[string]int{}, map[string]int{}
+	}
+	tp.conns[addr] += n
+}
+
+// sent counts a command. The client sends each with one Write, its value with it, as
+// long as that is short.
+func (tp *tap) sent(b []byte) {
+	verb, _, _ := bytes.Cut(b, []byte(" "))
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.verbs[strings.TrimSpace(string(verb))]++
+}
+
+func (tp *tap) over(dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		nc, err := dial(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		d.add(addr, 1)
-		return &countedConn{Conn: nc, closed: sync.OnceFunc(func() { d.add(addr, -1) })}, nil
+		tp.opened(addr, 1)
+		return &tappedConn{Conn: nc, tap: tp, closed: sync.OnceFunc(func() { tp.opened(addr, -1) })}, nil
 	}
 }
 
-type countedConn struct {
+type tappedConn struct {
 	net.Conn
+	tap    *tap
 	closed func()
 }
 
-func (c *countedConn) Close() error {
+func (c *tappedConn) Write(b []byte) (int, error) {
+	c.tap.sent(b)
+	return c.Conn.Write(b)
+}
+
+func (c *tappedConn) Close() error {
 	c.closed()
 	return c.Conn.Close()
 }

@@ -161,6 +161,16 @@ func (w *world) holders(id string) []*testenv.Node {
 	return nodes
 }
 
+// isHome demands that the session's primary and backup hold it.
+func (w *world) isHome(id string) {
+	w.t.Helper()
+	for _, p := range w.observe(id)[:2] {
+		if !p.Held || p.Destroyed {
+			w.t.Errorf("the %s, %s, does not hold the session", p.Role, p.Node.ID)
+		}
+	}
+}
+
 func (w *world) node(addr string) *testenv.Node {
 	w.t.Helper()
 	for _, n := range w.env.All() {
