@@ -1,0 +1,323 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// This file decides which answers break a promise, in time linear in the length of
+// the history for all practical lengths of one key.
+
+// Rule is a promise.
+type Rule string
+
+// The promises.
+const (
+	Stale       Rule = "stale"            // a read older than a write acknowledged, or read, before it began
+	Lost        Rule = "lost"             // the same at the end: an acknowledged change is gone for good
+	Resurrected Rule = "resurrected"      // a session read, or saved, after its deletion was acknowledged or seen
+	FalseAbsent Rule = "false no-session" // "no such session" of one that lives
+	Foreign     Rule = "foreign"          // bytes of another session, or that nobody wrote
+	Overdue     Rule = "overdue"          // a session served after its deadline
+	UserError   Rule = "error"            // an error where none is allowed
+	Disorder    Rule = "not linearizable" // no order of the operations explains the answers
+	Undecided   Rule = "undecided"        // the check ran out of time
+	Diverged    Rule = "diverged"         // copies differ after all faults were healed
+)
+
+// Violation is one broken promise.
+type Violation struct {
+	Rule Rule
+	Key  string
+	Attr string
+	At   time.Duration
+	Text string
+}
+
+func (v Violation) String() string {
+	return fmt.Sprintf("%s: key %s attribute %q at %.6fs: %s", v.Rule, v.Key, v.Attr, v.At.Seconds(), v.Text)
+}
+
+// Options say what is promised for a history.
+type Options struct {
+	// Skew is the most by which the clocks of two clients differ. Where it is not
+	// zero, a write counts as begun with its request, and deadlines are that vague.
+	Skew time.Duration
+	// Grain is how exact deadlines are besides.
+	Grain time.Duration
+	// Errors allows failed operations. (Those of an instance that was killed have
+	// Return Never and are always allowed.)
+	Errors bool
+	// Final is when the last reads began: after it all faults were healed. A stale
+	// read from then on is a loss. Zero: there are no such reads.
+	Final time.Duration
+	// Linear asks for the linearizability check with this much time a register.
+	// Zero: none.
+	Linear time.Duration
+	// Genuine, if not nil, reports whether a value belongs to that attribute of that key.
+	Genuine func(key, attr, value string) bool
+}
+
+// write is one change of one register.
+type write struct {
+	value string // "" removed
+	call  time.Duration
+	done  time.Duration // when it is known to stand: acknowledged or read; Never until then
+	op    *Op
+}
+
+// register is all writes to one attribute, or to the deadline, of one key.
+type register struct {
+	writes []*write
+	value  map[string]*write
+}
+
+// stale returns a write that overwrites w and stood before the moment at.
+func (r *register) stale(w *write, at time.Duration) *write {
+	for _, o := range r.writes {
+		if o != w && o.done < at && o.call > w.done {
+			return o
+		}
+	}
+	return nil
+}
+
+// session is what is known of one key.
+type session struct {
+	key       string
+	ops       []Op
+	opts      Options
+	regs      map[string]*register
+	deletes   []*write
+	deadlines register
+	born      time.Duration // when the first save stood; Never if none did
+	out       []Violation
+}
+
+// Verify returns every broken promise.
+func (h *History) Verify(opts Options) []Violation {
+	var out []Violation
+	keys, ops := h.byKey()
+	for _, key := range keys {
+		s := &session{key: key, ops: ops[key], opts: opts, regs: map[string]*register{}, born: Never}
+		s.collect()
+		for i := range s.ops {
+			s.judge(&s.ops[i])
+		}
+		if opts.Linear > 0 && len(s.out) == 0 {
+			s.linear()
+		}
+		out = append(out, s.out...)
+	}
+	return out
+}
+
+func (s *session) fail(rule Rule, op *Op, attr, format string, args ...any) {
+	s.out = append(s.out, Violation{
+		Rule: rule, Key: s.key, Attr: attr, At: op.Call,
+		Text: fmt.Sprintf(format, args...) + ": " + op.describe(),
+	})
+}
+
+// begin is when a write may first have counted.
+func (s *session) begin(op *Op) time.Duration {
+	if s.opts.Skew > 0 {
+		return op.Begun
+	}
+	return op.Call
+}
+
+// stands is when a write is known to stand by its own answer.
+func stands(op *Op) time.Duration {
+	if op.Outcome == OK {
+		return op.Return
+	}
+	return Never
+}
+
+func (s *session) register(attr string) *register {
+	r := s.regs[attr]
+	if r == nil {
+		// Before its first write an attribute is removed, and has been forever.
+		none := &write{call: -Never, done: -Never}
+		r = &register{writes: []*write{none}, value: map[string]*write{}}
+		s.regs[attr] = r
+	}
+	return r
+}
+
+// collect finds all writes, and when each is first known to stand.
+func (s *session) collect() {
+	for i := range s.ops {
+		op := &s.ops[i]
+		switch {
+		case op.Outcome == Refused:
+		case op.Kind == Delete:
+			s.deletes = append(s.deletes, &write{call: op.Call, done: stands(op), op: op})
+		case op.Kind == Save:
+			if op.Outcome != Destroyed {
+				s.born = min(s.born, stands(op))
+			}
+			if op.Deadline != 0 {
+				s.deadlines.writes = append(s.deadlines.writes, &write{call: s.begin(op), done: stands(op), op: op})
+			}
+			for attr, v := range op.Write {
+				r := s.register(attr)
+				w := &write{value: v, call: s.begin(op), done: stands(op), op: op}
+				r.writes = append(r.writes, w)
+				if v != "" {
+					r.value[v] = w
+				}
+			}
+		}
+	}
+	for i := range s.ops {
+		op := &s.ops[i]
+		if op.Kind != Load || op.Outcome != OK {
+			continue
+		}
+		for attr, v := range op.Read {
+			if w := s.register(attr).value[v]; w != nil {
+				w.done = min(w.done, op.Return)
+			}
+		}
+	}
+	s.collectDeletes()
+}
+
+// collectDeletes: who was told that the session is gone saw one of the deletions
+// that had begun by then; if there was only one, it stands.
+func (s *session) collectDeletes() {
+	for i := range s.ops {
+		op := &s.ops[i]
+		gone := op.Outcome == NotFound || op.Outcome == Destroyed
+		if !gone || s.expired(op) {
+			continue
+		}
+		var only *write
+		n := 0
+		for _, d := range s.deletes {
+			if d.call < op.Return {
+				only = d
+				n++
+			}
+		}
+		if n == 1 {
+			only.done = min(only.done, op.Return)
+		}
+	}
+}
+
+// expired reports whether the session may have reached its deadline when op ended.
+func (s *session) expired(op *Op) bool {
+	vague := s.opts.Skew + s.opts.Grain
+	for _, w := range s.deadlines.writes {
+		if w.call <= op.Return && s.deadlines.stale(w, op.Call) == nil && op.Return >= w.op.Deadline-vague {
+			return true
+		}
+	}
+	return false
+}
+
+// judge looks at one answer.
+func (s *session) judge(op *Op) {
+	switch op.Outcome {
+	case Unknown, Refused:
+		if op.Return != Never && !s.opts.Errors {
+			s.fail(UserError, op, "", "failed")
+		}
+		return
+	case NotFound, Destroyed:
+		s.judgeAbsent(op)
+		return
+	}
+	if op.Kind == Delete {
+		return
+	}
+	for _, d := range s.deletes {
+		if d.done < op.Call {
+			s.fail(Resurrected, op, "", "the session was deleted %v before", (op.Call - d.done).Round(time.Microsecond))
+			return
+		}
+	}
+	if op.Kind == Load {
+		s.judgeRead(op)
+	}
+}
+
+func (s *session) judgeAbsent(op *Op) {
+	if op.Kind == Load && s.born >= op.Call || s.expired(op) {
+		return
+	}
+	for _, d := range s.deletes {
+		if d.call < op.Return {
+			return
+		}
+	}
+	s.fail(FalseAbsent, op, "", "nobody has deleted it")
+}
+
+func (s *session) judgeRead(op *Op) {
+	rule := Stale
+	if s.opts.Final > 0 && op.Call >= s.opts.Final {
+		rule = Lost
+	}
+	if n := len(s.deadlines.writes); n > 0 {
+		last := time.Duration(0)
+		for _, w := range s.deadlines.writes {
+			if w.op.Call < op.Return {
+				last = max(last, w.op.Deadline)
+			}
+		}
+		if op.Call > last+s.opts.Skew+s.opts.Grain {
+			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
+		}
+	}
+	for attr, v := range op.Read {
+		if s.opts.Genuine != nil && !s.opts.Genuine(s.key, attr, v) {
+			s.fail(Foreign, op, attr, "value %q belongs elsewhere", short(v))
+		}
+		if w := s.regs[attr]; w == nil || w.value[v] == nil || w.value[v].op.Call > op.Return {
+			s.fail(Foreign, op, attr, "nobody has written %q", short(v))
+		}
+	}
+	for _, attr := range sortedNames(s.regs) {
+		r := s.regs[attr]
+		if v, present := op.Read[attr]; present {
+			if w := r.value[v]; w != nil {
+				if o := r.stale(w, op.Call); o != nil {
+					s.fail(rule, op, attr, "read %s, but %s stood %v before", short(v), named(o.value), (op.Call - o.done).Round(time.Microsecond))
+				}
+			}
+			continue
+		}
+		if o := r.absentStale(op); o != nil {
+			s.fail(rule, op, attr, "read nothing, but %s stood %v before", named(o.value), (op.Call - o.done).Round(time.Microsecond))
+		}
+	}
+}
+
+// absentStale returns a write that should have been seen, if no removal explains
+// that the attribute was not there.
+func (r *register) absentStale(op *Op) *write {
+	var over *write
+	for _, w := range r.writes {
+		if w.value != "" || w.call > op.Return {
+			continue
+		}
+		o := r.stale(w, op.Call)
+		if o == nil {
+			return nil
+		}
+		over = o
+	}
+	return over
+}
+
+func named(v string) string {
+	if v == "" {
+		return "a removal"
+	}
+	return short(strings.TrimSpace(v))
+}

@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/sim/check"
+	"github.com/holdfast-go/holdfast/sim/world"
+)
+
+// This file decides when faults happen, and what has to be seen at the end.
+
+func (s *sim) direct() {
+	time.Sleep(s.upTo(5 * time.Second))
+	if s.cfg.Class == Beyond {
+		s.overlap()
+		return
+	}
+	for range s.cfg.Rounds {
+		f := s.pick()
+		s.tally.under(f.name)
+		heal := f.begin(s)
+		if heal != nil {
+			s.last(f.most)
+			heal()
+		}
+		// The nodes are well. Each session gets a request before the next fault.
+		time.Sleep(settled + s.upTo(2*time.Second))
+		s.tally.under("calm")
+		s.touchAll()
+		s.gap()
+	}
+}
+
+func (s *sim) pick() fault {
+	for {
+		f := faults[s.rng.IntN(len(faults))]
+		if s.cfg.Only == "" || s.cfg.Only == f.name {
+			return f
+		}
+	}
+}
+
+// last lets a fault last: long ones pass mostly without traffic.
+func (s *sim) last(most time.Duration) {
+	d := s.upTo(most)
+	if d <= time.Minute {
+		time.Sleep(d)
+		return
+	}
+	time.Sleep(s.upTo(10 * time.Second))
+	s.closeGate()
+	time.Sleep(d)
+	s.openGate()
+	time.Sleep(s.upTo(10 * time.Second))
+}
+
+// gap is a time without traffic, at times longer than anything is remembered.
+func (s *sim) gap() {
+	s.closeGate()
+	time.Sleep(30 * time.Second) // what is under way ends
+	switch s.rng.IntN(4) {
+	case 0:
+		time.Sleep(s.upTo(2 * time.Hour))
+	case 1:
+		time.Sleep(s.upTo(10 * time.Minute))
+	}
+	s.openGate()
+	time.Sleep(s.upTo(8 * time.Second))
+}
+
+// overlap has several faults at once, each with its own beginning and end.
+func (s *sim) overlap() {
+	type open struct {
+		until time.Time
+		heal  func()
+	}
+	s.tally.under("overlap")
+	var running []open
+	for range 2 * s.cfg.Rounds {
+		f := s.pick()
+		if heal := f.begin(s); heal != nil {
+			running = append(running, open{time.Now().Add(s.upTo(min(f.most, time.Minute))), heal})
+		}
+		time.Sleep(s.upTo(10 * time.Second))
+		for i := 0; i < len(running); i++ {
+			if len(running) > 3 || time.Now().After(running[i].until) {
+				running[i].heal()
+				running = append(running[:i], running[i+1:]...)
+				i--
+			}
+		}
+	}
+	for _, o := range running {
+		o.heal()
+	}
+	time.Sleep(settled)
+}
+
+// keys are all keys of sessions, those that users have left included.
+func (s *sim) keys() []string {
+	var keys []string
+	for _, u := range s.users {
+		u.mu.Lock()
+		keys = append(keys, u.past...)
+		if u.key != "" {
+			keys = append(keys, u.key)
+		}
+		u.mu.Unlock()
+	}
+	return keys
+}
+
+// touchAll has each session asked for once, by any instance.
+func (s *sim) touchAll() {
+	for _, u := range s.users {
+		u.mu.Lock()
+		key := u.key
+		u.mu.Unlock()
+		if key != "" {
+			s.look(u, s.anyInstance(), key)
+		}
+		for _, key := range u.past {
+			s.look(u, s.anyInstance(), key)
+		}
+	}
+}
+
+func (s *sim) look(u *user, in *instance, key string) error {
+	c, process := in.use()
+	v := &visit{tab: &tab{user: u, sim: s}, in: in, c: c, process: process, key: key}
+	time.Sleep(s.upTo(time.Millisecond))
+	op := check.Op{Client: process, Key: key, Kind: check.Load, Call: s.now()}
+	op.Begun = op.Call
+	rec, err := c.Load(context.Background(), key)
+	op.Return = s.now()
+	if err == nil {
+		op.Read = map[string]string{}
+		for name, b := range rec.Attrs {
+			op.Read[name] = string(b)
+		}
+	}
+	v.record(&op, err)
+	return err
+}
+
+// finish heals what is left and asks every instance for every session.
+func (s *sim) finish() {
+	s.note("all faults are healed")
+	for _, e := range s.list {
+		n := s.node(e)
+		n.Resume()
+		n.Start()
+		n.Suffer(world.Faults{})
+	}
+	time.Sleep(30 * time.Second)
+	s.final = s.now()
+	s.tally.under("final")
+	for _, u := range s.users {
+		for _, key := range append(append([]string(nil), u.past...), u.key) {
+			if key == "" {
+				continue
+			}
+			live := false
+			for _, in := range s.insts {
+				err := s.look(u, in, key)
+				if err != nil && !errors.Is(err, cluster.ErrNotFound) {
+					s.extra = append(s.extra, check.Violation{Rule: check.UserError, Key: key, At: s.now(), Text: "after all faults: " + err.Error()})
+				}
+				live = err == nil
+			}
+			if live {
+				s.compare(key)
+			}
+		}
+	}
+}
+
+// compare demands that the home nodes hold the same bytes.
+func (s *sim) compare(key string) {
+	c, _ := s.insts[0].use()
+	places, err := c.Where(context.Background(), key)
+	if err != nil {
+		panic(err)
+	}
+	var first string
+	for i := range min(2, len(places)) {
+		held, ok := s.node(cluster.Node{Addr: places[i].Node.Addr}).Held(world.StoredKey(key))
+		if i == 0 {
+			first = held
+		}
+		if !ok || !bytes.Equal([]byte(first), []byte(held)) {
+			s.extra = append(s.extra, check.Violation{Rule: check.Diverged, Key: key, At: s.now(), Text: "home nodes differ: " + places[0].Node.ID + " and " + places[i].Node.ID})
+			return
+		}
+	}
+}

@@ -1,0 +1,318 @@
+// Package sim runs package cluster, unchanged, over embedded memcached nodes in
+// virtual time, through hours of faults that follow from a seed, and asks package
+// check whether what the users saw keeps the promises.
+//
+//	go test . -run Simulation -seeds 1000        # seeds 1 to 1000 of each class
+//	go test . -run Simulation -seed 17 -class promised -v
+package sim
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/sim/check"
+	"github.com/holdfast-go/holdfast/sim/world"
+)
+
+// This file decides what one run is: its nodes, instances, users, and its end.
+
+// Class says which faults a run has.
+type Class string
+
+const (
+	// Promised: one fault after another, and between any two a request to every
+	// session. Nothing may be lost and no user may see an error.
+	Promised Class = "promised"
+	// Beyond: faults overlap at will. What is lost is counted.
+	Beyond Class = "beyond"
+)
+
+// Config is what a run follows from.
+type Config struct {
+	Seed  uint64
+	Class Class
+	// Rounds is the number of faults. If zero, 8 is used.
+	Rounds int
+	// Only, if not empty, has faults of this name only.
+	Only string
+}
+
+// Result is what came of a run.
+type Result struct {
+	Config     Config
+	History    *check.History
+	Violations []check.Violation
+	Virtual    time.Duration
+	Tally      Tally
+	Stats      cluster.Stats // summed over all instances
+
+	skew, final time.Duration
+}
+
+const (
+	timeout   = cluster.DefaultTimeout
+	settled   = 4 * time.Second // by then every prober has found what is up
+	maxRecord = 64 << 10
+	maxOps    = 60 // of one session, so that its history can be ordered
+	grain     = 1100 * time.Millisecond
+)
+
+// sim is one run under way. It lives in a bubble.
+type sim struct {
+	cfg    Config
+	rng    *rand.Rand // of the director, who is one goroutine
+	start  time.Time
+	world  *world.World
+	hist   *check.History
+	insts  []*instance
+	users  []*user
+	names  map[*world.Node]string // of the nodes in the list: their ids
+	list   []cluster.Node
+	tally  *tallies
+	skew   time.Duration
+	nodeNo int
+
+	final   time.Duration
+	extra   []check.Violation
+	old     sync.WaitGroup // clusters being closed
+	working sync.WaitGroup // tabs
+	stop    chan struct{}
+
+	mu    sync.Mutex // guards below
+	gate  chan struct{}
+	stats cluster.Stats
+}
+
+// Run does one run. It must be called inside a synctest bubble; the verdict
+// (Judge) comes outside, where time is real.
+func Run(cfg Config) *Result {
+	if cfg.Rounds == 0 {
+		cfg.Rounds = 8
+	}
+	s := &sim{
+		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), start: time.Now(),
+		world: world.New(cfg.Seed), hist: &check.History{}, names: map[*world.Node]string{},
+		tally: newTallies(), stop: make(chan struct{}), gate: make(chan struct{}),
+	}
+	s.build()
+	for _, u := range s.users {
+		u.begin()
+	}
+	s.openGate()
+	s.direct()
+	close(s.stop)
+	s.openGate()
+	s.working.Wait()
+	s.finish()
+	s.old.Wait()
+	for _, in := range s.insts {
+		s.retire(in.take(nil))
+	}
+	s.old.Wait()
+	s.world.Close()
+	return &Result{
+		Config: cfg, History: s.hist, Virtual: s.now(), Tally: s.tally.total(), Stats: s.stats,
+		Violations: s.extra, skew: s.skew, final: s.final,
+	}
+}
+
+// Judge completes the result's violations. It belongs outside of the bubble.
+func (r *Result) Judge() {
+	opts := check.Options{Skew: r.skew, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
+	if r.Config.Class == Promised {
+		opts.Linear = 20 * time.Second
+	}
+	r.Violations = append(r.Violations, r.History.Verify(opts)...)
+}
+
+// intolerable reports whether a promise was broken that holds under any faults.
+func (r *Result) intolerable() bool {
+	for _, v := range r.Violations {
+		switch v.Rule {
+		case check.Foreign, check.Diverged, check.Overdue, check.UserError:
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sim) now() time.Duration { return time.Since(s.start) }
+
+func (s *sim) note(format string, args ...any) { s.hist.Note(s.now(), format, args...) }
+
+// build makes nodes, instances and users as the seed wants them.
+func (s *sim) build() {
+	for range 3 + s.rng.IntN(3) {
+		s.list = append(s.list, s.addNode(false))
+	}
+	if s.rng.IntN(4) == 0 {
+		s.list = append(s.list, s.addNode(true))
+	}
+	skewed := s.rng.IntN(2) == 0
+	var least, most time.Duration
+	for i := range 3 + s.rng.IntN(2) {
+		in := &instance{sim: s, name: fmt.Sprintf("i%d", i+1)}
+		if skewed {
+			in.ahead = time.Duration(s.rng.Int64N(int64(10*time.Minute))) - 5*time.Minute
+		}
+		least, most = min(least, in.ahead), max(most, in.ahead)
+		s.insts = append(s.insts, in)
+		in.take(in.connect(s.list))
+	}
+	s.skew = most - least
+	for i := range 6 + s.rng.IntN(6) {
+		s.users = append(s.users, newUser(s, i))
+	}
+	s.note("%d nodes, %d instances, %d users, clocks differ by %v", len(s.list), len(s.insts), len(s.users), s.skew)
+}
+
+// addNode starts a node under a fresh id.
+func (s *sim) addNode(standby bool) cluster.Node {
+	s.nodeNo++
+	id := fmt.Sprintf("n%d", s.nodeNo)
+	n := s.world.Add(id, 0)
+	return cluster.Node{ID: id, Addr: n.Addr, Standby: standby}
+}
+
+// node returns what runs behind an entry of the list.
+func (s *sim) node(e cluster.Node) *world.Node {
+	for _, n := range s.world.Nodes() {
+		if n.Addr == e.Addr {
+			return n
+		}
+	}
+	panic("sim: no node at " + e.Addr)
+}
+
+// instance is one process of the app: it lives and dies with its cluster.
+type instance struct {
+	sim   *sim
+	name  string // of the present process
+	ahead time.Duration
+	lives int
+
+	mu      sync.Mutex // guards below
+	cluster *cluster.Cluster
+	process string
+	dead    map[string]bool // processes that were killed
+}
+
+// clock is the wall clock of the instance's machine.
+func (in *instance) clock() time.Time { return time.Now().Add(in.ahead) }
+
+// connect makes a cluster with that list of nodes.
+func (in *instance) connect(list []cluster.Node) *cluster.Cluster {
+	in.mu.Lock()
+	in.lives++
+	process := fmt.Sprintf("%s.%d", in.name, in.lives)
+	in.process = process
+	in.mu.Unlock()
+	c, err := cluster.New(in.sim.clusterConfig(list, process, in.clock))
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() time.Time) cluster.Config {
+	return cluster.Config{
+		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock,
+		MaxRecordBytes: maxRecord, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
+}
+
+// take puts c in the place of the present cluster and returns that.
+func (in *instance) take(c *cluster.Cluster) *cluster.Cluster {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	old := in.cluster
+	in.cluster = c
+	return old
+}
+
+// use returns the present cluster and the name of its process.
+func (in *instance) use() (*cluster.Cluster, string) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.cluster, in.process
+}
+
+// killed reports whether that process is no more: nobody heard its answers.
+func (in *instance) killed(process string) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.dead[process]
+}
+
+// retire closes a cluster once the requests that use it have ended.
+func (s *sim) retire(c *cluster.Cluster) {
+	if c == nil {
+		return
+	}
+	s.old.Go(func() {
+		time.Sleep(20 * time.Second)
+		st := c.Stats()
+		_ = c.Close()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.stats.Loads += st.Loads
+		s.stats.Saves += st.Saves
+		s.stats.FastSaves += st.FastSaves
+		s.stats.Merges += st.Merges
+		s.stats.Repairs += st.Repairs
+		s.stats.SecondLooks += st.SecondLooks
+		s.stats.Conflicts += st.Conflicts
+		s.stats.Unavailable += st.Unavailable
+		s.stats.RepairFailures += st.RepairFailures
+	})
+}
+
+func (s *sim) openGate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.gate:
+	default:
+		close(s.gate)
+	}
+}
+
+func (s *sim) closeGate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.gate:
+		s.gate = make(chan struct{})
+	default:
+	}
+}
+
+// admitted waits until users may act, and reports false at the end.
+func (s *sim) admitted() bool {
+	s.mu.Lock()
+	gate := s.gate
+	s.mu.Unlock()
+	<-gate
+	select {
+	case <-s.stop:
+		return false
+	default:
+		return true
+	}
+}
+
+func (s *sim) isOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.gate:
+		return true
+	default:
+		return false
+	}
+}
