@@ -55,8 +55,9 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 // Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an error. The error names the
 // session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt] about the bytes as a whole; see OnDecodeError.
 func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err error) {
+	var few [16]item
 	d := new(decoder)
-	deadline, list, err := d.session(b)
+	deadline, list, err := d.session(b, few[:0])
 	if err != nil {
 		if c.OnDecodeError == nil {
 			return time.Time{}, nil, err
@@ -85,9 +86,9 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 	return deadline, values, nil
 }
 
-// session returns the deadline and the values, which are yet to be decoded.
-func (d *decoder) session(b []byte) (time.Time, []item, error) {
-	deadline, list, ok := cut(b)
+// session returns the deadline, and list with the values, which are yet to be decoded.
+func (d *decoder) session(b []byte, list []item) (time.Time, []item, error) {
+	deadline, list, ok := cut(b, list)
 	if !ok {
 		return time.Time{}, nil, corrupt("not a session that this codec wrote")
 	}

@@ -23,7 +23,8 @@ const (
 // [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is false for bytes that are no such container, such
 // as those of another codec.
 func Split(b []byte) (attrs map[string][]byte, ok bool) {
-	deadline, list, ok := cut(b)
+	var few [16]item
+	deadline, list, ok := cut(b, few[:0])
 	if !ok {
 		return nil, false
 	}
@@ -74,9 +75,9 @@ func appendText[T string | []byte](b []byte, text T) []byte {
 // An item is a session value in a container, in the container's memory.
 type item struct{ key, value []byte }
 
-// cut returns the parts of a container. Only one run of bytes stands for a set of attributes, so that comparing bytes is
+// cut returns the parts of a container, the session values appended to list. Only one run of bytes stands for a set of attributes, so that comparing bytes is
 // comparing sessions: keys in strict order, lengths in their shortest form.
-func cut(b []byte) (deadline []byte, list []item, ok bool) {
+func cut(b []byte, list []item) (deadline []byte, items []item, ok bool) {
 	if len(b) < 2 || b[0] != containerMagic || b[1] != containerVersion {
 		return nil, nil, false
 	}
@@ -84,7 +85,6 @@ func cut(b []byte) (deadline []byte, list []item, ok bool) {
 	if !ok || len(deadline) == 0 {
 		return nil, nil, false
 	}
-	list = make([]item, 0, 16)
 	for len(b) > 0 {
 		var next item
 		if next.key, b, ok = cutText(b); !ok {

@@ -5,7 +5,6 @@ package serializer
 import (
 	"reflect"
 	"time"
-	"unsafe"
 )
 
 // A decoder reads one value that check has found well-formed. It does not use msgpack's Decoder, which takes bytes for
@@ -14,29 +13,6 @@ type decoder struct {
 	b      []byte
 	pos    int
 	budget int // bytes that slices, maps and pointees may still take
-}
-
-// Memory for slices, maps and pointees is bounded by budgetBase + budgetFactor × the length of the bytes. Most values stay far
-// below; lists of structs that are large in memory and small in bytes would not, and the encoder refuses them.
-const (
-	budgetBase   = 64 << 10
-	budgetFactor = 64
-	mapGrowth    = 2 // a map has room for up to twice its entries
-
-	anySize    = unsafe.Sizeof(any(nil))
-	stringSize = unsafe.Sizeof("")
-	intSize    = unsafe.Sizeof(0)
-)
-
-func budget(length int) int { return budgetBase + budgetFactor*length }
-
-// spend takes n × size bytes from the budget.
-func (d *decoder) spend(n int, size uintptr) error {
-	if n > 0 && uint64(size) > uint64(d.budget)/uint64(n) {
-		return corrupt("needs far more memory than it has bytes")
-	}
-	d.budget -= n * int(size)
-	return nil
 }
 
 func (d *decoder) peek() head { return readHead(d.b[d.pos:]) }
@@ -301,7 +277,7 @@ func (d *decoder) stringMap() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.spend(n, mapGrowth*(stringSize+anySize)); err != nil {
+	if err := d.spend(1, mapMemory(n, stringSize, anySize)); err != nil {
 		return nil, err
 	}
 	m := make(map[string]any, n)

@@ -1,2 +1,68 @@
-// Package serializer turns session values into bytes and back, with the same Go type.
+// Package serializer turns session values into bytes and back, with the same Go type: what goes in as an int comes out as an
+// int, as it does with encoding/gob, and in far fewer bytes.
+//
+// [Marshal] and [Unmarshal] are for one value, [MarshalKey] and [UnmarshalKey] for the name it is stored under, and [Codec] is
+// for a whole session of the scs library. Each session value is one attribute of a stored session, so that two requests that
+// change different values at the same time both keep their change: [Split] cuts what Codec wrote into these attributes, and
+// [Join] puts them together again, without looking into a value.
+//
+// # What can be kept
+//
+//	nil, bool, string, []byte              as they are
+//	int, int8 … int64, uint, uint8 …       as they are; not uintptr
+//	float32, float64, complex64/128        as they are, NaN and negative zero too
+//	time.Time                              instant and offset; see below
+//	time.Duration                          as it is
+//	slices, arrays and maps of these       nil stays nil, empty stays empty
+//	any, as element or field               with the type of the value inside
+//	pointers to these                      a nil pointer keeps its type; two pointers to one value become two values
+//	named types and structs                when registered
+//
+// A type that has a name and is not in this list has to be registered with [Register] when the program starts, as with gob,
+// but only where its name has to be told: as a value of a session, or inside an any or another interface. Fields of a
+// registered struct may be of any type. Registering T does for T, *T, []T, map[string]T and so on, and each comes back as what
+// it was.
+//
+// Structs keep their exported fields under their names. Fields may be added, removed, reordered and widened between two
+// versions of a program: what is unknown is skipped, what is missing is zero. Unexported fields are left out, as gob does.
+// An embedded struct is a field with the name of its type. A field of a func, chan or uintptr type must be zero.
+//
+// A type with GobEncode and GobDecode, or with MarshalBinary and UnmarshalBinary, is kept by these methods: url.URL, big.Int,
+// netip.Addr. A struct without exported fields may use MarshalText and UnmarshalText. Methods that a struct with exported fields
+// has only from what it embeds are not used, since they know nothing of its other fields.
+//
+// A time.Time in UTC comes back in UTC. Any other comes back in the local zone if that has the same offset at that moment,
+// and else in a zone without a name. The monotonic clock reading is dropped. This is what gob does.
+//
+// What would not come back is refused by Marshal, with an [*UnsupportedTypeError] that says which type, and where inside the
+// value it is: channels, functions, unregistered types, cycles, and map keys that do not come back equal, such as pointers and
+// NaN. No error of this package shows a value, or a key of a map inside a value.
+//
+// # Equal values, equal bytes
+//
+// Maps are written in the order of their keys, at every depth, so that comparing bytes tells whether a value has changed.
+//
+// # Format
+//
+// A value is one msgpack value. nil, bool, int, float32, float64, string and []byte are msgpack's own. Every other type is an array
+// of two: the type, and the body. The type is a number for the types in the table above and some common ones made of them, a
+// string for a registered type, and an array for pointers, slices, arrays and maps of other types. In the body, slices and
+// arrays are arrays, lists of bytes are bin, maps are maps; a pointer is what it points to, or nil. A struct is an array: its field names, and
+// then their values; the second and following structs of one type in a value have, for the names, the offset at which these
+// stand already. Extensions are not used.
+//
+// msgpack's Encoder writes the bytes. Its Decoder is not used: it takes bytes for strings, and believes every length.
+//
+// # Limits
+//
+// Bytes are believed nothing. Before anything is decoded they are walked from end to end: every length must fit into what
+// remains, and nothing may follow. Limits, which hold for writing and for reading alike:
+//
+//   - 64 MiB for a value, and for an array type
+//   - 200 msgpack arrays and maps in one another; a value in an interface counts one more
+//   - 16 pointers, slices, arrays and maps in one another in a type
+//   - memory of 4 KiB and 128 times the length of the bytes
+//
+// Further, bytes make a process build at most 4096 composite types that it has not written itself, since the runtime never
+// forgets a type. Methods of a type's own may panic without harm, but how much memory they take is up to them.
 package serializer

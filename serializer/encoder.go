@@ -95,9 +95,6 @@ func (e *encoder) enter(n int, t reflect.Type) error {
 
 func (e *encoder) leave(n int) { e.depth -= n }
 
-// spend counts what decoder.spend will take.
-func (e *encoder) spend(n int, size uintptr) { e.spent += n * int(size) }
-
 // any writes a value so that its Go type can be told from the bytes. nil, bool, int, float32, float64, string and []byte are
 // msgpack's own forms; everything else is a pair of descriptor and body.
 func (e *encoder) any(v any) error {
@@ -261,7 +258,7 @@ func (e *encoder) stringMap(v map[string]any) error {
 		keys = append(keys, k)
 	}
 	sortAsEncoded(keys)
-	e.spend(len(v), mapGrowth*(stringSize+anySize))
+	e.spend(1, mapMemory(len(v), stringSize, anySize))
 	e.mapLen(len(keys))
 	for _, k := range keys {
 		e.string(k)

@@ -183,7 +183,7 @@ func TestMemoryStaysWithinAMultipleOfTheBytes(t *testing.T) {
 		}
 		seeds[c.name] = b
 	}
-	for _, v := range []any{make([][]byte, 1000), make([]any, 1000), make([]User, 100), make([]*User, 1000), make([]map[string]any, 1000)} {
+	for _, v := range []any{make([][]byte, 1000), make([]any, 1000), make([]User, 100), make([]*User, 1000), make([]map[string]any, 1000), manyMaps()} {
 		b, err := Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -228,4 +228,13 @@ func TestBytesCannotBuildEverMoreTypes(t *testing.T) {
 	if _, err := Unmarshal(append(append([]byte{0x92}, array(1001)...), 0x90)); err == nil || strings.Contains(err.Error(), "more types") {
 		t.Errorf("a type that is known already: %v", err)
 	}
+}
+
+// manyMaps is the worst that honest values of unregistered types ask for: small maps in small maps.
+func manyMaps() any {
+	list := make([]map[string]map[string]map[int8]bool, 1000)
+	for i := range list {
+		list[i] = map[string]map[string]map[int8]bool{"": {"": {1: true}}}
+	}
+	return list
 }

@@ -29,7 +29,7 @@ func plainKey(t reflect.Type) bool {
 
 func mapPlan(t reflect.Type, key, elem *plan) plan {
 	plain := plainKey(t.Key())
-	size := mapGrowth * (t.Key().Size() + t.Elem().Size())
+	keySize, elemSize := t.Key().Size(), t.Elem().Size()
 	return plan{
 		enc: func(e *encoder, v reflect.Value) error {
 			if v.IsNil() {
@@ -39,7 +39,7 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 			if err := e.enter(1, t); err != nil {
 				return err
 			}
-			e.spend(v.Len(), size)
+			e.spend(1, mapMemory(v.Len(), keySize, elemSize))
 			err := e.entries(v, key, elem, plain)
 			e.leave(1)
 			return err
@@ -52,7 +52,7 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 			if err != nil {
 				return err
 			}
-			if err := d.spend(n, size); err != nil {
+			if err := d.spend(1, mapMemory(n, keySize, elemSize)); err != nil {
 				return err
 			}
 			m := reflect.MakeMapWithSize(t, n)

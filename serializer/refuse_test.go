@@ -191,7 +191,7 @@ func nest(n int) any {
 
 type wideItem struct {
 	N int
-	_ [512]byte
+	_ [1024]byte
 }
 
 func wide(n int) any {

@@ -3,7 +3,10 @@
 
 package serializer
 
-import "reflect"
+import (
+	"bytes"
+	"reflect"
+)
 
 // A structPlan knows a struct type's shape: the names of its fields in order. A struct is an array of its shape and its
 // fields' values. The first struct of a type in a value carries the shape itself, the following ones the offset of it, so that
@@ -98,11 +101,11 @@ func (s *structPlan) dec(d *decoder, v reflect.Value) error {
 	if n == 0 {
 		return nil
 	}
-	at, err := d.shape()
+	at, err := d.shape(s)
 	if err != nil {
 		return err
 	}
-	if rest := d.b[at:]; len(rest) >= len(s.shape) && string(rest[:len(s.shape)]) == string(s.shape) && n == 1+len(s.fields) {
+	if bytes.HasPrefix(d.b[at:], s.shape) && n == 1+len(s.fields) {
 		for i := range s.fields {
 			if err := s.decField(d, v, i); err != nil {
 				return err
@@ -114,11 +117,15 @@ func (s *structPlan) dec(d *decoder, v reflect.Value) error {
 }
 
 // shape returns the offset of the shape of the struct that is being read, and moves to its first field.
-func (d *decoder) shape() (int, error) {
+func (d *decoder) shape(s *structPlan) (int, error) {
+	at := d.pos
+	if bytes.HasPrefix(d.b[at:], s.shape) {
+		d.pos += len(s.shape)
+		return at, nil
+	}
 	h := d.peek()
 	switch {
 	case h.kind == kindArray:
-		at := d.pos
 		_, err := d.raw()
 		return at, err
 	case h.kind == kindUint && h.n < uint64(d.pos):
