@@ -1,0 +1,177 @@
+// Package compose_test brings docker-compose.yml up as its reader would, kills what
+// can be killed, and looks at the page through the proxy meanwhile.
+package compose_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patience is how long the test waits for a thing to come about. It ends a test that
+// hangs, and measures nothing.
+const patience = 90 * time.Second
+
+const page = "http://127.0.0.1:8080/"
+
+// stack is the compose file, brought up under a project name of its own.
+type stack struct {
+	t       *testing.T
+	command []string
+	root    string
+}
+
+func up(t *testing.T) *stack {
+	if testing.Short() {
+		t.Skip("brings up containers: not in a short run")
+	}
+	s := &stack{t: t}
+	switch {
+	case exec.Command("docker", "info").Run() != nil:
+		t.Skip("skipped: no Docker engine answers on this machine (docker info fails)")
+	case exec.Command("docker", "compose", "version").Run() == nil:
+		s.command = []string{"docker", "compose"}
+	case exec.Command("docker-compose", "version").Run() == nil:
+		s.command = []string{"docker-compose"}
+	default:
+		t.Skip("skipped: there is a Docker engine, but neither docker compose nor docker-compose")
+	}
+	for _, port := range []string{"8080", "11211", "11212", "11213"} {
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Skipf("skipped: port %s, which docker-compose.yml publishes, is taken: %v", port, err)
+		}
+		l.Close()
+	}
+	var err error
+	if s.root, err = filepath.Abs("../.."); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("haproxy"); err != nil && exec.Command("docker", "image", "inspect", "haproxy:lts").Run() != nil {
+		t.Skip("skipped: there is no haproxy, neither as an image nor as a program to make one from")
+	}
+	if out, err := exec.Command("sh", "local-images").CombinedOutput(); err != nil {
+		t.Fatalf("making the images: %v\n%s", err, out)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s", s.compose("logs", "--tail=40"))
+		}
+		s.compose("--profile", "app", "down", "--volumes", "--timeout", "2")
+	})
+	s.compose("--profile", "app", "up", "-d", "--no-build")
+	return s
+}
+
+// compose runs one command of the compose tool and returns what it printed.
+func (s *stack) compose(args ...string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	args = append(append(s.command[1:len(s.command):len(s.command)], "-p", fmt.Sprintf("holdfast-test-%d", os.Getpid())), args...)
+	cmd := exec.CommandContext(ctx, s.command[0], args...)
+	cmd.Dir = s.root
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		s.t.Errorf("%s: %v\n%s", cmd, err, out)
+	}
+	return string(out)
+}
+
+// healthy waits until the service's health check passes.
+func (s *stack) healthy(service string) {
+	s.t.Helper()
+	eventually(s.t, service+" is healthy", func() bool {
+		id := strings.TrimSpace(s.compose("ps", "-q", service))
+		out, err := exec.Command("docker", "inspect", "-f", "{{.State.Health.Status}}", id).Output()
+		return err == nil && strings.TrimSpace(string(out)) == "healthy"
+	})
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("gave up waiting: %s", what)
+		}
+	}
+}
+
+// user is somebody with a browser in front of the proxy.
+type user struct {
+	t      *testing.T
+	client *http.Client
+	visits int
+}
+
+// visit opens the page and demands that it still knows the user.
+func (u *user) visit() (instance string) {
+	u.t.Helper()
+	u.visits++
+	res, err := u.client.Get(page)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	times := "times"
+	if u.visits == 1 {
+		times = "time"
+	}
+	want := fmt.Sprintf("been here <b>%d</b> %s", u.visits, times)
+	if res.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("Hello, ann")) || !bytes.Contains(body, []byte(want)) {
+		u.t.Fatalf("the page should greet ann and say %q, it is %s:\n%s", want, res.Status, body)
+	}
+	return res.Header.Get("X-Instance")
+}
+
+func TestASessionSurvivesEveryContainerInTurn(t *testing.T) {
+	s := up(t)
+	eventually(t, "the proxy finds an app", func() bool {
+		res, err := http.Get(page)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+	jar, _ := cookiejar.New(nil)
+	ann := &user{t: t, client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+	res, err := ann.client.PostForm(page+"login", url.Values{"name": {"ann"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	seen := map[string]bool{}
+	eventually(t, "both instances have answered", func() bool {
+		seen[ann.visit()] = true
+		return len(seen) == 2
+	})
+	for _, node := range []string{"memcached-1", "memcached-2", "memcached-3"} {
+		s.compose("kill", node)
+		ann.visit()
+		ann.visit()
+		s.compose("up", "-d", "--no-build", node)
+		s.healthy(node)
+		ann.visit()
+	}
+	s.compose("kill", "app-1")
+	for range 4 {
+		if instance := ann.visit(); instance != "app-2" {
+			t.Errorf("%s answered after app-1 was killed", instance)
+		}
+	}
+}
