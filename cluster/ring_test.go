@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func nodesNamed(n int, standby ...int) []Node {
+	var nodes []Node
+	for i := range n {
+		nodes = append(nodes, Node{ID: fmt.Sprintf("n%d", i+1), Addr: fmt.Sprintf("host%d:11211", i+1), Standby: slices.Contains(standby, i)})
+	}
+	return nodes
+}
+
+func rankOf(r *ring, i int) []int { return r.rank(hashKey(fmt.Sprint("session", i)), 1000, nil) }
+
+// Instances of different versions share nodes: they must agree where a session lives.
+func TestGoldenRanks(t *testing.T) {
+	r := newRing(nodesNamed(7, 1, 5))
+	for i, want := range goldenRanks {
+		if got := fmt.Sprint(rankOf(r, i)); got != want {
+			t.Errorf("session%d: %s, want %s", i, got, want)
+		}
+	}
+	if got := hashKey("session0").memcacheKey("app:"); got != goldenKey {
+		t.Errorf("key %q, want %q", got, goldenKey)
+	}
+}
+
+var goldenRanks = []string{
+	"[0 6 2 4 3 5 1]",
+	"[4 6 0 3 2 1 5]",
+	"[2 4 3 0 6 1 5]",
+	"[0 6 2 3 4 1 5]",
+	"[6 4 3 0 2 1 5]",
+}
+
+const goldenKey = "app:OytV65LeI1NQELesgNVT7C1LrocqxWBrwwQs6TE9_4c"
+
+func TestKeysSpreadEvenly(t *testing.T) {
+	for _, n := range []int{2, 3, 10, 30} {
+		const keys = 100_000
+		r := newRing(nodesNamed(n))
+		first, pair := make([]float64, n), make([]float64, n*n)
+		var order [2]int
+		for i := range keys {
+			o := r.rank(hashKey(fmt.Sprint(i)), 2, order[:0])
+			first[o[0]]++
+			pair[o[0]*n+o[1]]++
+		}
+		// Chi-square: the mean is the degrees of freedom d, the deviation √2d. Six
+		// deviations away is not chance.
+		check := func(what string, counts []float64, cells int) {
+			want, sum := float64(keys)/float64(cells), 0.0
+			for _, c := range counts {
+				if c > 0 {
+					sum += (c - want) * (c - want) / want
+				}
+			}
+			d := float64(cells - 1)
+			if away := sum - d; away*away > 36*2*d {
+				t.Errorf("%d nodes, %s: chi-square %.0f for %.0f degrees of freedom", n, what, sum, d)
+			}
+		}
+		check("primaries", first, n)
+		check("primaries with their backups", pair, n*(n-1))
+	}
+}
+
+func TestANodeMovesOnlyTheKeysItWinsOrHeld(t *testing.T) {
+	small, large := newRing(nodesNamed(9)), newRing(nodesNamed(10))
+	moved := 0
+	const keys = 20_000
+	for i := range keys {
+		before, after := rankOf(small, i), rankOf(large, i)
+		if after[0] == 9 {
+			moved++
+		}
+		without := slices.DeleteFunc(slices.Clone(after), func(n int) bool { return n == 9 })
+		if !slices.Equal(before, without) {
+			t.Fatalf("session%d: %v became %v", i, before, after)
+		}
+	}
+	if moved < keys/10*8/10 || moved > keys/10*12/10 {
+		t.Errorf("the tenth node is primary of %d keys of %d", moved, keys)
+	}
+}
+
+func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
+	nodes := nodesNamed(8, 3)
+	turned := slices.Clone(nodes)
+	slices.Reverse(turned)
+	a, b := newRing(nodes), newRing(turned)
+	for i := range 1000 {
+		x, y := rankOf(a, i), rankOf(b, i)
+		for j := range x {
+			if nodes[x[j]].ID != turned[y[j]].ID {
+				t.Fatalf("session%d: %v and %v", i, x, y)
+			}
+		}
+	}
+}
+
+func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
+	r := newRing(nodesNamed(6, 0, 4))
+	firstOfStandby := map[int]int{}
+	for i := range 5000 {
+		o := rankOf(r, i)
+		for _, n := range o[:4] {
+			if n == 0 || n == 4 {
+				t.Fatalf("session%d: %v", i, o)
+			}
+		}
+		firstOfStandby[o[4]]++
+	}
+	if firstOfStandby[0] < 2000 || firstOfStandby[4] < 2000 {
+		t.Errorf("standby nodes do not share: %v", firstOfStandby)
+	}
+	// A node keeps its place among its like when it becomes a standby node.
+	all := newRing(nodesNamed(6))
+	for i := range 100 {
+		want := slices.DeleteFunc(rankOf(all, i), func(n int) bool { return n == 0 || n == 4 })
+		if got := rankOf(r, i)[:4]; !slices.Equal(got, want) {
+			t.Fatalf("session%d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+func TestAShortRankBeginsALongOne(t *testing.T) {
+	for _, nodes := range [][]Node{nodesNamed(1), nodesNamed(5, 1), nodesNamed(40, 3, 5, 7), nodesNamed(25, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)} {
+		r := newRing(nodes)
+		for i := range 200 {
+			all := rankOf(r, i)
+			if len(all) != len(nodes) {
+				t.Fatalf("%d of %d nodes", len(all), len(nodes))
+			}
+			seen := slices.Clone(all)
+			slices.Sort(seen)
+			if len(slices.Compact(seen)) != len(nodes) {
+				t.Fatalf("a node twice: %v", all)
+			}
+			for _, most := range []int{0, 1, 2, 3, 10, 16, 17, 33, len(nodes), 1000} {
+				got := r.rank(hashKey(fmt.Sprint("session", i)), most, nil)
+				if want := all[:min(most, len(all))]; !slices.Equal(got, want) {
+					t.Fatalf("first %d of %d: %v, want %v", most, len(nodes), got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestRankingAllocatesNothing(t *testing.T) {
+	r := newRing(nodesNamed(100, 7, 8))
+	order, key := make([]int, 0, 16), hashKey("x")
+	if n := testing.AllocsPerRun(100, func() { order = r.rank(key, 6, order[:0]) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestTheNodesKeyHidesTheSessionID(t *testing.T) {
+	id := "the-session-id"
+	key := hashKey(id).memcacheKey("p:")
+	if len(key) != 2+43 || key[:2] != "p:" {
+		t.Errorf("key %q", key)
+	}
+	for _, r := range key {
+		if r <= ' ' || r > '~' {
+			t.Errorf("key %q has a character that memcached refuses", key)
+		}
+	}
+	if hashKey(id).memcacheKey("p:") != key || hashKey(id+" ").memcacheKey("p:") == key {
+		t.Error("one id, one key")
+	}
+}
