@@ -18,6 +18,7 @@ import (
 // world is a node with one client behind a wire and one beside it.
 type world struct {
 	t              *testing.T
+	patience       time.Duration // of a client that is to give up
 	node           *testenv.Node
 	wire           *testenv.Wire
 	client, beside *memcache.Client
@@ -26,12 +27,12 @@ type world struct {
 // inBothWorlds runs a test in virtual time on a node in memory, and on a
 // memcached process in real time.
 func inBothWorlds(t *testing.T, test func(t *testing.T, w *world)) {
-	start := func(t *testing.T, timeout time.Duration, opts ...testenv.Option) *world {
+	start := func(t *testing.T, patience time.Duration, opts ...testenv.Option) *world {
 		env := testenv.Start(t, 1, opts...)
-		w := &world{t: t, node: env.Node(0), wire: testenv.NewWire(env.DialContext)}
+		w := &world{t: t, patience: patience, node: env.Node(0), wire: testenv.NewWire(env.DialContext)}
 		w.client, w.beside = memcache.New(w.node.Addr()), memcache.New(w.node.Addr())
 		w.client.DialContext, w.beside.DialContext = w.wire.DialContext, env.DialContext
-		w.client.Timeout, w.beside.Timeout = timeout, 10*time.Second
+		w.client.Timeout, w.beside.Timeout = 10*time.Second, 10*time.Second
 		t.Cleanup(func() {
 			w.client.Close()
 			w.beside.Close()
@@ -42,7 +43,7 @@ func inBothWorlds(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("virtual", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { test(t, start(t, time.Second, testenv.InMemory())) })
 	})
-	t.Run("real", func(t *testing.T) { test(t, start(t, 100*time.Millisecond, testenv.Real())) })
+	t.Run("real", func(t *testing.T) { test(t, start(t, 50*time.Millisecond, testenv.Real())) })
 }
 
 func (w *world) addr() string { return w.node.Addr() }
@@ -60,7 +61,15 @@ func (w *world) mustHold(value string) {
 	})
 }
 
-func (w *world) mustTimeOut(err error) {
+// mustGiveUp has the client set value with little patience, in vain.
+func (w *world) mustGiveUp(value string) {
+	w.t.Helper()
+	w.client.Timeout = w.patience
+	defer func() { w.client.Timeout = 10 * time.Second }()
+	w.mustBeTimeout(w.set(value))
+}
+
+func (w *world) mustBeTimeout(err error) {
 	w.t.Helper()
 	var dial *memcache.ConnectTimeoutError
 	if ne, ok := err.(net.Error); ok && ne.Timeout() || errors.As(err, &dial) {
@@ -88,8 +97,8 @@ func TestLostRequestsAreNotApplied(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
 		w.wire.Blackhole(w.addr(), testenv.Requests)
-		w.mustTimeOut(w.set("lost")) // on the open connection
-		w.mustTimeOut(w.set("lost")) // on a new one, which cannot be opened
+		w.mustGiveUp("lost") // on the open connection
+		w.mustGiveUp("lost") // on a new one, which cannot be opened
 		w.wire.Heal(w.addr())
 		w.mustHold("sound")
 		w.mustWork()
@@ -100,9 +109,9 @@ func TestLostRepliesLeaveTheCommandApplied(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
 		w.wire.Blackhole(w.addr(), testenv.Replies)
-		w.mustTimeOut(w.set("applied"))
+		w.mustGiveUp("applied")
 		w.mustHold("applied")
-		w.mustTimeOut(w.set("no connection"))
+		w.mustGiveUp("no connection")
 		w.wire.HealAll()
 		w.mustHold("applied")
 		w.mustWork()
@@ -113,8 +122,8 @@ func TestCutWireLosesBothWays(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
 		w.wire.Blackhole(w.addr(), testenv.Both)
-		w.mustTimeOut(w.set("lost"))
-		w.mustTimeOut(w.set("lost"))
+		w.mustGiveUp("lost")
+		w.mustGiveUp("lost")
 		w.mustHold("sound")
 		w.wire.Heal(w.addr())
 		w.mustWork()
@@ -165,7 +174,7 @@ func TestDroppedReplyLosesOneReply(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
 		w.wire.DropReply(w.addr())
-		w.mustTimeOut(w.set("applied"))
+		w.mustGiveUp("applied")
 		w.mustHold("applied")
 		mustGet(t, w.client, "k", "applied") // the next reply arrives
 	})
@@ -180,15 +189,16 @@ func TestLateDeliveryIsAppliedAfterTheClientGaveUp(t *testing.T) {
 			inBothWorlds(t, func(t *testing.T, w *world) {
 				w.mustWork()
 				w.wire.DeliverLate(w.addr(), 0)
-				w.mustTimeOut(w.set("late"))
+				w.mustGiveUp("late")
 				mustGet(t, w.beside, "k", "sound")
 				mustSet(t, w.beside, "k", "acknowledged meanwhile")
 				end(w)
 				w.mustHold("late")
 				if name == "Release" {
-					w.mustTimeOut(w.set("late again"))
+					w.mustGiveUp("late again")
 					mustGet(t, w.beside, "k", "late")
 					w.wire.Heal(w.addr())
+					w.mustHold("late again")
 				}
 				w.mustWork()
 			})
@@ -199,8 +209,8 @@ func TestLateDeliveryIsAppliedAfterTheClientGaveUp(t *testing.T) {
 func TestLateDeliveryAfterADuration(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
-		w.wire.DeliverLate(w.addr(), 2*w.client.Timeout)
-		w.mustTimeOut(w.set("late"))
+		w.wire.DeliverLate(w.addr(), 10*w.patience)
+		w.mustGiveUp("late")
 		mustGet(t, w.beside, "k", "sound")
 		w.mustHold("late")
 	})
@@ -222,13 +232,13 @@ func TestLateDeliveryKeepsOrderOnOneConnection(t *testing.T) {
 func TestDelay(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
-		w.wire.Delay(w.addr(), w.client.Timeout/4)
+		w.wire.Delay(w.addr(), w.patience)
 		if err := w.set("slow"); err != nil {
 			t.Fatalf("set on a slow wire: %v", err)
 		}
-		w.wire.Delay(w.addr(), 2*w.client.Timeout)
-		w.mustTimeOut(w.set("too slow"))
-		w.mustTimeOut(w.set("no connection in time"))
+		w.wire.Delay(w.addr(), 4*w.patience)
+		w.mustGiveUp("too slow")
+		w.mustGiveUp("no connection in time")
 		w.mustHold("too slow")
 		w.wire.Delay(w.addr(), 0)
 		w.mustWork()
@@ -312,9 +322,8 @@ func TestResetBreaksOpenConnectionsOnly(t *testing.T) {
 func TestSlowDrip(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
-		w.wire.SlowDrip(w.addr(), w.client.Timeout/4)
-		_, err := w.client.Get("k")
-		w.mustTimeOut(err)
+		w.wire.SlowDrip(w.addr(), w.patience/4)
+		w.mustGiveUp("sound") // the answer has eight bytes
 
 		conn := w.dial()
 		w.wire.SlowDrip(w.addr(), time.Millisecond)
@@ -341,7 +350,7 @@ func TestFaultsReachReadsUnderWay(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			fault()
 			w.say(conn, "version\r\n")
-			w.mustTimeOut(<-heard)
+			w.mustBeTimeout(<-heard)
 			w.wire.Heal(w.addr())
 		}
 	})
@@ -354,7 +363,7 @@ func TestMovedDeadlineWakesAReadInAFault(t *testing.T) {
 		w.say(conn, "version\r\n")
 		time.AfterFunc(20*time.Millisecond, func() { conn.SetReadDeadline(time.Now()) })
 		_, err := conn.Read(make([]byte, 1))
-		w.mustTimeOut(err)
+		w.mustBeTimeout(err)
 		conn.SetReadDeadline(time.Time{})
 		time.AfterFunc(20*time.Millisecond, func() { conn.Close() })
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
@@ -383,7 +392,7 @@ func TestClosedWire(t *testing.T) {
 	inBothWorlds(t, func(t *testing.T, w *world) {
 		w.mustWork()
 		w.wire.DeliverLate(w.addr(), 0)
-		w.mustTimeOut(w.set("held for good"))
+		w.mustGiveUp("held for good")
 		w.wire.Close()
 		if _, err := w.wire.DialContext(t.Context(), "tcp", w.addr()); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("dial over a closed wire: %v", err)
@@ -420,6 +429,6 @@ func (w *world) mustHear(conn net.Conn, want string, within time.Duration) {
 		w.t.Fatalf("heard %q (%v), want %q", heard[:n], err, want)
 	}
 	if want == "" {
-		w.mustTimeOut(err)
+		w.mustBeTimeout(err)
 	}
 }
