@@ -104,7 +104,7 @@ func TestOnlyAStandbyNodeIsUp(t *testing.T) {
 func TestOutageIsAnErrorAndNoLogout(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 4 }})
+		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 2 }})
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		u.set(app1, "a", "1")
@@ -198,7 +198,7 @@ func TestChangeWhileTheBackupIsDownOutlivesThePrimary(t *testing.T) {
 func TestHungNodeReturnsWithOldMemory(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 4 }})
+		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 2 }})
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		u.set(app1, "a", "old")
@@ -225,7 +225,7 @@ func TestLogoutWhileANodeHangsIsFinal(t *testing.T) {
 		for name, hang := range map[string]int{"primary": 0, "backup": 1} {
 			t.Run(name, func(t *testing.T) {
 				w := newWorld(t, d, 3)
-				app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 4 }})
+				app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 2 }})
 				u := w.newUser()
 				u.logIn(app1, "ann")
 				u.is("ann", app2)

@@ -95,10 +95,11 @@ func (w *world) start(o options) *app {
 
 // serve gives the app a server, which ends with the test.
 func (w *world) serve(a *app) {
-	srv := httptest.NewUnstartedServer(a.handler)
-	if w.listen != nil {
-		srv.Listener.Close()
-		srv.Listener = w.listen()
+	var srv *httptest.Server
+	if w.listen == nil {
+		srv = httptest.NewUnstartedServer(a.handler)
+	} else {
+		srv = &httptest.Server{Listener: w.listen(), Config: &http.Server{Handler: a.handler}}
 	}
 	srv.Config.ErrorLog = log.New(serverLog{w.t}, "", 0)
 	srv.Start()
