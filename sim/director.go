@@ -19,20 +19,44 @@ func (s *sim) direct() {
 		s.overlap()
 		return
 	}
+	var open []func() // ends of faults that go on beside the next
 	for range s.cfg.Rounds {
 		f := s.pick()
+		for len(open) > 0 && !f.hides && f.name != "restart" && f.name != "evict" {
+			f = faults[s.rng.IntN(len(faults))]
+		}
 		s.tally.under(f.name)
 		heal := f.begin(s)
-		if heal != nil {
+		switch {
+		case heal == nil:
+		case f.hides && s.regular()-len(s.hidden) >= 2 && s.rng.IntN(3) == 0:
+			s.last(min(f.most, 10*time.Second))
+			open = append(open, heal)
+		default:
 			s.last(f.most)
 			heal()
 		}
-		// The nodes are well. Each session gets a request before the next fault.
-		time.Sleep(settled + s.upTo(2*time.Second))
-		s.tally.under("calm")
-		s.touchAll()
-		s.gap()
+		s.recover()
+		for len(open) > 0 && (s.regular()-len(s.hidden) < 3 || s.rng.IntN(2) == 0) {
+			s.tally.under("return")
+			open[0]()
+			open = open[1:]
+			s.recover()
+		}
 	}
+	for _, heal := range open {
+		heal()
+		s.recover()
+	}
+}
+
+// recover waits until every process knows which nodes are up, and gives each session
+// the request that has to come before the next fault.
+func (s *sim) recover() {
+	time.Sleep(settled + s.upTo(2*time.Second))
+	s.tally.under("calm")
+	s.touchAll()
+	s.gap()
 }
 
 func (s *sim) pick() fault {

@@ -16,27 +16,30 @@ type fault struct {
 	begin func(s *sim) (heal func())
 	// most is how long it lasts at most.
 	most time.Duration
+	// hides is true when it takes one whole node away. Such a fault may go on while
+	// the next begins, as long as each session gets a request in between.
+	hides bool
 }
 
 var faults = []fault{
-	{"restart", (*sim).restart, 0},
-	{"kill", (*sim).kill, 20 * time.Second},
-	{"pause", (*sim).pause, 30 * time.Second},
-	{"hiccup", (*sim).pause, 500 * time.Millisecond},
-	{"isolate", (*sim).isolate, 30 * time.Second},
-	{"long isolation", (*sim).isolate, 3 * time.Hour},
-	{"cut", (*sim).cut, 30 * time.Second},
-	{"late", (*sim).late, 20 * time.Second},
-	{"late for one", (*sim).lateForOne, 20 * time.Second},
-	{"flaky", (*sim).flaky, 20 * time.Second},
-	{"deaf", (*sim).deaf, 20 * time.Second},
-	{"slow", (*sim).slow, 20 * time.Second},
-	{"refuse", (*sim).refuse, 20 * time.Second},
-	{"evict", (*sim).evict, 0},
-	{"add", (*sim).grow, 0},
-	{"remove", (*sim).shrink, 0},
-	{"replace", (*sim).replace, 0},
-	{"crash", (*sim).crash, 0},
+	{"restart", (*sim).restart, 0, false},
+	{"kill", (*sim).kill, 20 * time.Second, true},
+	{"pause", (*sim).pause, 30 * time.Second, true},
+	{"hiccup", (*sim).pause, 500 * time.Millisecond, false},
+	{"isolate", (*sim).isolate, 30 * time.Second, true},
+	{"long isolation", (*sim).isolate, 3 * time.Hour, true},
+	{"cut", (*sim).cut, 30 * time.Second, false},
+	{"late", (*sim).late, 20 * time.Second, false},
+	{"late for one", (*sim).lateForOne, 20 * time.Second, false},
+	{"flaky", (*sim).flaky, 20 * time.Second, false},
+	{"deaf", (*sim).deaf, 20 * time.Second, false},
+	{"slow", (*sim).slow, 20 * time.Second, false},
+	{"refuse", (*sim).refuse, 20 * time.Second, false},
+	{"evict", (*sim).evict, 0, false},
+	{"add", (*sim).grow, 0, false},
+	{"remove", (*sim).shrink, 0, false},
+	{"replace", (*sim).replace, 0, false},
+	{"crash", (*sim).crash, 0, false},
 }
 
 // FaultNames are the names that Config.Only takes.
@@ -48,7 +51,16 @@ func FaultNames() []string {
 	return names
 }
 
-func (s *sim) anyEntry() cluster.Node { return s.list[s.rng.IntN(len(s.list))] }
+// anyEntry is any node that no fault hides.
+func (s *sim) anyEntry() cluster.Node {
+	for {
+		e := s.list[s.rng.IntN(len(s.list))]
+		if !s.hidden[e.Addr] {
+			return e
+		}
+	}
+}
+
 func (s *sim) anyNode() *world.Node   { return s.node(s.anyEntry()) }
 func (s *sim) anyInstance() *instance { return s.insts[s.rng.IntN(len(s.insts))] }
 func (s *sim) upTo(most time.Duration) time.Duration {
@@ -69,23 +81,26 @@ func (s *sim) restart() func() {
 func (s *sim) kill() func() {
 	n := s.anyNode()
 	s.note("%s is killed", n.ID)
+	s.hidden[n.Addr] = true
 	n.Kill()
-	return func() { s.note("%s starts empty", n.ID); n.Start() }
+	return func() { s.note("%s starts empty", n.ID); n.Start(); delete(s.hidden, n.Addr) }
 }
 
 func (s *sim) pause() func() {
 	n := s.anyNode()
 	s.note("%s hangs", n.ID)
+	s.hidden[n.Addr] = true
 	n.Pause()
-	return func() { s.note("%s goes on", n.ID); n.Resume() }
+	return func() { s.note("%s goes on", n.ID); n.Resume(); delete(s.hidden, n.Addr) }
 }
 
 // suffer is weather over one node, for all.
 func (s *sim) suffer(f world.Faults) func() {
 	n := s.anyNode()
 	s.note("all to %s: %v", n.ID, f)
+	s.hidden[n.Addr] = true
 	n.Suffer(f)
-	return func() { s.note("all to %s: healed", n.ID); n.Suffer(world.Faults{}) }
+	return func() { s.note("all to %s: healed", n.ID); n.Suffer(world.Faults{}); delete(s.hidden, n.Addr) }
 }
 
 // sufferOne is weather between one instance and one node.

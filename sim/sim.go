@@ -71,11 +71,11 @@ type sim struct {
 	hist   *check.History
 	insts  []*instance
 	users  []*user
-	names  map[*world.Node]string // of the nodes in the list: their ids
 	list   []cluster.Node
 	tally  *tallies
 	skew   time.Duration
 	nodeNo int
+	hidden map[string]bool // addresses of nodes that a fault takes away from all
 
 	final   time.Duration
 	extra   []check.Violation
@@ -96,7 +96,7 @@ func Run(cfg Config) *Result {
 	}
 	s := &sim{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), start: time.Now(),
-		world: world.New(cfg.Seed), hist: &check.History{}, names: map[*world.Node]string{},
+		world: world.New(cfg.Seed), hist: &check.History{}, hidden: map[string]bool{},
 		tally: newTallies(), stop: make(chan struct{}), gate: make(chan struct{}),
 	}
 	s.build()
@@ -221,7 +221,7 @@ func (in *instance) connect(list []cluster.Node) *cluster.Cluster {
 
 func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() time.Time) cluster.Config {
 	return cluster.Config{
-		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock,
+		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock, Rand: s.world.Dice(process),
 		MaxRecordBytes: maxRecord, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

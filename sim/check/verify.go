@@ -220,11 +220,25 @@ func (s *session) expired(op *Op) bool {
 	return false
 }
 
+// absent reports whether there may have been no session when op was called. Where
+// no home node can be reached, nobody can know that: an error is right.
+func (s *session) absent(op *Op) bool {
+	if s.born >= op.Call || s.expired(op) {
+		return true
+	}
+	for _, d := range s.deletes {
+		if d.call < op.Return {
+			return true
+		}
+	}
+	return false
+}
+
 // judge looks at one answer.
 func (s *session) judge(op *Op) {
 	switch op.Outcome {
 	case Unknown, Refused:
-		if op.Return != Never && !s.opts.Errors {
+		if op.Return != Never && !s.opts.Errors && !(op.Kind == Load && s.absent(op)) {
 			s.fail(UserError, op, "", "failed")
 		}
 		return
@@ -247,13 +261,8 @@ func (s *session) judge(op *Op) {
 }
 
 func (s *session) judgeAbsent(op *Op) {
-	if op.Kind == Load && s.born >= op.Call || s.expired(op) {
+	if s.absent(op) {
 		return
-	}
-	for _, d := range s.deletes {
-		if d.call < op.Return {
-			return
-		}
 	}
 	s.fail(FalseAbsent, op, "", "nobody has deleted it")
 }

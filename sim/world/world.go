@@ -205,6 +205,12 @@ func hash(seed uint64, client, addr string, b []byte, now time.Time) uint64 {
 	return h ^ h>>29
 }
 
+// Dice is a source of randomness for one client, for cluster.Config.Rand: what it says
+// follows from the seed and the moment.
+func (w *World) Dice(client string) func() uint64 {
+	return func() uint64 { return hash(w.seed, client, "dice", nil, time.Now()) }
+}
+
 // StoredKey is the key under which package cluster keeps a session on a node.
 func StoredKey(key string) string {
 	sum := sha256.Sum256([]byte(key))
