@@ -33,14 +33,22 @@ func perCodec(t *testing.T, test func(t *testing.T, codec scs.Codec)) {
 	}
 }
 
-// connect returns a Cluster of its own over the nodes, as another process has it.
+// connect returns a Cluster of its own over the nodes, as another process has it. Its
+// timeout is out of reach, so that a busy machine fails no test.
 func connect(t *testing.T, env *testenv.Env) *cluster.Cluster {
+	t.Helper()
+	return connectWithin(t, env, limit)
+}
+
+// connectWithin is connect with that timeout, for nodes that do not answer: in
+// virtual time, which does not pass while the machine is busy.
+func connectWithin(t *testing.T, env *testenv.Env, timeout time.Duration) *cluster.Cluster {
 	t.Helper()
 	nodes, err := cluster.ParseNodes(env.Nodes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.New(cluster.Config{Nodes: nodes, DialContext: env.DialContext})
+	c, err := cluster.New(cluster.Config{Nodes: nodes, DialContext: env.DialContext, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -141,26 +142,26 @@ func TestUnusableTokensReachNoNode(t *testing.T) {
 // An outage reported as "not found" would log the user out for good: the handler
 // writes to an empty session, and scs issues a new token.
 func TestOutageIsAnError(t *testing.T) {
-	env := testenv.Start(t, 3)
-	s := scsstore.New(connect(t, env))
-	commit(t, s, "token", "encoded_data", hour())
-	for _, n := range env.All() {
-		n.Pause()
-	}
-	_, found, err := s.Find("token")
-	is(t, err, cluster.ErrUnavailable)
-	if found {
-		t.Error("found a session on nodes that do not answer")
-	}
-	err = s.Commit("token", []byte("encoded_data"), hour())
-	is(t, err, cluster.ErrUnavailable)
-	err = s.Delete("other")
-	is(t, err, cluster.ErrUnavailable)
-	for _, n := range env.All() {
-		n.Resume()
-	}
-	eventually(t, func() bool { _, found, err := s.Find("token"); return found && err == nil })
-	find(t, s, "token", "encoded_data")
+	synctest.Test(t, func(t *testing.T) {
+		env := testenv.Start(t, 3, testenv.InMemory())
+		s := scsstore.New(connectWithin(t, env, 100*time.Millisecond))
+		commit(t, s, "token", "encoded_data", hour())
+		for _, n := range env.All() {
+			n.Pause()
+		}
+		_, found, err := s.Find("token")
+		is(t, err, cluster.ErrUnavailable)
+		if found {
+			t.Error("found a session on nodes that do not answer")
+		}
+		is(t, s.Commit("token", []byte("encoded_data"), hour()), cluster.ErrUnavailable)
+		is(t, s.Delete("other"), cluster.ErrUnavailable)
+		for _, n := range env.All() {
+			n.Resume()
+		}
+		eventually(t, func() bool { _, found, err := s.Find("token"); return found && err == nil })
+		find(t, s, "token", "encoded_data")
+	})
 }
 
 func TestTooLargeASessionIsRefusedAndTheOldOneStays(t *testing.T) {

@@ -1,7 +1,6 @@
 package scsstore_test
 
 // These tests run scs's SessionManager over the store: what an app sees of it.
-// Lifetimes pass in virtual time, over nodes in memory.
 
 import (
 	"context"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -82,16 +80,6 @@ func (v *visitor) expect(key string, want any) {
 func perManager(t *testing.T, test func(t *testing.T, v *visitor)) {
 	perCodec(t, func(t *testing.T, codec scs.Codec) {
 		test(t, newVisitor(t, connect(t, testenv.Start(t, 3)), codec))
-	})
-}
-
-// inVirtualTime runs the test with each codec, in a bubble whose clock jumps over sleeps.
-func inVirtualTime(t *testing.T, test func(t *testing.T, v *visitor)) {
-	perCodec(t, func(t *testing.T, codec scs.Codec) {
-		sessions := scs.New() // starts a goroutine that never ends, which a bubble would wait for
-		synctest.Test(t, func(t *testing.T) {
-			test(t, useStore(t, sessions, connect(t, testenv.Start(t, 3, testenv.InMemory())), codec))
-		})
 	})
 }
 
@@ -278,32 +266,6 @@ func TestInventedTokenIsNotAdopted(t *testing.T) {
 	})
 }
 
-// During an outage requests fail, none is served an empty session and no cookie is
-// touched; afterwards the login is there.
-func TestOutageLogsNobodyOut(t *testing.T) {
-	perCodec(t, func(t *testing.T, codec scs.Codec) {
-		env := testenv.Start(t, 3)
-		v := newVisitor(t, connect(t, env), codec)
-		v.sessions.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusInternalServerError) }
-		v.put("user", "ann")
-		cookie := v.cookie
-		for _, n := range env.All() {
-			n.Pause()
-		}
-		for range 3 {
-			status := v.visit(func(context.Context) { t.Error("the handler ran without its session") })
-			if status != http.StatusInternalServerError || v.cookie != cookie {
-				t.Fatalf("status %d, cookie changed: %v", status, v.cookie != cookie)
-			}
-		}
-		for _, n := range env.All() {
-			n.Resume()
-		}
-		eventually(t, func() bool { return v.visit(func(context.Context) {}) == http.StatusOK })
-		v.expect("user", "ann")
-	})
-}
-
 func TestSessionSurvivesTheDeathOfEachNode(t *testing.T) {
 	perCodec(t, func(t *testing.T, codec scs.Codec) {
 		env := testenv.Start(t, 3)
@@ -319,50 +281,5 @@ func TestSessionSurvivesTheDeathOfEachNode(t *testing.T) {
 			v.expect("round", i)
 			v.expect("user", "ann")
 		}
-	})
-}
-
-func TestLifetime(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, v *visitor) {
-		v.sessions.Lifetime = time.Hour
-		v.put("user", "ann")
-		time.Sleep(30 * time.Minute)
-		v.put("a", "1") // does not prolong it
-		time.Sleep(30*time.Minute - time.Second)
-		v.expect("user", "ann")
-		time.Sleep(2 * time.Second)
-		v.expect("user", nil)
-	})
-}
-
-func TestIdleTimeout(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, v *visitor) {
-		v.sessions.IdleTimeout, v.sessions.Lifetime = 20*time.Minute, 2*time.Hour
-		v.put("user", "ann")
-		for range 7 {
-			time.Sleep(15 * time.Minute)
-			v.expect("user", "ann")
-		}
-		time.Sleep(15*time.Minute + time.Second) // the lifetime ends it all the same
-		v.expect("user", nil)
-		v.cookie = nil
-		v.put("user", "ann")
-		time.Sleep(20*time.Minute + time.Second)
-		v.expect("user", nil)
-	})
-}
-
-func TestSetDeadline(t *testing.T) {
-	inVirtualTime(t, func(t *testing.T, v *visitor) {
-		v.put("user", "ann")
-		v.must(func(ctx context.Context) { v.sessions.SetDeadline(ctx, time.Now().Add(time.Minute)) })
-		v.expect("user", "ann")
-		time.Sleep(time.Minute + time.Second)
-		v.expect("user", nil)
-		v.cookie = nil
-		v.put("user", "bob")
-		v.must(func(ctx context.Context) { v.sessions.SetDeadline(ctx, time.Now().Add(40*24*time.Hour)) })
-		time.Sleep(39 * 24 * time.Hour) // longer than memcached takes for a relative expiry
-		v.expect("user", "bob")
 	})
 }

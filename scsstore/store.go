@@ -158,7 +158,6 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if err := s.cluster.Delete(ctx, token); err != nil {
 		return fmt.Errorf("scsstore: delete: %w", err)
 	}
-	s.snapshots.take(requestOf(ctx), token)
 	return nil
 }
 

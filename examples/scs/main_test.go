@@ -34,13 +34,13 @@ func build(t *testing.T) string {
 	return bin
 }
 
-// start runs the app and returns when it listens.
-func start(t *testing.T, bin, name, nodes string) *instance {
+// start runs the app with that timeout and returns when it listens.
+func start(t *testing.T, bin, name, nodes, timeout string) *instance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, bin)
-	cmd.Env = append(os.Environ(), "PORT=0", "HOSTNAME="+name, "MEMCACHED_NODES="+nodes)
+	cmd.Env = append(os.Environ(), "PORT=0", "HOSTNAME="+name, "MEMCACHED_NODES="+nodes, "MEMCACHED_TIMEOUT="+timeout)
 	output, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func holder(t *testing.T, env *testenv.Env) *testenv.Node {
 func TestTwoInstancesAndADeadNode(t *testing.T) {
 	env := testenv.Start(t, 3)
 	bin := build(t)
-	one, two := start(t, bin, "one", env.Nodes()), start(t, bin, "two", env.Nodes())
+	one, two := start(t, bin, "one", env.Nodes(), "20s"), start(t, bin, "two", env.Nodes(), "20s")
 	u := newUser(t)
 	u.page(one, "/", nil, "Hello, stranger")
 	u.page(one, "/login", url.Values{"name": {"Ann & Bob"}}, "Hello, Ann &amp; Bob")
@@ -160,7 +160,7 @@ func TestTwoInstancesAndADeadNode(t *testing.T) {
 }
 
 func TestWithoutNodesOfItsOwn(t *testing.T) {
-	in := start(t, build(t), "alone", "")
+	in := start(t, build(t), "alone", "", "20s")
 	if !strings.Contains(in.log.String(), "MEMCACHED_NODES is not set") {
 		t.Errorf("it does not say where the sessions are:\n%s", in.log)
 	}
@@ -175,7 +175,7 @@ func TestWithoutNodesOfItsOwn(t *testing.T) {
 
 func TestOutage(t *testing.T) {
 	env := testenv.Start(t, 2)
-	in := start(t, build(t), "one", env.Nodes())
+	in := start(t, build(t), "one", env.Nodes(), "1s")
 	u := newUser(t)
 	u.page(in, "/login", url.Values{"name": {"Ann"}}, "Hello, Ann")
 	env.Node(0).Pause()
