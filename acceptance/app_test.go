@@ -45,8 +45,12 @@ func (a *app) gate(r *http.Request) *gate {
 	return a.gates[r.FormValue("gate")]
 }
 
+// newApp returns the app of the stories, or with nil one without pages.
 func newApp(wrap func(page) http.Handler) *app {
 	a := &app{gates: map[string]*gate{}, over: make(chan struct{})}
+	if wrap == nil {
+		return a
+	}
 	mux := http.NewServeMux()
 	for path, p := range pages {
 		mux.Handle(path, wrap(func(s session, r *http.Request) (string, error) {

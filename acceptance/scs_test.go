@@ -19,8 +19,10 @@ import (
 
 func init() { gob.Register([]string{}) }
 
+var serializerCodec scs.Codec = serializer.Codec{}
+
 func buildSCS(c *cluster.Cluster, o options) (func(page) http.Handler, error) {
-	return scsPages(newSessionManager(c, o, serializer.Codec{})), nil
+	return scsPages(newSessionManager(c, o, serializerCodec)), nil
 }
 
 func buildSCSGob(c *cluster.Cluster, o options) (func(page) http.Handler, error) {

@@ -93,6 +93,15 @@ func (w *world) start(o options) *app {
 	return a
 }
 
+// startHandler starts an app that is nothing but that handler.
+func (w *world) startHandler(h http.Handler) *app {
+	w.t.Helper()
+	a := newApp(nil)
+	a.handler = h
+	w.serve(a)
+	return a
+}
+
 // serve gives the app a server, which ends with the test.
 func (w *world) serve(a *app) {
 	var srv *httptest.Server
