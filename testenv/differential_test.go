@@ -27,7 +27,6 @@ func newPair(t *testing.T) *pair {
 	if _, err := exec.LookPath("memcached"); err != nil {
 		t.Skip("nothing to compare the embedded server with: there is no memcached on the PATH")
 	}
-	t.Setenv(testenv.NodesVariable, "")
 	return &pair{testenv.Start(t, 1, testenv.Real()), testenv.Start(t, 1, testenv.InMemory())}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -256,7 +257,8 @@ func parseForeign(e *Env, s string) ([]*Node, error) {
 		if first, rest, ok := strings.Cut(entry, ":"); ok && strings.Contains(rest, ":") && !strings.HasPrefix(entry, "[") {
 			id, addr = first, rest
 		}
-		if _, _, err := net.SplitHostPort(addr); err != nil {
+		_, port, err := net.SplitHostPort(addr)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 {
 			return nil, fmt.Errorf("%s: %q is not of the form id:host:port", NodesVariable, entry)
 		}
 		nodes = append(nodes, &Node{id: id, addr: addr, env: e, backend: foreign{}})
