@@ -104,10 +104,10 @@ func login(nc net.Conn, username, password string) error {
 // its node is taken for broken: values of other writers with a higher limit.
 const maxItemHeader = 1 << 20
 
-var errOversized = errors.New("answer announces a value far above MaxRecordBytes")
+var errOversized = errors.New("answer announces more than was asked for, or than MaxRecordBytes allows")
 
 // guardedConn gives each command one deadline, and refuses an answer that
-// announces more bytes than a record can have before anyone allocates them.
+// announces more bytes or values than there can be before anyone allocates them.
 // The client above it (gomemcache) extends its deadline with every item it
 // reads and allocates what the server announces.
 type guardedConn struct {
@@ -117,6 +117,8 @@ type guardedConn struct {
 	maxValue int
 
 	sending bool // a command is being written; no byte of its answer has come
+	getting bool // the command asks for values
+	values  int  // that the answer may still bring: one for each key asked for
 	ended   bool // the answer's last line has come
 	line    []byte
 	skip    int // bytes of the current value, with its line end, still to come
@@ -128,6 +130,7 @@ func (c *guardedConn) SetDeadline(time.Time) error { return nil }
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
 		c.sending, c.ended = true, false
+		c.getting, c.values = bytes.HasPrefix(b, []byte("gets ")), 0
 		deadline := c.first
 		if c.first = (time.Time{}); deadline.IsZero() {
 			deadline = time.Now().Add(c.timeout)
@@ -135,6 +138,9 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 		if err := c.Conn.SetDeadline(deadline); err != nil {
 			return 0, err
 		}
+	}
+	if c.getting {
+		c.values += bytes.Count(b, []byte(" "))
 	}
 	return c.Conn.Write(b)
 }
@@ -175,7 +181,7 @@ func (c *guardedConn) inspect(b []byte) error {
 			c.ended = true // END, or a one-line answer
 			continue
 		}
-		if size > c.maxValue {
+		if c.values--; size > c.maxValue || c.values < 0 {
 			return errOversized
 		}
 		c.skip = size + len("\r\n")
