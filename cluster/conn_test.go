@@ -1,0 +1,338 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// hostile runs a test against one node whose side of each connection is the script. It
+// gets the lines that the client sends.
+func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader), test func(t *testing.T, n *node)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var open []net.Conn
+		cfg := cfg
+		cfg.Nodes = []Node{{ID: "n1", Addr: "hostile:11211"}}
+		cfg.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			mu.Lock()
+			open = append(open, server)
+			mu.Unlock()
+			wg.Go(func() {
+				defer server.Close()
+				script(server, bufio.NewReader(server))
+			})
+			return client, nil
+		}
+		cfg, err := cfg.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{now: time.Now, changed: func(*node, State) {}})
+		test(t, n)
+		n.client.Close()
+		mu.Lock()
+		for _, nc := range open {
+			nc.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+}
+
+const planted = "SECRETBYTES"
+
+func TestHostileAnswersToAGet(t *testing.T) {
+	line := func(r *bufio.Reader) string { s, _ := r.ReadString('\n'); return strings.TrimSpace(s) }
+	key := "k"
+	for _, c := range []struct {
+		name   string
+		script func(nc net.Conn, r *bufio.Reader)
+	}{
+		{"says nothing", func(nc net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }},
+		{"an endless line", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			for {
+				if _, err := io.WriteString(nc, strings.Repeat(planted, 100)); err != nil {
+					return
+				}
+			}
+		}},
+		{"an endless VALUE line", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			_, err := io.WriteString(nc, "VALUE ")
+			for err == nil {
+				_, err = io.WriteString(nc, planted)
+			}
+		}},
+		{"one key without end", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			var err error
+			for err == nil {
+				time.Sleep(10 * time.Millisecond)
+				_, err = fmt.Fprintf(nc, "VALUE %s 0 11 1\r\n%s\r\n", key, planted)
+			}
+		}},
+		{"a huge length", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s 0 4000000000 1\r\n%s", key, planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"a length above every integer", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s 0 99999999999999999999999999 1\r\n%s", key, planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"a negative length", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s 0 -1 1\r\n%s\r\nEND\r\n", key, planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"one byte per second", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			for _, b := range []byte(fmt.Sprintf("VALUE %s 0 11 1\r\n%s\r\nEND\r\n", key, planted)) {
+				time.Sleep(time.Second)
+				if _, err := nc.Write([]byte{b}); err != nil {
+					return
+				}
+			}
+		}},
+		{"a byte just before each timeout", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			for _, b := range []byte(fmt.Sprintf("VALUE %s 0 11 1\r\n%s\r\nEND\r\n", key, planted)) {
+				time.Sleep(DefaultTimeout - time.Millisecond)
+				if _, err := nc.Write([]byte{b}); err != nil {
+					return
+				}
+			}
+		}},
+		{"closes in the middle of the value", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s 0 100 1\r\n%s", key, planted)
+		}},
+		{"closes late in the middle of the value", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			time.Sleep(DefaultTimeout * 9 / 10)
+			fmt.Fprintf(nc, "VALUE %s 0 100 1\r\n%s", key, planted)
+		}},
+		{"closes at once", func(net.Conn, *bufio.Reader) {}},
+		{"another key", func(nc net.Conn, r *bufio.Reader) {
+			for line(r) != "" {
+				fmt.Fprintf(nc, "VALUE other 0 11 1\r\n%s\r\nEND\r\n", planted)
+			}
+		}},
+		{"another key beside the right one", func(nc net.Conn, r *bufio.Reader) {
+			for line(r) != "" {
+				fmt.Fprintf(nc, "VALUE %s 0 1 1\r\nx\r\nVALUE other 0 11 1\r\n%s\r\nEND\r\n", key, planted)
+			}
+		}},
+		{"garbage", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "\x00\xff%s\r\n\r\n%s\r\n", planted, planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"an HTTP server", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "HTTP/1.1 400 Bad Request\r\nX: %s\r\n\r\n", planted)
+		}},
+		{"a VALUE line with too few words", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s\r\n", planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"no line end behind the value", func(nc net.Conn, r *bufio.Reader) {
+			line(r)
+			fmt.Fprintf(nc, "VALUE %s 0 2 1\r\n%s\r\nEND\r\n", key, planted)
+			_, _ = io.Copy(io.Discard, r)
+		}},
+		{"a server error that quotes the value", func(nc net.Conn, r *bufio.Reader) {
+			for line(r) != "" {
+				fmt.Fprintf(nc, "SERVER_ERROR %s\r\n", planted)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hostile(t, Config{}, c.script, func(t *testing.T, n *node) {
+				for range 3 {
+					var before, after runtime.MemStats
+					runtime.ReadMemStats(&before)
+					began := time.Now()
+					it, err := n.get(key)
+					took := time.Since(began)
+					runtime.ReadMemStats(&after)
+					if err == nil {
+						t.Errorf("passes for %q", it.value)
+						continue
+					}
+					if took > DefaultTimeout*5/4 {
+						t.Errorf("error after %v, the timeout is %v: %v", took, DefaultTimeout, err)
+					}
+					if strings.Contains(err.Error(), planted[:6]) || strings.Contains(n.status().LastError, planted[:6]) {
+						t.Errorf("the error quotes the answer: %v, %v", err, n.status().LastError)
+					}
+					if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
+						t.Errorf("%d bytes allocated", got)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestHostileAnswersToAWrite(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer string
+		want   outcome
+		maybe  bool
+	}{
+		{"stored", "STORED\r\n", written, true},
+		{"somebody was faster", "EXISTS\r\n", outrun, false},
+		{"gone", "NOT_FOUND\r\n", outrun, false},
+		{"too large", "SERVER_ERROR object too large for cache\r\n", failed, false},
+		{"no memory", "SERVER_ERROR out of memory storing object\r\n", failed, false},
+		{"garbage", planted + "\r\n", failed, true},
+		{"a value", "VALUE k 0 11 1\r\n" + planted + "\r\nEND\r\n", failed, true},
+		{"nothing", "", failed, true},
+		{"half a line", "STOR", failed, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+				for {
+					if _, err := r.ReadString('\n'); err != nil {
+						return
+					}
+					if _, err := r.ReadString('\n'); err != nil {
+						return
+					}
+					if _, err := io.WriteString(nc, c.answer); err != nil {
+						return
+					}
+				}
+			}, func(t *testing.T, n *node) {
+				began := time.Now()
+				o, maybe, err := n.write("k", []byte("v"), &item{cas: 1}, 60)
+				if o != c.want || maybe != c.maybe {
+					t.Errorf("outcome %v, maybe %v, %v; want %v, %v", o, maybe, err, c.want, c.maybe)
+				}
+				if err != nil && strings.Contains(err.Error(), planted) {
+					t.Errorf("the error quotes the answer: %v", err)
+				}
+				if took := time.Since(began); took > DefaultTimeout {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// A server that answers twice must not have the second answer taken for that to the
+// next question.
+func TestAnAnswerTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			_, key, _ := strings.Cut(strings.TrimSpace(line), " ")
+			answer := fmt.Sprintf("VALUE %s 0 %d 1\r\n%s\r\nEND\r\n", key, len(key), key)
+			_, _ = io.WriteString(nc, answer+answer)
+		}
+	}, func(t *testing.T, n *node) {
+		for i := range 20 {
+			key := fmt.Sprint("k", i)
+			if it, err := n.get(key); err == nil && (it == nil || string(it.value) != key) {
+				t.Fatalf("%s: %v", key, it)
+			}
+		}
+	})
+}
+
+// The whole of an exchange, with its dial, costs one timeout.
+func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := Config{Nodes: []Node{{ID: "n1", Addr: "slow:1"}}, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			time.Sleep(DefaultTimeout * 9 / 10)
+			client, server := net.Pipe()
+			go func() {
+				_, _ = io.Copy(io.Discard, server)
+				server.Close()
+			}()
+			return client, nil
+		}}.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{now: time.Now, changed: func(*node, State) {}})
+		began := time.Now()
+		if _, err := n.get("k"); err == nil {
+			t.Error("it says nothing and passes")
+		}
+		if took := time.Since(began); took != DefaultTimeout {
+			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		}
+	})
+}
+
+func TestLogin(t *testing.T) {
+	const user, password = "app", "p4ssw0rd!"
+	for _, c := range []struct {
+		name   string
+		answer func(nc net.Conn)
+		want   error // nil: logged in
+	}{
+		{"accepted", func(nc net.Conn) { io.WriteString(nc, "STORED\r\n") }, nil},
+		{"accepted in pieces", func(nc net.Conn) { io.WriteString(nc, "STO"); io.WriteString(nc, "RED\r"); io.WriteString(nc, "\n") }, nil},
+		{"refused", func(nc net.Conn) { io.WriteString(nc, "CLIENT_ERROR authentication failure\r\n") }, errLogin},
+		{"a node without an auth file", func(nc net.Conn) { io.WriteString(nc, "ERROR\r\n") }, errLogin},
+		{"quotes the password", func(nc net.Conn) { io.WriteString(nc, "ERROR "+password+"\r\n") }, errLogin},
+		{"an endless line", func(nc net.Conn) { io.WriteString(nc, strings.Repeat("S", 1000)) }, errLogin},
+		{"hangs", func(nc net.Conn) { _, _ = io.Copy(io.Discard, nc) }, errTimeout},
+		{"hangs in the middle", func(nc net.Conn) { io.WriteString(nc, "STORED"); _, _ = io.Copy(io.Discard, nc) }, errTimeout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var mu sync.Mutex
+			var got string
+			hostile(t, Config{Username: user, Password: password}, func(nc net.Conn, r *bufio.Reader) {
+				first, _ := r.ReadString('\n')
+				second, _ := r.ReadString('\n')
+				mu.Lock()
+				got = first + second
+				mu.Unlock()
+				c.answer(nc)
+				if _, err := r.ReadString('\n'); err == nil {
+					io.WriteString(nc, "END\r\n")
+				}
+			}, func(t *testing.T, n *node) {
+				began := time.Now()
+				_, err := n.get("k")
+				if c.want == nil && err != nil || c.want != nil && !isErr(err, c.want) {
+					t.Errorf("%v, want %v", err, c.want)
+				}
+				if took := time.Since(began); took > DefaultTimeout {
+					t.Errorf("took %v", took)
+				}
+				if err != nil && (strings.Contains(err.Error(), password) || strings.Contains(n.status().LastError, password)) {
+					t.Errorf("the error shows the password: %v", err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if want := fmt.Sprintf("set auth 0 0 %d\r\n%s %s\r\n", len(user)+1+len(password), user, password); got != want {
+					t.Errorf("sent %q", got)
+				}
+			})
+		})
+	}
+}
