@@ -1,0 +1,130 @@
+package main
+
+// This file lists the rules that are taken out, one at a time. Each names the text of
+// the code that holds the rule, exactly as it stands there, and what to put in its
+// place. When the code changes so that the text no longer stands there once, the
+// command says so and fails: then the entry has to follow.
+
+type rule struct {
+	name  string // of the mutant
+	edits []edit
+}
+
+type edit struct{ file, old, new string }
+
+func one(name, file, old, new string) rule { return rule{name, []edit{{file, old, new}}} }
+
+var rules = []rule{
+	// Writing.
+	one("blind set instead of cas and add", "cluster/node.go",
+		"		if seen == nil {\n			return n.client.Add(it)\n		}\n		it.CasID = seen.cas\n		return n.client.CompareAndSwap(it)",
+		"		_ = seen\n		return n.client.Set(it)"),
+	one("set where no copy was seen", "cluster/node.go",
+		"			return n.client.Add(it)", "			return n.client.Set(it)"),
+	one("a gap filled without gathering", "cluster/save.go",
+		"			if s.snap.seen[t] == nil {\n				return false, nil\n			}", "			_ = t"),
+	one("a retry that stamps again", "cluster/save.go",
+		"	case !s.tried && v.joined.newest() >= s.at.clock:", "	case v.joined.newest() >= s.at.clock:"),
+	one("a retry without a snapshot that stamps again", "cluster/save.go",
+		"		if s.tried {\n			// Somebody", "		if false {\n			// Somebody"),
+	one("a save by a slow clock that stays behind", "cluster/save.go",
+		"	case !s.tried && v.joined.newest() >= s.at.clock:", "	case false:"),
+	one("stamps from the wall clock alone", "cluster/save.go",
+		"clock: max(k.c.cfg.Now().UnixMicro(), s.newest()+1)", "clock: k.c.cfg.Now().UnixMicro()"),
+	one("a save acknowledged over a deletion", "cluster/save.go",
+		"		return v.joined, ErrDestroyed", "		return v.joined, nil"),
+	one("a save acknowledged without a copy", "cluster/save.go",
+		"		if len(v.targets) < k.c.cfg.MinCopies {\n			return v, k.unavailable()\n		}", ""),
+	one("one stored copy is enough to acknowledge", "cluster/save.go",
+		"		all = false\n	}\n	return all, err", "	}\n	return k.tried, err"),
+	one("what a dead node said is forgotten", "cluster/save.go",
+		"		known = join(known, v.joined)\n		v.joined = known", "		_ = known"),
+	one("a save ended by its record's oversize is stored", "cluster/save.go",
+		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
+
+	// Reading.
+	one("the first answer wins", "cluster/gather.go",
+		"		v.joined = join(v.joined, a.rec)", "		if v.joined == nil {\n			v.joined = a.rec\n		}"),
+	one("only the primary is read", "cluster/gather.go",
+		"		v.targets = k.targets()\n", "		v.targets = k.targets()\n		v.targets = v.targets[:min(1, len(v.targets))]\n"),
+	one("no second look", "cluster/gather.go",
+		"	if v.copies() < k.c.cfg.Replicas {", "	if false {"),
+	one("home nodes thought down are not asked", "cluster/gather.go",
+		"	if len(k.failed) > 0 {", "	if false {"),
+	one("a node just back counts in the second look", "cluster/gather.go",
+		"			if !n.backLately() {\n				next++\n			}", "			next++"),
+	one("no repair", "cluster/load.go",
+		"len(v.lacking(v.joined)) > 0 {", "false {"),
+	one("a deletion is not repaired", "cluster/load.go",
+		"s != nil && (s.destroyed || s.live(now))", "s != nil && s.live(now)"),
+	one("stand-in copies deleted at once", "cluster/load.go",
+		"wg.Go(func() { _, _, _ = a.node.write(k.key, a.item.value, a.item, strayTTL) })",
+		"wg.Go(func() { _ = a.node.remove(k.key) })"),
+	one("an outage is no session", "cluster/load.go",
+		"	case v.joined == nil && v.homes == 0:", "	case false:"),
+	one("deadline not checked", "cluster/record.go",
+		"return s != nil && !s.destroyed && now.UnixMilli() < s.deadline", "return s != nil && !s.destroyed"),
+	one("negative cache not cleared", "cluster/lanes.go",
+		"	m.saves[key[0]]++\n	delete(m.young, key)\n	delete(m.old, key)", "	_ = key"),
+	one("a get shares a command sent before it", "cluster/batch.go",
+		"	if err != nil {\n		failed, b.waiting = b.waiting, nil\n	} else {\n		b.most = batchSize(found)\n	}",
+		"	failed, b.waiting = b.waiting, nil\n	b.most = batchSize(found)\n	for _, w := range failed {\n		w.item = found[w.key]\n	}"),
+	one("a checksum that is wrong is taken", "cluster/codec.go",
+		"binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli)", "len(sum) == 0"),
+	one("a copy of another key is taken", "cluster/codec.go",
+		"	if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {", "	if false {"),
+
+	// Joining.
+	one("the newest copy is chosen", "cluster/record.go",
+		"	out := &stored{floor: max(a.floor, b.floor)}",
+		"	if b.newest() > a.newest() {\n		return b\n	} else if true {\n		return a\n	}\n	out := &stored{floor: max(a.floor, b.floor)}"),
+	one("destroyed does not absorb", "cluster/record.go",
+		"	case a.destroyed:\n		return a\n	case b.destroyed:\n		return b\n", "	case a.destroyed:\n		return b\n	case b.destroyed:\n		return a\n"),
+	one("no horizon", "cluster/record.go",
+		"const horizon = time.Hour", "const horizon = time.Microsecond"),
+	one("removals forgotten without a floor", "cluster/record.go",
+		"		s.floor = max(s.floor, floor)", "		_ = floor"),
+	one("removals are not remembered", "cluster/record.go",
+		"			a = attribute{name: a.name, stamp: at, removed: true}", "			continue"),
+	one("unchanged attributes are stamped, too", "cluster/record.go",
+		"			if a.removed || !bytes.Equal(a.value, value) {", "			if true {"),
+
+	// Deleting.
+	one("delete without a destroyed record", "cluster/delete.go",
+		"errs[i] = n.set(k.key, value, keep)", "_, _ = value, keep; errs[i] = n.remove(k.key)"),
+	one("a deletion remembered for a moment", "cluster/delete.go",
+		"	ms = c.cfg.Now().UnixMilli() + c.longest.Load()\n	if s != nil {\n		ms = max(ms, s.deadline)\n	}",
+		"	ms = c.cfg.Now().UnixMilli() + 2000\n	_ = s"),
+	one("a deletion on one node only", "cluster/delete.go",
+		"			if !holding[n] {\n				todo++", "			if !holding[n] && len(holding) == 0 && i == 0 {\n				todo++"),
+
+	// Nodes.
+	one("no stand-in", "cluster/cluster.go",
+		"	for i := 0; len(ts) < want; i++ {\n		n := k.ranked(i)", "	for i := 0; i < want; i++ {\n		n := k.ranked(i)"),
+	one("requests ask nodes that are down", "cluster/cluster.go",
+		"		switch n.state() {\n		case Up:", "		switch min(n.state(), Up) {\n		case Up:"),
+	one("pool not dropped on EOF", "cluster/node.go",
+		"		n.client.Close()\n		n.reconnects.Add(1)", "		n.reconnects.Add(1)"),
+	one("no second try on a broken connection", "cluster/node.go",
+		"	if isBroken(err) && time.Since(began)", "	if false && time.Since(began)"),
+	one("long lifetimes sent as relative", "cluster/node.go",
+		"	if secs > maxRelativeTTL {", "	if false {"),
+	one("a node that failed is asked by no prober", "cluster/prober.go",
+		"	if s.State != Up {\n		c.startProber(n)\n	}", ""),
+	one("ranks by the order of the list", "cluster/ring.go",
+		"		s := mix(seed ^ key)", "		s := mix(uint64(i) ^ key)\n		_ = seed"),
+
+	// The drivers.
+	one("scs: snapshot keyed by token alone", "scsstore/snapshots.go",
+		"func requestOf(ctx context.Context) request {\n	done := ctx.Done()", "var everybody = make(chan struct{})\n\nfunc requestOf(context.Context) request {\n	var done <-chan struct{} = everybody"),
+	one("scs: an outage is not found", "scsstore/store.go",
+		"	if errors.Is(err, cluster.ErrNotFound) {\n		return nil, false, nil\n	}", "	if err != nil {\n		return nil, false, nil\n	}"),
+	one("scs: a commit after a logout fails", "scsstore/store.go",
+		"	if errors.Is(err, cluster.ErrDestroyed) {\n		return nil\n	}", ""),
+	one("gorilla: a session that was not loaded is saved", "gorillastore/save.go",
+		"	if t.failed != nil {\n		return", "	if false {\n		return"),
+	one("gorilla: the old id lives on after a renewal", "gorillastore/save.go",
+		"		if err := s.cluster.Delete(ctx, old.Key()); err != nil {", "		if err := error(nil); err != nil {"),
+	one("serializer: any key looks like its text", "serializer/keys.go",
+		"	return otherKey + string(e.buf), nil", "	return stringKey + string(e.buf), nil"),
+}
