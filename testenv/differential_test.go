@@ -336,6 +336,7 @@ func TestEmbeddedDumpReadsAsMemcached(t *testing.T) {
 }
 
 func TestEmbeddedItemsExpireAsMemcacheds(t *testing.T) {
+	t.Parallel() // mostly waiting
 	left := func(env *testenv.Env) string {
 		s, err := answer(env, "get a b c d e\r\n")
 		if err != nil {

@@ -85,10 +85,19 @@ func (e *embedded) close() {
 	all := append(e.previous, e.current)
 	e.previous = nil
 	e.mu.Unlock()
-	for _, s := range all {
-		if s != nil {
-			s.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for _, s := range all {
+			if s != nil {
+				s.Close()
+			}
 		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		// An OnCommand that never returns must not keep the test from telling why it failed.
 	}
 	if e.hold != nil {
 		e.hold.Close()

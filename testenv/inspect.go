@@ -22,7 +22,7 @@ func (n *Node) Get(key string) ([]byte, bool) {
 	n.env.tb.Helper()
 	var value []byte
 	var found bool
-	n.ask("get "+key, nil, func(line string, r *bufio.Reader) (bool, error) {
+	n.ask([]string{"get", key}, nil, func(line string, r *bufio.Reader) (bool, error) {
 		if line == "END" {
 			return true, nil
 		}
@@ -46,14 +46,14 @@ func (n *Node) Get(key string) ([]byte, bool) {
 func (n *Node) Set(key string, value []byte) {
 	n.env.tb.Helper()
 	data := append(bytes.Clone(value), "\r\n"...)
-	n.ask(fmt.Sprintf("set %s 0 0 %d", key, len(value)), data, exactly("STORED"))
+	n.ask([]string{"set", key, "0", "0", strconv.Itoa(len(value))}, data, exactly("STORED"))
 }
 
 // Delete takes key from the node and reports whether it was there, as an eviction would.
 func (n *Node) Delete(key string) bool {
 	n.env.tb.Helper()
 	deleted := false
-	n.ask("delete "+key, nil, func(line string, _ *bufio.Reader) (bool, error) {
+	n.ask([]string{"delete", key}, nil, func(line string, _ *bufio.Reader) (bool, error) {
 		deleted = line == "DELETED"
 		if !deleted && line != "NOT_FOUND" {
 			return false, fmt.Errorf("it answered %q", line)
@@ -87,7 +87,7 @@ func (n *Node) crawl() []string {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		var keys []string
 		busy := false
-		n.ask("lru_crawler metadump all", nil, func(line string, _ *bufio.Reader) (bool, error) {
+		n.ask([]string{"lru_crawler", "metadump", "all"}, nil, func(line string, _ *bufio.Reader) (bool, error) {
 			// One crawl at a time: memcached's own may be under way.
 			busy = strings.HasPrefix(line, "BUSY")
 			if busy || line == "END" {
@@ -128,7 +128,7 @@ func (n *Node) Dump() map[string][]byte {
 func (n *Node) Stats() map[string]string {
 	n.env.tb.Helper()
 	stats := map[string]string{}
-	n.ask("stats", nil, func(line string, _ *bufio.Reader) (bool, error) {
+	n.ask([]string{"stats"}, nil, func(line string, _ *bufio.Reader) (bool, error) {
 		if line == "END" {
 			return true, nil
 		}
@@ -150,7 +150,7 @@ func (n *Node) Flush() {
 		n.env.tb.Skipf("testenv: cannot flush %s: %v", n.id, errForeign)
 		return
 	}
-	n.ask("flush_all", nil, exactly("OK"))
+	n.ask([]string{"flush_all"}, nil, exactly("OK"))
 }
 
 func exactly(want string) func(string, *bufio.Reader) (bool, error) {
@@ -162,11 +162,17 @@ func exactly(want string) func(string, *bufio.Reader) (bool, error) {
 	}
 }
 
-// ask sends one command over a connection of its own and gives each line of the
-// answer to next, until that is done.
-func (n *Node) ask(command string, data []byte, next func(line string, r *bufio.Reader) (done bool, err error)) {
+// ask sends one command, given word by word, over a connection of its own and
+// gives each line of the answer to next, until that is done.
+func (n *Node) ask(words []string, data []byte, next func(line string, r *bufio.Reader) (done bool, err error)) {
 	n.env.tb.Helper()
-	verb, _, _ := strings.Cut(command, " ")
+	verb := words[0]
+	for _, word := range words {
+		if word == "" || len(word) > maxKey || strings.ContainsFunc(word, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			n.env.tb.Fatalf("testenv: %s on %s: a key has 1 to %d bytes, and no blanks or control characters", verb, n.id, maxKey)
+			return
+		}
+	}
 	if state := n.State(); state != Up {
 		n.env.tb.Fatalf("testenv: %s on %s: it is %v", verb, n.id, state)
 		return
@@ -175,7 +181,7 @@ func (n *Node) ask(command string, data []byte, next func(line string, r *bufio.
 	defer cancel()
 	conn, err := n.env.dial(ctx, "tcp", n.addr)
 	if err == nil {
-		err = exchange(conn, command, data, next)
+		err = exchange(conn, strings.Join(words, " "), data, next)
 		conn.Close()
 	}
 	if err != nil {

@@ -314,3 +314,28 @@ func TestClosedServer(t *testing.T) {
 	defer here.Close()
 	s.ServeConn(there) // returns at once
 }
+
+func TestHookStillUnderWayWhenTheTestEnds(t *testing.T) {
+	var n *testenv.Node
+	hooked, goOn := make(chan bool), make(chan bool)
+	t.Run("inner", func(t *testing.T) {
+		env := testenv.Start(t, 1, testenv.InMemory())
+		n = env.Node(0)
+		n.OnCommand(func(string, string) {
+			close(hooked)
+			<-goOn
+			n.Restart() // too late: it must neither start anything nor block
+		})
+		conn, err := env.DialContext(t.Context(), "tcp", n.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "version\r\n")
+		<-hooked
+		// Registered after Start, so it runs before the nodes are ended.
+		t.Cleanup(func() { time.AfterFunc(20*time.Millisecond, func() { close(goOn) }) })
+	})
+	if n.State() != testenv.Down {
+		t.Errorf("state after the test: %v", n.State())
+	}
+}

@@ -180,12 +180,10 @@ func (n *Node) change(what string, do func() error) {
 	n.env.tb.Helper()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	var err error
 	if n.ended {
-		err = errors.New("the test has ended")
-	} else {
-		err = do()
+		return // a goroutine that the test has left behind
 	}
+	err := do()
 	if errors.Is(err, errForeign) {
 		n.env.tb.Skipf("testenv: cannot %s %s: %v", what, n.id, err)
 	} else if err != nil {
@@ -196,13 +194,14 @@ func (n *Node) change(what string, do func() error) {
 // end stops the node for good.
 func (n *Node) end() {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ended {
-		return
+	ended := n.ended
+	n.ended, n.state = true, Down
+	n.mu.Unlock()
+	// Not under the lock: close waits for commands, and one of them may be in an
+	// OnCommand that is about to change this node.
+	if !ended {
+		n.backend.close()
 	}
-	n.ended = true
-	n.state = Down
-	n.backend.close()
 }
 
 // none is the backend of a node that could not be started.

@@ -43,7 +43,10 @@ func inBothWorlds(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Run("virtual", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { test(t, start(t, time.Second, testenv.InMemory())) })
 	})
-	t.Run("real", func(t *testing.T) { test(t, start(t, 50*time.Millisecond, testenv.Real())) })
+	t.Run("real", func(t *testing.T) {
+		t.Parallel() // mostly waiting
+		test(t, start(t, 50*time.Millisecond, testenv.Real()))
+	})
 }
 
 func (w *world) addr() string { return w.node.Addr() }
