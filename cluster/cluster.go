@@ -49,6 +49,7 @@ type Cluster struct {
 	writer  uint64  // names this process in stamps
 	lanes   lanes
 	missing missing
+	unknown *limiter
 	stats   counters
 	// longest is the longest time a session was seen to have left, in ms: how long
 	// a deletion must be remembered when the session's deadline is not known.
@@ -78,6 +79,7 @@ func New(cfg Config) (*Cluster, error) {
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
+	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
 		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged}))
@@ -165,6 +167,8 @@ type call struct {
 	key    string // on the nodes
 	order  []int  // the rank, as far as it was needed
 	failed []nodeError
+	// stranger is true while nothing but the caller's word says that the session exists.
+	stranger bool
 	// tried is true once something of the caller's may be stored on a node: from
 	// then on its stamp must not change.
 	tried bool

@@ -62,6 +62,13 @@ type Config struct {
 	// If zero, 1,047,552 (1 MiB less 1 KiB for memcached's own header) is used.
 	MaxRecordBytes int
 
+	// UnknownPerSecond bounds how many session ids a second this process looks for
+	// beyond their targets when nothing is found there, so that invented ids cannot
+	// multiply the load of the nodes. A second's worth may come at once; beyond that a
+	// Load waits for its turn, at most Timeout, and then fails with ErrUnavailable.
+	// If zero, 2,000 is used. If negative, there is no bound.
+	UnknownPerSecond int
+
 	// Lifetime is how long a session lives whose Record.Deadline is zero.
 	// If zero, 24 h is used.
 	Lifetime time.Duration
@@ -125,12 +132,13 @@ func (cfg Config) MarshalJSON() ([]byte, error) {
 
 // Defaults of Config.
 const (
-	DefaultReplicas       = 2
-	DefaultMinCopies      = 1
-	DefaultTimeout        = 150 * time.Millisecond
-	DefaultMaxConns       = 128
-	DefaultMaxRecordBytes = 1<<20 - 1<<10
-	DefaultLifetime       = 24 * time.Hour
+	DefaultReplicas         = 2
+	DefaultMinCopies        = 1
+	DefaultTimeout          = 150 * time.Millisecond
+	DefaultMaxConns         = 128
+	DefaultMaxRecordBytes   = 1<<20 - 1<<10
+	DefaultLifetime         = 24 * time.Hour
+	DefaultUnknownPerSecond = 2000
 )
 
 const (
@@ -162,6 +170,9 @@ func (cfg Config) withDefaults() (Config, error) {
 	}
 	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
 		return cfg, fmt.Errorf("cluster: Username and Password %w", err)
+	}
+	if cfg.UnknownPerSecond == 0 {
+		cfg.UnknownPerSecond = DefaultUnknownPerSecond
 	}
 	for _, f := range []struct {
 		name  string

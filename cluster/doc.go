@@ -58,6 +58,6 @@
 // record.go and its join carry everything; ring.go ranks nodes and health.go judges
 // them; these, codec.go and seal.go are pure. cluster.go has the public names, gather.go reads,
 // load.go, save.go and delete.go are the walks. node.go, verdict.go, conn.go and batch.go speak to one
-// memcached; prober.go waits for one to come back; lanes.go, stats.go and where.go are
+// memcached; prober.go waits for one to come back; lanes.go, limiter.go, stats.go and where.go are
 // what is left.
 package cluster

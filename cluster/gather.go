@@ -22,6 +22,7 @@ type view struct {
 	answers []answer // of every node that answered, targets or not
 	joined  *stored  // nil: no copy anywhere
 	homes   int      // home nodes that answered
+	crowded bool     // the second look was left out: too many unknown ids at once
 	alien   error    // an ErrVersion or ErrSealed: a copy that this process cannot read
 }
 
@@ -52,6 +53,16 @@ func (v *view) copies() int {
 		}
 	}
 	return n
+}
+
+// anything reports whether some node holds something under the key.
+func (v *view) anything() bool {
+	for i := range v.answers {
+		if v.answers[i].item != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // lacking returns the targets whose copy does not say the same as want.
@@ -85,7 +96,11 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 	}
 	if v.copies() < k.c.cfg.Replicas {
-		if further := k.further(v); len(further) > 0 {
+		further := k.further(v)
+		if k.stranger && len(further) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
+			v.crowded, further = true, nil
+		}
+		if len(further) > 0 {
 			k.c.stats.secondLooks.Add(1)
 			if err := k.ask(ctx, v, further); err != nil {
 				return nil, err

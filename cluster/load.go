@@ -37,7 +37,9 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		c.stats.negativeHits.Add(1)
 		return nil, ErrNotFound
 	}
+	k.stranger = true
 	v, err := k.gather(ctx)
+	k.stranger = false
 	if err == nil && v.alien == nil && v.joined.worthRepair(c.cfg.Now()) && len(v.lacking(v.joined)) > 0 {
 		v, err = k.repair(ctx, v)
 	}
@@ -47,6 +49,11 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	switch {
 	case v.alien != nil:
 		return nil, v.alien
+	case v.joined == nil && v.crowded && ctx.Err() != nil:
+		return nil, fmt.Errorf("cluster: load: %w", ctx.Err())
+	case v.joined == nil && v.crowded:
+		c.stats.crowded.Add(1)
+		return nil, fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
 	case v.joined == nil && v.homes == 0:
 		c.stats.unavailable.Add(1)
 		return nil, k.unavailable()

@@ -31,6 +31,7 @@ type Stats struct {
 	NotFound              uint64 // loads that ended in ErrNotFound
 	NegativeHits          uint64 // of them: answered by the negative cache
 	Unavailable           uint64 // calls that ended in ErrUnavailable
+	Crowded               uint64 // loads refused because of UnknownPerSecond
 	SecondLooks           uint64 // gathers that had to look beyond the targets
 	Repairs               uint64 // copies written by loads
 	RepairFailures        uint64 // loads that could not bring all targets up to date
@@ -44,7 +45,7 @@ type Stats struct {
 }
 
 type counters struct {
-	loads, saves, deletes, hits, notFound, negativeHits, unavailable, secondLooks,
+	loads, saves, deletes, hits, notFound, negativeHits, unavailable, crowded, secondLooks,
 	repairs, repairFailures, fastSaves, merges, conflicts, destroyed, tooLarge,
 	damaged, unreadable atomic.Uint64
 }
@@ -55,7 +56,7 @@ func (c *Cluster) Stats() Stats {
 	return Stats{
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
 		Hits: s.hits.Load(), NotFound: s.notFound.Load(), NegativeHits: s.negativeHits.Load(),
-		Unavailable: s.unavailable.Load(), SecondLooks: s.secondLooks.Load(),
+		Unavailable: s.unavailable.Load(), Crowded: s.crowded.Load(), SecondLooks: s.secondLooks.Load(),
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
