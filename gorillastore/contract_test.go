@@ -1,5 +1,5 @@
-// This file decides that an app which knows only the interfaces of gorilla/sessions finds here what it is used to: each test runs on
-// gorilla's own store as well.
+// This file decides that an app which knows only the interfaces of gorilla/sessions finds here what
+// it is used to: each test runs on gorilla's own store as well.
 
 package gorillastore_test
 

@@ -1,4 +1,5 @@
-// This file decides what a cookie says: the session's id and nothing else, under the name that it was made for.
+// This file decides what a cookie says: the session's id and nothing else, under the name that it
+// was made for.
 
 package gorillastore
 
@@ -21,11 +22,13 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// idMark stands before the id in a cookie. A pair of keys that shares its first key with another one accepts that one's cookies and
-// decrypts them to noise; the mark tells noise from an id, so that the next pair is tried.
+// idMark stands before the id in a cookie. A pair of keys that shares its first key with another
+// one accepts that one's cookies and decrypts them to noise; the mark tells noise from an id, so
+// that the next pair is tried.
 const idMark = "hfid"
 
-// idSerializer is how securecookie writes an id. Gob, its default, would cost a decoder for each request.
+// idSerializer is how securecookie writes an id. Gob, its default, would cost a decoder for each
+// request.
 type idSerializer struct{}
 
 var (
@@ -51,9 +54,11 @@ func (idSerializer) Deserialize(src []byte, dst any) error {
 	return nil
 }
 
-// presentedID returns the id that the request's cookie of that name proves to be ours, "" without such a cookie. A browser that was given
-// cookies of one name for several paths or domains sends them all: the first that verifies counts, so that one set by a neighbouring
-// site cannot keep a user out. The error, when none verifies, is a securecookie.MultiError, as the stores of gorilla/sessions return it.
+// presentedID returns the id that the request's cookie of that name proves to be ours, "" without
+// such a cookie. A browser that was given cookies of one name for several paths or domains sends
+// them all: the first that verifies counts, so that one set by a neighbouring site cannot keep a
+// user out. The error, when none verifies, is a securecookie.MultiError, as the stores of
+// gorilla/sessions return it.
 func (s *Store) presentedID(r *http.Request, name string) (string, error) {
 	var first error
 	for _, c := range r.CookiesNamed(name) {
@@ -84,14 +89,15 @@ func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string)
 	return sessions.NewCookie(session.Name(), value, &opts), nil
 }
 
-// forwardedTLS reports whether a proxy says that the client came over TLS. Where several proxies have appended to the header, the first entry is
-// about the client.
+// forwardedTLS reports whether a proxy says that the client came over TLS. Where several proxies
+// have appended to the header, the first entry is about the client.
 func forwardedTLS(r *http.Request) bool {
 	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	return strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
-// cookieError is one reason for which a cookie was refused. It answers the questions of securecookie.Error.
+// cookieError is one reason for which a cookie was refused. It answers the questions of
+// securecookie.Error.
 type cookieError struct {
 	name  string
 	cause error
@@ -99,7 +105,8 @@ type cookieError struct {
 
 var _ securecookie.Error = cookieError{}
 
-// badCookie puts the name of the cookie into what securecookie found wrong with it, and keeps the type that apps look for.
+// badCookie puts the name of the cookie into what securecookie found wrong with it, and keeps the
+// type that apps look for.
 func badCookie(name string, err error) error {
 	if err == nil {
 		return nil

@@ -67,7 +67,8 @@ func TestCookieIsSecureWhenTheRequestWas(t *testing.T) {
 	}
 }
 
-// Values never travel in the cookie: its length does not depend on them, nor do they on its limit of 4096 bytes.
+// Values never travel in the cookie: its length does not depend on them, nor do they on its limit
+// of 4096 bytes.
 func TestCookieHoldsTheIDOnly(t *testing.T) {
 	_, c, store := start(t)
 	u := newUser(t)
@@ -194,7 +195,8 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// net/http drops a cookie with an illegal name without a word: such a session would be stored and never found again.
+// net/http drops a cookie with an illegal name without a word: such a session would be stored and
+// never found again.
 func TestIllegalNames(t *testing.T) {
 	_, c, store := start(t)
 	u := newUser(t)

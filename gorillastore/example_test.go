@@ -18,7 +18,7 @@ import (
 func ExampleNew() {
 	program := testenv.NewProgram("example", os.Stderr)
 	defer program.Close()
-	env := testenv.Start(program, 3)
+	env := testenv.Start(program, 3, testenv.Embedded())
 
 	nodes, err := cluster.ParseNodes(env.Nodes()) // in an app: cluster.ConfigFromEnv(os.Getenv)
 	if err != nil {

@@ -1,9 +1,11 @@
-// This file decides how the tests play an app and its users: real http servers, cookie jars, memcached nodes.
+// This file decides how the tests play an app and its users: real http servers, cookie jars,
+// memcached nodes.
 
 package gorillastore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"log/slog"
@@ -27,6 +29,15 @@ import (
 // authKey is 32 bytes, as an app's secret should be.
 var authKey = []byte("0123456789abcdefghijklmnopqrstuv")
 
+// prefixes keeps tests apart on nodes that they share with others.
+var prefixes sync.Map // *testenv.Env to string
+
+// prefixOf begins the keys of all that a test stores on the nodes of env.
+func prefixOf(env *testenv.Env) string {
+	p, _ := prefixes.LoadOrStore(env, rand.Text()+":")
+	return p.(string)
+}
+
 // newCluster connects to the nodes of env; each call is an app instance of its own.
 func newCluster(t testing.TB, env *testenv.Env, edit ...func(*cluster.Config)) *cluster.Cluster {
 	t.Helper()
@@ -34,7 +45,7 @@ func newCluster(t testing.TB, env *testenv.Env, edit ...func(*cluster.Config)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := cluster.Config{Nodes: nodes, DialContext: env.DialContext, Logger: slog.New(slog.DiscardHandler)}
+	cfg := cluster.Config{Nodes: nodes, KeyPrefix: prefixOf(env), DialContext: env.DialContext, Logger: slog.New(slog.DiscardHandler)}
 	for _, e := range edit {
 		e(&cfg)
 	}
@@ -65,7 +76,8 @@ func start(t testing.TB) (*testenv.Env, *cluster.Cluster, *gorillastore.Store) {
 	return env, c, newStore(t, c)
 }
 
-// user is a browser in front of one server. What the server does is part of each visit, so that a test reads as a story.
+// user is a browser in front of one server. What the server does is part of each visit, so that a
+// test reads as a story.
 type user struct {
 	t      testing.TB
 	client *http.Client
@@ -161,6 +173,10 @@ func (u *user) visit(step http.HandlerFunc, headers ...string) *http.Response {
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
+	if resp.StatusCode == http.StatusNotFound {
+		// net/http repeats a GET whose connection was closed, as it is when a handler panics.
+		u.t.Error("visit: the server did not get to the end of the step")
+	}
 	return resp
 }
 
@@ -220,7 +236,8 @@ func (u *user) want(store sessions.Store, name string, key, value any) {
 	}
 }
 
-// wantFresh fails unless the user has no session of that name, as far as the store knows: IsNew, no id, no values, no error.
+// wantFresh fails unless the user has no session of that name, as far as the store knows: IsNew, no
+// id, no values, no error.
 func (u *user) wantFresh(store sessions.Store, name string) {
 	u.t.Helper()
 	if v := u.see(store, name); v.err != nil || !v.isNew || v.id != "" || len(v.values) != 0 {
@@ -247,7 +264,8 @@ func (u *user) present(name, value string) {
 	u.client.Jar.SetCookies(u.url, []*http.Cookie{c})
 }
 
-// given returns the cookie of that name that the response sets; the last one counts, as in a browser.
+// given returns the cookie of that name that the response sets; the last one counts, as in a
+// browser.
 func given(resp *http.Response, name string) *http.Cookie {
 	var last *http.Cookie
 	for _, c := range resp.Cookies() {
@@ -268,7 +286,8 @@ func eventually(t testing.TB, what string, cond func() bool) {
 	}
 }
 
-// outage pauses all nodes, runs during, and returns when all nodes are in use again, their memory kept.
+// outage pauses all nodes, runs during, and returns when all nodes are in use again, their memory
+// kept.
 func outage(t testing.TB, env *testenv.Env, c *cluster.Cluster, during func()) {
 	t.Helper()
 	for _, n := range env.All() {

@@ -10,7 +10,8 @@ import (
 	"github.com/gorilla/securecookie"
 )
 
-// minAuthKey is the shortest key that authenticates, in bytes. Shorter ones are words, which can be guessed offline from a single cookie.
+// minAuthKey is the shortest key that authenticates, in bytes. Shorter ones are words, which can be
+// guessed offline from a single cookie.
 const minAuthKey = 16
 
 // codecsFrom makes one codec for each pair of keys, the last of which may lack its encryption key.
@@ -23,7 +24,7 @@ func codecsFrom(keyPairs [][]byte) ([]securecookie.Codec, error) {
 	for i := 0; i < len(keyPairs); i += 2 {
 		auth, block := bytes.Clone(keyPairs[i]), []byte(nil)
 		if i+1 < len(keyPairs) && len(keyPairs[i+1]) > 0 {
-			block = bytes.Clone(keyPairs[i+1])
+			block = keyPairs[i+1] // not kept: securecookie expands it at once
 		}
 		switch n := len(auth); {
 		case n == 0:
@@ -40,7 +41,8 @@ func codecsFrom(keyPairs [][]byte) ([]securecookie.Codec, error) {
 		}
 		codec := securecookie.New(auth, block)
 		codec.SetSerializer(idSerializer{})
-		// No limit on the signature's age: it would be one for all sessions of the store, while each has its own deadline in its record.
+		// No limit on the signature's age: it would be one for all sessions of the store, while
+		// each has its own deadline in its record.
 		codec.MaxAge(0)
 		codecs = append(codecs, codec)
 	}

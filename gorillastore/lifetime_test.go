@@ -27,14 +27,16 @@ func inBubble(t *testing.T, test func(t *testing.T, c *cluster.Cluster, store *g
 	})
 }
 
-// ends fails unless the session is there until the moment that lies left ahead, and gone from then on: for the browser, for a client that
-// keeps the cookie for longer, and on the nodes.
+// ends fails unless the session is there until the moment that lies left ahead, and gone from then
+// on: for the browser, for a client that keeps the cookie for longer, and on the nodes.
 func ends(t *testing.T, c *cluster.Cluster, store *gorillastore.Store, u *user, left time.Duration) {
 	t.Helper()
 	deadline := time.Now().Add(left)
 	v, cookie := u.see(store, "app"), u.cookie("app")
-	if rec, err := c.Load(context.Background(), v.id); err != nil || !rec.Deadline.Equal(deadline) {
-		t.Errorf("the record ends %v after the time it should, error %v", rec.Deadline.Sub(deadline), err)
+	if rec, err := c.Load(context.Background(), v.id); err != nil {
+		t.Errorf("no record: %v", err)
+	} else if !rec.Deadline.Equal(deadline) {
+		t.Errorf("the record ends %v after the time it should", rec.Deadline.Sub(deadline))
 	}
 	time.Sleep(time.Until(deadline) - time.Millisecond)
 	u.want(store, "app", "k", "v")
@@ -89,6 +91,10 @@ func TestLifetimes(t *testing.T) {
 					}
 					time.Sleep(phase)
 					got := given(u.setWithMaxAge(store, test.age), "app")
+					if got == nil {
+						t.Error("no cookie was set")
+						return
+					}
 					if want := min(test.age, int(test.lives/time.Second)); got.MaxAge != want {
 						t.Errorf("Max-Age of the cookie is %d, want %d", got.MaxAge, want)
 					}
@@ -127,7 +133,8 @@ func TestSessionsSlideWhenSaved(t *testing.T) {
 	}
 }
 
-// A browser that has its cookie from the first response only: the signature of a cookie does not age.
+// A browser that has its cookie from the first response only: the signature of a cookie does not
+// age.
 func TestCookieThatWasNotRenewed(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *cluster.Cluster, store *gorillastore.Store, u *user) {
 		u.setWithMaxAge(store, 60)

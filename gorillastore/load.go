@@ -12,7 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 )
 
-// Get returns the session of that name, the same one for the whole request. It is never nil. See New for the rest.
+// Get returns the session of that name, the same one for the whole request. It is never nil. See
+// New for the rest.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 	if r == nil || validName(name) != nil {
 		return s.New(r, name)
@@ -20,13 +21,17 @@ func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 	return sessions.GetRegistry(r).Get(s, name)
 }
 
-// New loads the session of that name without remembering it for the request; apps call Get. The session is never nil:
+// New loads the session of that name without remembering it for the request; apps call Get. The
+// session is never nil:
 //
-//   - Without a cookie, or when no session exists under its id (it ended, was deleted, or never was), it is a new one, IsNew, and the error is nil.
-//     Its id is empty: an id that a client brings is never adopted.
-//   - With a cookie that does not verify it is a new one, and the error a securecookie.MultiError. It can be saved.
-//   - When the session cannot be loaded it is an empty one, and the error wraps that of the load: cluster.ErrUnavailable, the request's
-//     context error, cluster.ErrVersion or ErrUndecodable. It can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
+//   - Without a cookie, or when no session exists under its id (it ended, was deleted, or never
+//     was), it is a new one, IsNew, and the error is nil. Its id is empty: an id that a client
+//     brings is never adopted.
+//   - With a cookie that does not verify it is a new one, and the error a securecookie.MultiError.
+//     It can be saved.
+//   - When the session cannot be loaded it is an empty one, and the error wraps that of the load:
+//     cluster.ErrUnavailable, the request's context error, cluster.ErrVersion or ErrUndecodable. It
+//     can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
 func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	session := sessions.NewSession(s, name)
 	session.Options = s.options()

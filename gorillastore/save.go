@@ -1,4 +1,5 @@
-// This file decides what is written when a session is saved, renewed or deleted, and in which order.
+// This file decides what is written when a session is saved, renewed or deleted, and in which
+// order.
 
 package gorillastore
 
@@ -15,27 +16,37 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 )
 
-// Save stores the session and sets its cookie; with a negative Options.MaxAge it deletes the session and expires the cookie. Call it
-// before the response begins. An error means that no cookie was set, except where a new id took the place of an old one (see RenewID).
+// Save stores the session and sets its cookie; with a negative Options.MaxAge it deletes the
+// session and expires the cookie. Call it before the response begins. An error means that no cookie
+// was set, except where a new id took the place of an old one (see RenewID).
 //
-//   - What other requests have saved meanwhile under other keys is kept; of two changes of one key the later wins.
-//   - A session that another request has deleted meanwhile stays deleted: nothing is stored, no cookie is set, and the error is nil.
+//   - What other requests have saved meanwhile under other keys is kept; of two changes of one key
+//     the later wins.
+//   - A session that another request has deleted meanwhile stays deleted: nothing is stored, no
+//     cookie is set, and the error is nil.
 //   - A session that could not be loaded is not saved: ErrNotLoaded. It can be deleted.
-//   - A session whose ID has been emptied or changed since its load moves to a new or to that ID, as RenewID does it.
-//   - A value that could not be restored refuses the whole save, naming key and type; what was stored before stays as it is.
-//   - When a session cannot be deleted, its cookie is left as well: without it nobody could try again, and the user would believe to be out.
+//   - A session whose ID has been emptied or changed since its load moves to a new or to that ID,
+//     as RenewID does it.
+//   - A value that could not be restored refuses the whole save, naming key and type; what was
+//     stored before stays as it is.
+//   - When a session cannot be deleted, its cookie is left as well: without it nobody could try
+//     again, and the user would believe to be out.
 func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	return s.save(r, w, session, false)
 }
 
-// RenewID saves the session as Save does, but under a new id, sets the cookie to it and destroys the old id on every node. Call it whenever a
-// user's rights change, first of all at login: an id that someone else knows or has planted is worth nothing then.
+// RenewID saves the session as Save does, but under a new id, sets the cookie to it and destroys
+// the old id on every node. Call it whenever a user's rights change, first of all at login: an id
+// that someone else knows or has planted is worth nothing then.
 //
-// The new session is stored first, then the old one destroyed: whatever is interrupted, one of them exists. Whatever other requests save under the
-// old id meanwhile is lost with it. Errors that it may return beyond Save's:
+// The new session is stored first, then the old one destroyed: whatever is interrupted, one of them
+// exists. Whatever other requests save under the old id meanwhile is lost with it. Errors that it
+// may return beyond Save's:
 //
-//   - cluster.ErrDestroyed: the session was deleted or ended meanwhile; it has not been renewed, and no cookie was set.
-//   - An error that says that the old id could not be destroyed: the session has its new id and cookie, the old id remains valid until it ends.
+//   - cluster.ErrDestroyed: the session was deleted or ended meanwhile; it has not been renewed,
+//     and no cookie was set.
+//   - An error that says that the old id could not be destroyed: the session has its new id and
+//     cookie, the old id remains valid until it ends.
 func (s *Store) RenewID(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	return s.save(r, w, session, true)
 }
@@ -80,7 +91,8 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	t.rec.Attrs, t.rec.Deadline = attrs, s.deadline(session)
 	switch err := s.cluster.Save(ctx, t.rec); {
 	case errors.Is(err, cluster.ErrDestroyed):
-		// The cookie is left alone: whoever deleted the session has expired it, and by now the browser may hold that of a new login.
+		// The cookie is left alone: whoever deleted the session has expired it, and by now the
+		// browser may hold that of a new login.
 		return nil
 	case err != nil:
 		return notSaved(session, err)
@@ -106,12 +118,13 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 	}
 	old := t.rec
 	if old != nil {
-		// What was deleted meanwhile must not live on under another id. Asked after the new id is stored, so that as little time as
-		// possible is left for a deletion that nobody notices.
+		// What was deleted meanwhile must not live on under another id. Asked after the new id is
+		// stored, so that as little time as possible is left for a deletion that nobody notices.
 		_, err := s.cluster.Load(ctx, old.Key())
 		if errors.Is(err, cluster.ErrNotFound) {
-			// No cookie carries this id yet: should it not be possible to delete it, it ends unseen.
-			s.cluster.Delete(ctx, id)
+			// No cookie carries this id yet: should it not be possible to delete it, it ends
+			// unseen.
+			_ = s.cluster.Delete(ctx, id)
 			return fmt.Errorf("gorillastore: session %q was deleted or ended meanwhile and gets no new id; Store.New starts a new one: %w",
 				session.Name(), cluster.ErrDestroyed)
 		}
@@ -144,8 +157,8 @@ func (s *Store) deadline(session *sessions.Session) time.Time {
 	return time.Now().Add(s.lifetime(session.Options.MaxAge))
 }
 
-// destroy deletes the session under every id that the app or the request has for it, then expires the cookie. What is saved
-// under this session later in the request is a new one.
+// destroy deletes the session under every id that the app or the request has for it, then expires
+// the cookie. What is saved under this session later in the request is a new one.
 func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
 	cookie, err := s.cookieFor(r, session, "")
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
 
-// A slow request sets a, a fast one meanwhile sets b and removes c: all of it holds. Also when both run in one process, where a table
-// of loads by id would give the slow request the load of the fast one.
+// A slow request sets a, a fast one meanwhile sets b and removes c: all of it holds. Also when both
+// run in one process, where a table of loads by id would give the slow request the load of the fast
+// one.
 func TestParallelRequestsOfOneSession(t *testing.T) {
 	env, c, store := start(t)
 	for what, other := range map[string]*gorillastore.Store{"one instance": store, "two instances": newStore(t, newCluster(t, env))} {
@@ -142,7 +143,7 @@ func TestLogoutWhileAnotherRequestRuns(t *testing.T) {
 
 // Logout, then a message: what is saved after a deletion is another session.
 func TestSaveAfterLogoutInOneRequest(t *testing.T) {
-	_, _, store := start(t)
+	_, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "user", "ann")
 	old, id := u.cookie("app"), u.see(store, "app").id
@@ -151,6 +152,9 @@ func TestSaveAfterLogoutInOneRequest(t *testing.T) {
 		session.Options.MaxAge = -1
 		u.save(session, r, w)
 		u.save(session, r, w)
+		if s := c.Stats(); s.Deletes != 1 {
+			t.Errorf("%d deletions, want one: a middleware that saves once more has nothing to delete", s.Deletes)
+		}
 		clear(session.Values)
 		session.AddFlash("bye")
 		session.Options.MaxAge = 3600
@@ -164,7 +168,8 @@ func TestSaveAfterLogoutInOneRequest(t *testing.T) {
 	u.wantFresh(store, "app")
 }
 
-// The client goes away in the middle: what its handler saves is saved, and what it deletes is deleted.
+// The client goes away in the middle: what its handler saves is saved, and what it deletes is
+// deleted.
 func TestClientThatDisconnects(t *testing.T) {
 	_, _, store := start(t)
 	u := newUser(t)
@@ -192,6 +197,47 @@ func TestClientThatDisconnects(t *testing.T) {
 		gone(httptest.NewRecorder(), r, -1)
 	})
 	u.wantFresh(store, "app")
+}
+
+// A session that was loaded and cannot be saved: the app hears of it, and the browser gets nothing.
+func TestSaveDuringAnOutage(t *testing.T) {
+	env, c, store := start(t)
+	u := newUser(t)
+	u.set(store, "app", "k", 1)
+	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {
+		session := u.open(store, r, "app")
+		session.Values["k"] = 2
+		outage(t, env, c, func() {
+			if err := session.Save(r, w); !errors.Is(err, cluster.ErrUnavailable) || !strings.Contains(err.Error(), `"app"`) {
+				t.Errorf("Save: %v", err)
+			}
+		})
+	})
+	if given(resp, "app") != nil {
+		t.Error("a cookie was set")
+	}
+	if v := u.see(store, "app"); v.err != nil || v.isNew {
+		t.Errorf("after the outage: new %v, error %v", v.isNew, v.err)
+	}
+}
+
+// A session that is made and deleted in one request, by an app that empties the ID on the way.
+func TestDeletedBeforeItWasSeen(t *testing.T) {
+	_, c, store := start(t)
+	newUser(t).visit(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := store.Get(r, "app")
+		if err := session.Save(r, w); err != nil {
+			t.Errorf("Save: %v", err)
+		}
+		id := session.ID
+		session.ID, session.Options.MaxAge = "", -1
+		if err := session.Save(r, w); err != nil {
+			t.Errorf("Save: %v", err)
+		}
+		if _, err := c.Load(context.Background(), id); !errors.Is(err, cluster.ErrNotFound) {
+			t.Errorf("the session is still there: %v", err)
+		}
+	})
 }
 
 // session.ID = "" before a Save is how many apps ask for a new id.
@@ -294,22 +340,27 @@ func TestSessionsThatTheAppBuilt(t *testing.T) {
 	u.want(store, "app", "role", "admin")
 	u.want(store, "app", "user", nil)
 
-	// A negative MaxAge without an ID deletes what the request's cookie stands for, and with an ID that.
-	for _, withID := range []bool{false, true} {
+	// A negative MaxAge without an ID deletes what the request's cookie stands for, and with an ID
+	// that and nothing else.
+	admin := newUser(t)
+	admin.set(store, "app", "user", "admin")
+	deleteAs := func(u *user, id string) {
 		u.visit(func(w http.ResponseWriter, r *http.Request) {
 			session := sessions.NewSession(store, "app")
-			session.Options.Path, session.Options.MaxAge = "/", -1
-			if withID {
-				session.ID = id
+			session.Options.Path, session.Options.MaxAge, session.ID = "/", -1, id
+			if id != "" {
+				w = httptest.NewRecorder() // it is not the admin's cookie that ends
 			}
 			u.save(session, r, w)
 		})
-		u.present("app", cookie)
-		u.wantFresh(store, "app")
-		u.present("app", "")
-		u.set(store, "app", "user", "carl")
-		cookie, id = u.cookie("app"), u.see(store, "app").id
 	}
+	adminCookie := admin.cookie("app")
+	deleteAs(admin, id)
+	u.wantFresh(store, "app")
+	admin.want(store, "app", "user", "admin")
+	deleteAs(admin, "")
+	admin.present("app", adminCookie)
+	admin.wantFresh(store, "app")
 }
 
 // An app that gives one Options to every session it makes must not mix them up.
@@ -375,7 +426,7 @@ func TestTwoPrefixesOnTheSameNodes(t *testing.T) {
 	env, _, _ := start(t)
 	var stores []*gorillastore.Store
 	for _, prefix := range []string{"one:", "two:"} {
-		stores = append(stores, newStore(t, newCluster(t, env, func(cfg *cluster.Config) { cfg.KeyPrefix = prefix })))
+		stores = append(stores, newStore(t, newCluster(t, env, func(cfg *cluster.Config) { cfg.KeyPrefix += prefix })))
 	}
 	u := newUser(t)
 	u.set(stores[0], "app", "user", "ann")

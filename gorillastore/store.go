@@ -15,12 +15,14 @@ import (
 )
 
 var (
-	// ErrNotLoaded is wrapped by the error of Save and RenewID for a session whose load failed. The session is kept as it was
-	// loaded, empty, and is not stored: it would push aside the one that could not be read. The error wraps that of the load as well.
+	// ErrNotLoaded is wrapped by the error of Save and RenewID for a session whose load failed. The
+	// session is kept as it was loaded, empty, and is not stored: it would push aside the one that
+	// could not be read. The error wraps that of the load as well.
 	ErrNotLoaded = errors.New("gorillastore: the session was not loaded")
 
-	// ErrUndecodable is wrapped by the error of Get and New for a session of which a stored value cannot be decoded: its type is no
-	// longer registered or has changed its shape, or the bytes are damaged. See Store.OnDecodeError.
+	// ErrUndecodable is wrapped by the error of Get and New for a session of which a stored value
+	// cannot be decoded: its type is no longer registered or has changed its shape, or the bytes
+	// are damaged. See Store.OnDecodeError.
 	ErrUndecodable = errors.New("gorillastore: a stored value cannot be decoded")
 )
 
@@ -28,36 +30,44 @@ const (
 	// DefaultMaxAge is the Options.MaxAge of a new Store, in seconds: 30 days.
 	DefaultMaxAge = 30 * 24 * 60 * 60
 
-	// DefaultLifetime is how long a session with MaxAge 0 lives on the nodes after it was last saved, unless Store.DefaultLifetime says otherwise.
+	// DefaultLifetime is how long a session with MaxAge 0 lives on the nodes after it was last
+	// saved, unless Store.DefaultLifetime says otherwise.
 	DefaultLifetime = 24 * time.Hour
 
-	// maxAgeLimit is the largest MaxAge that is used as it stands, in seconds: ten years. Browsers keep no cookie for longer than 400 days.
+	// maxAgeLimit is the largest MaxAge that is used as it stands, in seconds: ten years. Browsers
+	// keep no cookie for longer than 400 days.
 	maxAgeLimit = 10 * 365 * 24 * 60 * 60
 )
 
-// Store is a sessions.Store that keeps sessions on a cluster. Its fields are set before the first request and not changed while
-// requests are served. It is safe for concurrent use; a session is not, as with every gorilla store.
+// Store is a sessions.Store that keeps sessions on a cluster. Its fields are set before the first
+// request and not changed while requests are served. It is safe for concurrent use; a session is
+// not, as with every gorilla store.
 type Store struct {
-	// Options are copied into every new session. New sets Path "/", MaxAge 30 days, HttpOnly and SameSite=Lax.
-	// With Secure false, a cookie is marked Secure when the request came over TLS; with Secure true, always.
-	// If nil, these defaults are used.
+	// Options are copied into every new session. New sets Path "/", MaxAge 30 days, HttpOnly and
+	// SameSite=Lax. With Secure false, a cookie is marked Secure when the request came over TLS;
+	// with Secure true, always. If nil, these defaults are used.
 	Options *sessions.Options
 
-	// DefaultLifetime is how long a session whose Options.MaxAge is 0 lives on the nodes after it was last saved: its cookie ends with
-	// the browser session, of which a server learns nothing. If zero or less, DefaultLifetime (24 h) is used.
+	// DefaultLifetime is how long a session whose Options.MaxAge is 0 lives on the nodes after it
+	// was last saved: its cookie ends with the browser session, of which a server learns nothing.
+	// If zero or less, DefaultLifetime (24 h) is used.
 	DefaultLifetime time.Duration
 
-	// TrustForwardedProto marks cookies Secure also when the request carries "X-Forwarded-Proto: https". Set it behind a proxy that
-	// ends TLS and sets that header itself; without such a proxy the header is the client's word.
+	// TrustForwardedProto marks cookies Secure also when the request carries "X-Forwarded-Proto:
+	// https". Set it behind a proxy that ends TLS and sets that header itself; without such a proxy
+	// the header is the client's word.
 	TrustForwardedProto bool
 
-	// OnDecodeError is the way out for a session of which a value can no longer be read, for example because its type was removed
-	// from the program: without it every request of that user gets an error until the session ends or is deleted. It is called by Get, on
-	// the goroutine of the request, with the name of the session, the key and the error. If it returns nil, the session goes on without
-	// the value, which the next Save removes from the nodes; else Get's error wraps its error.
+	// OnDecodeError is the way out for a session of which a value can no longer be read, for
+	// example because its type was removed from the program: without it every request of that user
+	// gets an error until the session ends or is deleted. It is called by Get, on the goroutine of
+	// the request, with the name of the session, the key and the error. If it returns nil, the
+	// session goes on without the value, which the next Save removes from the nodes; else Get's
+	// error wraps its error.
 	//
-	// The key is nil where the key itself cannot be read, and where a newer version of holdfast wrote the session (cluster.ErrVersion): nil
-	// then gives a new session and leaves the stored one alone.
+	// The key is nil where the key itself cannot be read, and where a newer version of holdfast
+	// wrote the session (cluster.ErrVersion): nil then gives a new session and leaves the stored
+	// one alone.
 	//
 	// If nil, the error is returned.
 	OnDecodeError func(name string, key any, err error) error
@@ -69,10 +79,12 @@ type Store struct {
 
 var _ sessions.Store = (*Store)(nil)
 
-// New returns a Store on the cluster c. The keys come in pairs: a key that authenticates the cookie (32 random bytes; fewer than 16 are
-// refused) and one that encrypts it (16, 24 or 32 random bytes for AES-128, AES-192 or AES-256; nil, or left out at the end, for a cookie that
-// is authenticated only). The first pair signs, all of them verify: to change keys, put the new pair in front of the old one, and drop
-// the old one when its cookies have gone. The keys are copied. The error says which key is wrong and what it wants.
+// New returns a Store on the cluster c. The keys come in pairs: a key that authenticates the cookie
+// (32 random bytes; fewer than 16 are refused) and one that encrypts it (16, 24 or 32 random bytes
+// for AES-128, AES-192 or AES-256; nil, or left out at the end, for a cookie that is authenticated
+// only). The first pair signs, all of them verify: to change keys, put the new pair in front of the
+// old one, and drop the old one when its cookies have gone. The keys are copied. The error says
+// which key is wrong and what it wants.
 func New(c *cluster.Cluster, keyPairs ...[]byte) (*Store, error) {
 	if c == nil {
 		return nil, errors.New("gorillastore: the cluster is nil: make one with cluster.New and check its error")
@@ -98,10 +110,11 @@ func (s *Store) options() *sessions.Options {
 	return &opts
 }
 
-// MaxAge sets the lifetime of sessions, in seconds, in Options.MaxAge: below 0 every Save deletes, 0 means until the browser ends. It holds for
-// cookies, records and nodes alike, and so does the Options.MaxAge of a single session, be it shorter or longer: the signature of a cookie has
-// no end of its own here (unlike in CookieStore, where a session cannot outlive the MaxAge of its store), the record's deadline decides alone.
-// Call it before requests are served.
+// MaxAge sets the lifetime of sessions, in seconds, in Options.MaxAge: below 0 every Save deletes,
+// 0 means until the browser ends. It holds for cookies, records and nodes alike, and so does the
+// Options.MaxAge of a single session, be it shorter or longer: the signature of a cookie has no end
+// of its own here (unlike in CookieStore, where a session cannot outlive the MaxAge of its store),
+// the record's deadline decides alone. Call it before requests are served.
 func (s *Store) MaxAge(age int) {
 	opts := s.options()
 	opts.MaxAge = age
@@ -120,8 +133,8 @@ func (s *Store) lifetime(maxAge int) time.Duration {
 	}
 }
 
-// usable refuses what cannot be saved, before anything is sent. A nameless or misnamed session would be stored
-// and never found again, since net/http drops such a cookie without a word.
+// usable refuses what cannot be saved, before anything is sent. A nameless or misnamed session
+// would be stored and never found again, since net/http drops such a cookie without a word.
 func usable(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	switch {
 	case session == nil:

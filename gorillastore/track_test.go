@@ -78,5 +78,9 @@ func TestTracksTellSessionsApart(t *testing.T) {
 			t.Errorf("%s: has two tracks", test.what)
 		}
 	}
+	copied.Values = nil
+	if got, known := ts.of(&copied); got != own || !known {
+		t.Error("a copy that was known once is forgotten when its Values are replaced")
+	}
 	runtime.KeepAlive(twin)
 }

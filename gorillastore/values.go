@@ -10,7 +10,8 @@ import (
 	"github.com/holdfast-go/holdfast/serializer"
 )
 
-// encode returns the session's values as attributes. Equal values have equal bytes, so one that did not change is not written.
+// encode returns the session's values as attributes. Equal values have equal bytes, so one that did
+// not change is not written.
 func encode(session *sessions.Session) (map[string][]byte, error) {
 	attrs := make(map[string][]byte, len(session.Values))
 	for key, value := range session.Values {
@@ -27,28 +28,33 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 	return attrs, nil
 }
 
-// decode fills the session with the attributes of its record: with all of them, or with none and an error.
+// decode fills the session with the attributes of its record: with all of them, or with none and an
+// error.
 func (s *Store) decode(session *sessions.Session, attrs map[string][]byte) error {
 	for name, b := range attrs {
-		key, err := serializer.UnmarshalKey(name)
-		if err != nil {
-			if err = s.unreadable(session, nil, err); err != nil {
-				clear(session.Values)
-				return fmt.Errorf("%w: a key of session %q: %w", ErrUndecodable, session.Name(), err)
-			}
+		key, value, what, err := decodeOne(name, b)
+		if err == nil {
+			session.Values[key] = value
 			continue
 		}
-		value, err := serializer.Unmarshal(b)
-		if err != nil {
-			if err = s.unreadable(session, key, err); err != nil {
-				clear(session.Values)
-				return fmt.Errorf("%w: key %s of session %q: %w", ErrUndecodable, shown(key), session.Name(), err)
-			}
-			continue
+		if err = s.unreadable(session, key, err); err != nil {
+			clear(session.Values)
+			return fmt.Errorf("%w: %s of session %q: %w", ErrUndecodable, what, session.Name(), err)
 		}
-		session.Values[key] = value
 	}
 	return nil
+}
+
+// decodeOne returns a key and its value; after an error, what could not be read, and its key if
+// that could.
+func decodeOne(name string, b []byte) (key, value any, what string, err error) {
+	if key, err = serializer.UnmarshalKey(name); err != nil {
+		return nil, nil, "a key", err
+	}
+	if value, err = serializer.Unmarshal(b); err != nil {
+		return key, nil, "key " + shown(key), err
+	}
+	return key, value, "", nil
 }
 
 // unreadable asks the app what becomes of a session that cannot be read in full.
@@ -59,7 +65,8 @@ func (s *Store) unreadable(session *sessions.Session, key any, err error) error 
 	return s.OnDecodeError(session.Name(), key, err)
 }
 
-// shown names a key in an error: as it is written where that is a name or a number, otherwise by its type, since it may hold anything.
+// shown names a key in an error: as it is written where that is a name or a number, otherwise by
+// its type, since it may hold anything.
 func shown(key any) string {
 	switch key.(type) {
 	case string:

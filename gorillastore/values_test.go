@@ -50,7 +50,8 @@ func TestValuesComeBackAsTheyWent(t *testing.T) {
 	}
 }
 
-// What would not come back is refused with the key and the type, and nothing is written: not even the good values beside it.
+// What would not come back is refused with the key and the type, and nothing is written: not even
+// the good values beside it.
 func TestValuesThatCannotBeStored(t *testing.T) {
 	_, c, store := start(t)
 	u := newUser(t)
@@ -118,7 +119,8 @@ func TestSessionThatIsTooLarge(t *testing.T) {
 	u.want(store, "app", "after", true)
 }
 
-// Values that are posted again are recognised: of two requests, the one that changes nothing does not win over the one that does.
+// Values that are posted again are recognised: of two requests, the one that changes nothing does
+// not win over the one that does.
 func TestUnchangedValuesAreNotWritten(t *testing.T) {
 	_, _, store := start(t)
 	u := newUser(t)
