@@ -190,6 +190,22 @@ func TestHostileAnswersToAGet(t *testing.T) {
 	}
 }
 
+// Time alone does not bound this: a fast server fills the memory within one timeout.
+func TestValuesWithoutEndAreCutOff(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		_, _ = r.ReadString('\n')
+		for i := 0; ; i++ {
+			if _, err := fmt.Fprintf(nc, "VALUE k%d 0 1 1\r\nx\r\n", i); err != nil {
+				return
+			}
+		}
+	}, func(t *testing.T, n *node) {
+		if _, err := n.get("k"); err == nil {
+			t.Error("it passes")
+		}
+	})
+}
+
 func TestHostileAnswersToAWrite(t *testing.T) {
 	for _, c := range []struct {
 		name   string
