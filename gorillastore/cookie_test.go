@@ -1,3 +1,5 @@
+// This file decides what cookies look like, and which are believed.
+
 package gorillastore_test
 
 import (

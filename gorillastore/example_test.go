@@ -1,3 +1,5 @@
+// This file decides how the package is shown to someone who has not used it.
+
 package gorillastore_test
 
 import (

@@ -1,3 +1,5 @@
+// This file decides which keys a store accepts, and how they may change.
+
 package gorillastore_test
 
 import (

@@ -50,7 +50,7 @@ func ends(t *testing.T, c *cluster.Cluster, store *gorillastore.Store, u *user, 
 	}
 }
 
-// save sets k=v in a session with this MaxAge.
+// setWithMaxAge saves k=v in a session with this MaxAge.
 func (u *user) setWithMaxAge(store *gorillastore.Store, age int) *http.Response {
 	u.t.Helper()
 	return u.visit(func(w http.ResponseWriter, r *http.Request) {

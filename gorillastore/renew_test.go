@@ -1,3 +1,5 @@
+// This file decides what a new id means for the old one.
+
 package gorillastore_test
 
 import (
@@ -13,7 +15,7 @@ import (
 )
 
 func TestRenewID(t *testing.T) {
-	env, c, store := start(t)
+	env, c, store := startBreakable(t)
 	u := newUser(t)
 	u.set(store, "app", "cart", 3)
 	old, oldID := u.cookie("app"), u.see(store, "app").id
@@ -117,7 +119,7 @@ func TestRenewIDWithNegativeMaxAgeDeletes(t *testing.T) {
 
 // What fails leaves the old session and its cookie as they were.
 func TestRenewIDDuringAnOutage(t *testing.T) {
-	env, c, store := start(t)
+	env, c, store := startBreakable(t)
 	u := newUser(t)
 	u.set(store, "app", "cart", 3)
 	cookie := u.cookie("app")

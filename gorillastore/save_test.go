@@ -1,145 +1,19 @@
+// This file decides what an app may do to a session between its load and its save.
+
 package gorillastore_test
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/gorilla/sessions"
 
 	"github.com/holdfast-go/holdfast/cluster"
-	"github.com/holdfast-go/holdfast/gorillastore"
 )
-
-// A slow request sets a, a fast one meanwhile sets b and removes c: all of it holds. Also when both
-// run in one process, where a table of loads by id would give the slow request the load of the fast
-// one.
-func TestParallelRequestsOfOneSession(t *testing.T) {
-	env, c, store := start(t)
-	for what, other := range map[string]*gorillastore.Store{"one instance": store, "two instances": newStore(t, newCluster(t, env))} {
-		t.Run(what, func(t *testing.T) {
-			u := newUser(t)
-			u.visit(func(w http.ResponseWriter, r *http.Request) {
-				session := u.open(store, r, "app")
-				session.Values["a"], session.Values["c"], session.Values["d"] = 0, 0, 0
-				u.save(session, r, w)
-			})
-			u.visit(func(w http.ResponseWriter, r *http.Request) {
-				slow := u.open(store, r, "app")
-				u.visit(func(w http.ResponseWriter, r *http.Request) {
-					fast := u.open(other, r, "app")
-					fast.Values["b"] = 1
-					fast.Values["d"] = 1
-					delete(fast.Values, "c")
-					u.save(fast, r, w)
-				})
-				slow.Values["a"] = 2
-				u.save(slow, r, w)
-				// And once more: what the first save has merged is no removal of the second.
-				slow.Values["e"] = 2
-				u.save(slow, r, w)
-			})
-			for key, want := range map[string]any{"a": 2, "b": 1, "c": nil, "d": 1, "e": 2} {
-				u.want(other, "app", key, want)
-				u.want(store, "app", key, want)
-			}
-		})
-	}
-	if s := c.Stats(); s.Merges == 0 {
-		t.Error("nothing was merged: the requests did not overlap")
-	}
-}
-
-func TestManyParallelRequests(t *testing.T) {
-	_, _, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "user", "ann")
-	const requests = 20
-	var loaded, done sync.WaitGroup
-	loaded.Add(requests)
-	for i := range requests {
-		done.Go(func() {
-			u.visit(func(w http.ResponseWriter, r *http.Request) {
-				session := u.open(store, r, "app")
-				loaded.Done()
-				loaded.Wait()
-				session.Values[fmt.Sprint("key", i)] = i
-				u.save(session, r, w)
-			})
-		})
-	}
-	done.Wait()
-	got := u.see(store, "app").values
-	for i := range requests {
-		if got[fmt.Sprint("key", i)] != i {
-			t.Errorf("key%d is %v", i, got[fmt.Sprint("key", i)])
-		}
-	}
-}
-
-// One session saved by two goroutines of its request.
-func TestSessionSavedTwiceAtOnce(t *testing.T) {
-	_, _, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "k", 0)
-	u.visit(func(_ http.ResponseWriter, r *http.Request) {
-		session := u.open(store, r, "app")
-		session.Values["k"] = 1
-		var done sync.WaitGroup
-		for range 4 {
-			done.Go(func() { u.save(session, r, httptest.NewRecorder()) })
-		}
-		done.Wait()
-	})
-	u.want(store, "app", "k", 1)
-}
-
-func TestLogoutWhileAnotherRequestRuns(t *testing.T) {
-	_, c, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "user", "ann")
-	old := u.cookie("app")
-	var afterwards string
-	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {
-		slow := u.open(store, r, "app")
-		u.logOut(store, "app")
-		u.set(store, "app", "user", "the next user of this browser")
-		afterwards = u.cookie("app")
-		slow.Values["seen"] = true
-		u.save(slow, r, w)
-		u.save(slow, r, w)
-		if err := store.RenewID(r, w, slow); !errors.Is(err, cluster.ErrDestroyed) {
-			t.Errorf("RenewID: %v", err)
-		}
-		slow.ID = ""
-		if err := slow.Save(r, w); !errors.Is(err, cluster.ErrDestroyed) {
-			t.Errorf("Save with an emptied ID: %v", err)
-		}
-		slow.ID = "an id of the app's own"
-		if err := slow.Save(r, w); !errors.Is(err, cluster.ErrDestroyed) {
-			t.Errorf("Save with a changed ID: %v", err)
-		}
-		if _, err := c.Load(context.Background(), slow.ID); !errors.Is(err, cluster.ErrNotFound) {
-			t.Errorf("the values of the deleted session live on under another id: %v", err)
-		}
-	})
-	if c := given(resp, "app"); c != nil {
-		t.Errorf("the slow request set a cookie, MaxAge %d", c.MaxAge)
-	}
-	if u.cookie("app") != afterwards {
-		t.Error("the slow request has taken the new login's cookie")
-	}
-	u.want(store, "app", "user", "the next user of this browser")
-	u.want(store, "app", "seen", nil)
-	u.present("app", old)
-	u.wantFresh(store, "app")
-}
 
 // Logout, then a message: what is saved after a deletion is another session.
 func TestSaveAfterLogoutInOneRequest(t *testing.T) {
@@ -166,59 +40,6 @@ func TestSaveAfterLogoutInOneRequest(t *testing.T) {
 	}
 	u.present("app", old)
 	u.wantFresh(store, "app")
-}
-
-// The client goes away in the middle: what its handler saves is saved, and what it deletes is
-// deleted.
-func TestClientThatDisconnects(t *testing.T) {
-	_, _, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "user", "ann")
-	gone := func(w http.ResponseWriter, r *http.Request, age int) {
-		ctx, cancel := context.WithCancel(r.Context())
-		r = r.WithContext(ctx)
-		session := u.open(store, r, "app")
-		session.Values["k"] = "v"
-		session.Options.MaxAge = age
-		cancel()
-		u.save(session, r, w)
-	}
-	u.visit(func(_ http.ResponseWriter, r *http.Request) { gone(httptest.NewRecorder(), r, 60) })
-	u.want(store, "app", "k", "v")
-	id := u.see(store, "app").id
-	u.visit(func(_ http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithCancel(r.Context())
-		r = r.WithContext(ctx)
-		session := u.open(store, r, "app")
-		cancel()
-		if err := store.RenewID(r, httptest.NewRecorder(), session); err != nil || session.ID == id {
-			t.Errorf("RenewID: %v", err)
-		}
-		gone(httptest.NewRecorder(), r, -1)
-	})
-	u.wantFresh(store, "app")
-}
-
-// A session that was loaded and cannot be saved: the app hears of it, and the browser gets nothing.
-func TestSaveDuringAnOutage(t *testing.T) {
-	env, c, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "k", 1)
-	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {
-		session := u.open(store, r, "app")
-		session.Values["k"] = 2
-		outage(t, env, c, func() {
-			if err := session.Save(r, w); !errors.Is(err, cluster.ErrUnavailable) || !strings.Contains(err.Error(), `"app"`) {
-				t.Errorf("Save: %v", err)
-			}
-		})
-	})
-	if given(resp, "app") != nil {
-		t.Error("a cookie was set")
-	}
-	if v := u.see(store, "app"); v.err != nil || v.isNew {
-		t.Errorf("after the outage: new %v, error %v", v.isNew, v.err)
-	}
 }
 
 // A session that is made and deleted in one request, by an app that empties the ID on the way.
@@ -420,78 +241,3 @@ func TestReplacedOptions(t *testing.T) {
 	u.want(store, "app", "meanwhile", 1)
 	u.want(store, "app", "more", 2)
 }
-
-// Stores with prefixes of their own share nodes, keys and even ids, and no session.
-func TestTwoPrefixesOnTheSameNodes(t *testing.T) {
-	env, _, _ := start(t)
-	var stores []*gorillastore.Store
-	for _, prefix := range []string{"one:", "two:"} {
-		stores = append(stores, newStore(t, newCluster(t, env, func(cfg *cluster.Config) { cfg.KeyPrefix += prefix })))
-	}
-	u := newUser(t)
-	u.set(stores[0], "app", "user", "ann")
-	u.want(stores[0], "app", "user", "ann")
-	u.wantFresh(stores[1], "app")
-	u.visit(func(w http.ResponseWriter, r *http.Request) {
-		session := sessions.NewSession(stores[1], "app")
-		session.ID = u.see(stores[0], "app").id
-		session.Values["user"] = "bob"
-		u.save(session, r, w)
-	})
-	u.want(stores[0], "app", "user", "ann")
-	u.want(stores[1], "app", "user", "bob")
-}
-
-// Neither ids, values nor keys appear in what a log may hold.
-func TestSilence(t *testing.T) {
-	env, c, store := start(t)
-	sealed := newStore(t, c, authKey, []byte("sealing-key-of-x"))
-	u := newUser(t)
-	var said []string
-	say := func(err error) {
-		if err == nil {
-			t.Error("no error to look at")
-			return
-		}
-		said = append(said, err.Error(), fmt.Sprintf("%v %+v %#v", err, err, err))
-	}
-	const planted = "planted-value-0123456789"
-	u.set(store, "app", "k", planted)
-	id, cookie := u.see(store, "app").id, u.cookie("app")
-	u.visit(func(w http.ResponseWriter, r *http.Request) {
-		session := u.open(store, r, "app")
-		said = append(said, fmt.Sprintf("%v %+v %#v", store, store, store), fmt.Sprintf("%v %+v %#v", *sealed.Options, sealed, sealed))
-		session.Values["bad"] = discardedText{planted}
-		say(session.Save(r, w))
-		delete(session.Values, "bad")
-		session.Values["big"] = []byte(strings.Repeat(planted, 100000))
-		say(session.Save(r, w))
-		delete(session.Values, "big")
-		u.logOut(store, "app")
-		say(store.RenewID(r, w, session))
-	})
-	u.set(store, "app", "k", planted)
-	ids := []string{id, cookie, u.see(store, "app").id, u.cookie("app")}
-	u.present("app", flip(u.cookie("app")))
-	say(u.see(store, "app").err)
-	u.present("app", ids[3])
-	outage(t, env, c, func() {
-		u.visit(func(w http.ResponseWriter, r *http.Request) {
-			session, err := store.Get(r, "app")
-			say(err)
-			say(session.Save(r, w))
-			session.Options.MaxAge = -1
-			say(session.Save(r, w))
-		})
-	})
-	secrets := slices.Concat(ids, []string{planted, string(authKey), "sealing-key-of-x", "[48 49 50 51 52"})
-	for _, s := range said {
-		for _, secret := range secrets {
-			if strings.Contains(s, secret) {
-				t.Errorf("%.200q shows a secret", s)
-			}
-		}
-	}
-}
-
-type discardedText struct{ Text string }

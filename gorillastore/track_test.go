@@ -1,3 +1,5 @@
+// This file decides that loads find their saves, and are forgotten in the end.
+
 package gorillastore
 
 import (

@@ -1,3 +1,5 @@
+// This file decides what may be stored, and how it comes back.
+
 package gorillastore_test
 
 import (
