@@ -199,7 +199,6 @@ func (e *encoder) anys(v []any) error {
 	if err := e.enter(1, builtins[tagAnys]); err != nil {
 		return err
 	}
-	e.spend(len(v), anySize)
 	e.arrayLen(len(v))
 	for i, item := range v {
 		if err := e.any(item); err != nil {
@@ -218,7 +217,6 @@ func (e *encoder) strings(v []string) error {
 	if err := e.enter(1, builtins[tagStrings]); err != nil {
 		return err
 	}
-	e.spend(len(v), stringSize)
 	e.arrayLen(len(v))
 	for _, s := range v {
 		e.string(s)
@@ -235,7 +233,6 @@ func (e *encoder) ints(v []int) error {
 	if err := e.enter(1, builtins[tagInts]); err != nil {
 		return err
 	}
-	e.spend(len(v), intSize)
 	e.arrayLen(len(v))
 	for _, n := range v {
 		e.int(int64(n))
@@ -258,7 +255,6 @@ func (e *encoder) stringMap(v map[string]any) error {
 		keys = append(keys, k)
 	}
 	sortAsEncoded(keys)
-	e.spend(1, mapMemory(len(v), stringSize, anySize))
 	e.mapLen(len(keys))
 	for _, k := range keys {
 		e.string(k)

@@ -84,6 +84,18 @@ type (
 		What string
 	}
 
+	// Money has a text that does not say all.
+	Money struct {
+		Cents    int
+		Currency string
+	}
+
+	// Envelope has nothing but the methods of what it embeds.
+	Envelope struct{ keeper }
+
+	// keeper breaks the rule that UnmarshalBinary must copy what it is given.
+	keeper struct{ b []byte }
+
 	// Moment is a time.Time and nothing else.
 	Moment struct{ time.Time }
 )
@@ -96,6 +108,15 @@ func (t *Temp) UnmarshalText(b []byte) error {
 	_, err := fmt.Sscan(string(b), &t.milli)
 	return err
 }
+
+func (m Money) MarshalText() ([]byte, error) { return fmt.Append(nil, m.Cents), nil }
+func (m *Money) UnmarshalText(b []byte) error {
+	_, err := fmt.Sscan(string(b), &m.Cents)
+	return err
+}
+
+func (k keeper) MarshalBinary() ([]byte, error)  { return k.b, nil }
+func (k *keeper) UnmarshalBinary(b []byte) error { k.b = b; return nil }
 
 func (id ID) MarshalBinary() ([]byte, error) { return id[:], nil }
 func (id *ID) UnmarshalBinary(b []byte) error {
@@ -124,6 +145,8 @@ func init() {
 		ID{},
 		Event{},
 		Moment{},
+		Money{},
+		Envelope{},
 		url.URL{},
 		&big.Int{}, &big.Float{},
 		netip.Addr{},
@@ -279,6 +302,9 @@ func roundTrips() []roundTrip {
 		{"id", ID{1, 2, 3}, same},
 		{"ids", []ID{{1}, {2}}, refuses},
 		{"struct that embeds a time", Event{noon, "lunch"}, differs},
+		{"struct with a text that does not say all", Money{5, "EUR"}, same},
+		{"struct that keeps what it is given", Envelope{keeper{[]byte("abc")}}, same},
+		{"struct that marshals to nothing", []Envelope{{keeper{[]byte{}}}}, refuses},
 		{"struct that is a time", Moment{noon}, same},
 		{"list in a list in a list", []any{[]any{[]any{map[string]any{"a": []Point{{1, 2}}}}}}, same},
 	}

@@ -45,6 +45,7 @@ func hostileBytes() map[string][]byte {
 		"half a number":                        {0xcf, 1, 2, 3},
 		"half a head":                          {0xda, 1},
 		"string past the end":                  {0xa5, 'a', 'b'},
+		"string past the end in a list":        {0x92, tagStrings, 0x92, 0xa5, 'a', 'b'},
 		"4 GiB of bytes":                       {0xc6, 0xff, 0xff, 0xff, 0xff},
 		"4 GiB of string":                      {0xdb, 0xff, 0xff, 0xff, 0xff},
 		"4 G elements":                         {0x92, tagAnys, 0xdd, 0xff, 0xff, 0xff, 0xff},
@@ -60,6 +61,9 @@ func hostileBytes() map[string][]byte {
 		"bare list":                            {0x91, 1},
 		"bare map":                             {0x81, 1, 1},
 		"list of three":                        {0x93, tagInt64, 1, 1},
+		"pairs of three and one":               {0x92, tagAnys, 0x93, 0x93, tagInt64, 1, 2, 0x91, tagAnys, 0x91, 5},
+		"uint in a signed form":                {0x92, tagUint64, 0xd1, 0, 5},
+		"longer than a value may be":           cat(0xdb, 0x04, 0, 0, 0, make([]byte, maxSize)),
 		"unknown tag":                          {0x92, tagCount, 1},
 		"tag zero":                             {0x92, tagNone, 1},
 		"constructor as a tag":                 {0x92, tagSlice, 0x90},
@@ -124,11 +128,17 @@ func hostileBytes() map[string][]byte {
 		"struct that refers to itself":         cat(0x92, typ(Point{}), 0x93, 0, 1, 2),
 		"struct with more fields than names":   cat(0x92, typ(Point{}), 0x93, 0x91, name("X"), 1, 2),
 		"struct with more names than fields":   cat(0x92, typ(Point{}), 0x92, 0x92, name("X"), name("Y"), 1),
+		"struct with a value too many":         cat(0x92, typ(Point{}), 0x94, 0x92, name("X"), name("Y"), 1, 2, 3),
+		"struct with a value too few":          cat(0x92, typ(Point{}), 0x92, 0x92, name("X"), name("Y"), 1),
+		"list with a struct too long":          cat(0x92, typ([]Point{}), 0x92, 0x94, 0x92, name("X"), name("Y"), 1, 2, 0x92, 0x92, name("X"), name("Y"), 1),
+		"struct with a very long name":         cat(0x92, typ(Point{}), 0x92, 0x91, 0xda, 1, 0, make([]byte, 256), 1),
 		"struct with numbers for names":        cat(0x92, typ(Point{}), 0x92, 0x91, 1, 1),
+		"struct with names inside a string":    cat(0x92, tagAnys, 0x92, 0xa3, 0x91, 0xd9, 0xff, 0x92, typ(Point{}), 0x92, 4, 1),
 		"struct with a wrong field":            cat(0x92, typ(Point{}), 0x92, 0x91, name("X"), name("a")),
 		"wrong type in an interface":           cat(0x92, typ([]Shape{}), 0x91, 1),
 		"large structs in few bytes":           cat(0x92, typ([]heavy{}), 0xdc, 1, 0, bytes.Repeat([]byte{0x90}, 256)),
 		"large pointees in few bytes":          cat(0x92, typ([]*heavy{}), 0xdc, 1, 0, bytes.Repeat([]byte{0x90}, 256)),
+		"many pointees in few bytes":           cat(0x92, typ([]*wideItem{}), 0xdc, 1, 0, bytes.Repeat([]byte{0x90}, 256)),
 		"large map values in few bytes":        cat(0x92, typ(map[int]heavy{}), 0x82, 1, 0x90, 2, 0x90),
 		"one large struct in few bytes":        cat(0x92, typ(heavy{}), 0x90),
 		"unmarshaler that fails":               cat(0x92, typ(failing{}), 0xc4, 1, 1),
@@ -149,6 +159,9 @@ func TestHostileBytes(t *testing.T) {
 			var missing *UnregisteredTypeError
 			if !errors.Is(err, ErrCorrupt) && !errors.As(err, &missing) {
 				t.Errorf("got a %T: %v", err, err)
+			}
+			if strings.Contains(err.Error(), "panicked") != strings.Contains(name, "panics") {
+				t.Errorf("a panic, or none: %v", err)
 			}
 			if strings.Contains(err.Error(), "hunter2") || len(err.Error()) > 600 {
 				t.Errorf("the error shows too much: %.1000q", err)
@@ -190,6 +203,7 @@ func TestMemoryStaysWithinAMultipleOfTheBytes(t *testing.T) {
 		}
 		seeds[fmt.Sprintf("many %T", v)] = b
 	}
+	delete(seeds, "longer than a value may be")
 	for name, b := range seeds {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
@@ -199,6 +213,41 @@ func TestMemoryStaysWithinAMultipleOfTheBytes(t *testing.T) {
 			t.Errorf("%s: %d bytes took %d bytes of memory, more than %d", name, len(b), got, limit)
 		}
 	}
+}
+
+func TestMapsTakeAboutWhatIsCountedForThem(t *testing.T) {
+	for _, n := range []int{1, 7, 8, 9, 50, 1000} {
+		for name, c := range map[string]struct {
+			fill    func()
+			counted uintptr
+		}{
+			"small entries": {func() { fillMap[[8]byte](n) }, mapMemory(n, 8, 8)},
+			"large entries": {func() { fillMap[[1000]byte](n) }, mapMemory(n, 8, 1000)},
+		} {
+			const runs = 20
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range runs {
+				c.fill()
+			}
+			runtime.ReadMemStats(&after)
+			got := uintptr(after.TotalAlloc-before.TotalAlloc) / runs
+			if got > 2*c.counted || c.counted > 4*got {
+				t.Errorf("%d %s take %d bytes, counted are %d", n, name, got, c.counted)
+			}
+		}
+	}
+}
+
+var sink any
+
+func fillMap[V any](n int) {
+	m := make(map[int]V, n)
+	var zero V
+	for i := range n {
+		m[i] = zero
+	}
+	sink = m
 }
 
 // Types that were built once stay in memory for good, so bytes must not be able to have ever more of them built, not even

@@ -54,12 +54,5 @@ func (d *decoder) value(b []byte) (v any, err error) {
 		return nil, err
 	}
 	d.b, d.pos, d.budget = b, 0, budget(len(b))
-	v, err = d.any()
-	if err != nil {
-		return nil, err
-	}
-	if d.pos != len(b) {
-		return nil, corrupt("something follows the value")
-	}
-	return v, nil
+	return d.any()
 }

@@ -76,12 +76,12 @@ func (m planner) make(t reflect.Type) plan {
 	case reflect.Pointer:
 		return pointerPlan(t, m.plan(t.Elem()))
 	case reflect.Slice:
-		if isByte(t.Elem()) {
+		if t.Elem().Kind() == reflect.Uint8 {
 			return bytesPlan
 		}
 		return slicePlan(t, m.plan(t.Elem()))
 	case reflect.Array:
-		if isByte(t.Elem()) {
+		if t.Elem().Kind() == reflect.Uint8 {
 			return byteArrayPlan
 		}
 		return arrayPlan(t, m.plan(t.Elem()))
@@ -106,13 +106,10 @@ func refused(reason string) plan {
 func nilable(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
-		return !isCustom(t)
+		return true
 	}
 	return false
 }
-
-// isByte says whether a list of t is written as bytes.
-func isByte(t reflect.Type) bool { return t.Kind() == reflect.Uint8 && !isCustom(t) }
 
 var boolPlan = plan{
 	enc: func(e *encoder, v reflect.Value) error { e.bool(v.Bool()); return nil },
@@ -280,7 +277,7 @@ func pointerPlan(t reflect.Type, elem *plan) plan {
 			if err := elem.dec(d, p.Elem()); err != nil {
 				return err
 			}
-			v.Set(p.Convert(t)) // t may be a named pointer type
+			v.Set(p)
 			return nil
 		},
 	}

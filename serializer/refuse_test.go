@@ -26,7 +26,16 @@ type (
 		Ptr  uintptr
 	}
 	halfKept struct{ ID, note int }
+	vast     struct{ A [1 << 40]struct{} }
+	wordy    struct {
+		AFieldWithANameThatIsSoLongThatItWouldBeARealNuisanceToWalkOverItAgainAndAgainForEachOfManySmallStructsInAListThatSomebodyMayHaveMadeUpToKeepThisProgramFromItsWorkWhichIsWhyFieldNamesAreHeldToALengthThatNobodyWillEverReachButWithADeterminationLikeTheOneShownHere int
+	}
+	// folded comes back in lower case.
+	folded string
 )
+
+func (f folded) MarshalBinary() ([]byte, error)  { return []byte(strings.ToLower(string(f))), nil }
+func (f *folded) UnmarshalBinary(b []byte) error { *f = folded(b); return nil }
 
 func (failing) MarshalBinary() ([]byte, error)   { return nil, errors.New("hunter2") }
 func (failing) UnmarshalBinary([]byte) error     { return errors.New("hunter2") }
@@ -34,7 +43,7 @@ func (panicking) MarshalBinary() ([]byte, error) { panic("hunter2") }
 func (panicking) UnmarshalBinary([]byte) error   { panic("hunter2") }
 
 func init() {
-	for _, v := range []any{opaque{}, cyclic{}, failing{}, panicking{}, heavy{}, withChan{}, halfKept{}} {
+	for _, v := range []any{opaque{}, cyclic{}, failing{}, panicking{}, heavy{}, withChan{}, halfKept{}, vast{}, wordy{}, folded("")} {
 		Register(v)
 	}
 }
@@ -84,6 +93,12 @@ func TestValuesThatWouldNotComeBackAreRefused(t *testing.T) {
 		{"text too large", strings.Repeat("x", maxSize), "string", "", "too large"},
 		{"list too large", []any{strings.Repeat("x", maxSize), 1, []any{}}, "[]interface {}", "[2]", "too large"},
 		{"far larger in memory than in bytes", make([]heavy, 100), "[]serializer.heavy", "", "more memory"},
+		{"one struct that is far larger in memory", heavy{}, "serializer.heavy", "", "more memory"},
+		{"pointer to one", []*heavy{{}}, "[]*serializer.heavy", "", "more memory"},
+		{"one as a key", map[any]any{heavy{}: 1}, "map[interface {}]interface {}", "", "more memory"},
+		{"array too large, in a struct", vast{}, "[1099511627776]struct {}", ".A", "too large"},
+		{"very long field name", wordy{}, "serializer.wordy", "", "a name longer"},
+		{"key that comes back changed", map[folded]int{"A": 1}, "serializer.folded", "[*]", "equal to itself"},
 		{"NaN as key", map[float64]int{math.NaN(): 1}, "float64", "[*]", "equal to itself"},
 		{"NaN in a key", map[[1]float32]int{{float32(math.NaN())}: 1}, "[1]float32", "[*]", "equal to itself"},
 		{"complex NaN as key", map[any]any{complex(0, math.NaN()): 1}, "complex128", "[*]", "equal to itself"},
@@ -164,7 +179,7 @@ func TestWhatIsJustWithinTheLimitsComesBack(t *testing.T) {
 func TestBothSidesCountAlike(t *testing.T) {
 	accepted, refused := 0, 0
 	for n := range 300 {
-		for _, v := range []any{make([]heavy, n/100), nest(n), make([]*big.Int, n), wide(n), make([][64]struct{}, n), list(n)} {
+		for _, v := range []any{make([]heavy, n/100), nest(n), keyed(n), make([]*big.Int, n), wide(n), make([][64]struct{}, n), list(n)} {
 			b, err := Marshal(v)
 			if err != nil {
 				refused++
@@ -189,6 +204,15 @@ func nest(n int) any {
 	return t
 }
 
+// keyed has nothing deeper than a map key.
+func keyed(n int) any {
+	v := any(map[any]any{[1]int{1}: 1})
+	for range n {
+		v = []any{v}
+	}
+	return v
+}
+
 type wideItem struct {
 	N int
 	_ [1024]byte
@@ -203,7 +227,7 @@ func wide(n int) any {
 }
 
 func list(n int) any {
-	v := any("x")
+	v := any(int64(1)) // an odd number of levels in all
 	for i := range n {
 		if i%2 == 0 {
 			v = map[any]any{[1]int{i}: v}

@@ -12,11 +12,10 @@ import (
 // fields' values. The first struct of a type in a value carries the shape itself, the following ones the offset of it, so that
 // a list of structs names its fields once. An offset, unlike a count of shapes, stays right when a reader skips a field.
 type structPlan struct {
-	fields  []field
-	byName  map[string]int // into fields
-	longest int            // of the names
-	shape   []byte         // as written
-	left    []int          // exported fields of kinds that cannot be kept: refused unless zero
+	fields []field
+	byName map[string]int // into fields
+	shape  []byte         // as written
+	left   []int          // exported fields of kinds that cannot be kept: refused unless zero
 }
 
 type field struct {
@@ -31,11 +30,12 @@ func (m planner) structPlan(t reflect.Type) plan {
 		f := t.Field(i)
 		switch {
 		case !f.IsExported():
+		case len(f.Name) > maxFieldName:
+			return refused("it has a field with a name longer than this package keeps")
 		case bodyless[f.Type.Kind()]:
 			s.left = append(s.left, i)
 		default:
 			s.byName[f.Name] = len(s.fields)
-			s.longest = max(s.longest, len(f.Name))
 			s.fields = append(s.fields, field{f.Name, i, m.plan(f.Type)})
 		}
 	}
@@ -135,6 +135,9 @@ func (d *decoder) shape(s *structPlan) (int, error) {
 	return 0, mismatch("a struct")
 }
 
+// maxFieldName is the longest name of a field, in bytes: a long one, referred to by very many small structs, would take very long.
+const maxFieldName = 255
+
 // decOther reads a struct that was written with other fields, or in another order: by a version of the program before or
 // after this one. Every name costs a value behind it, so that a shape used again and again takes no more time than its bytes.
 func (s *structPlan) decOther(d *decoder, v reflect.Value, at, n int) error {
@@ -147,10 +150,10 @@ func (s *structPlan) decOther(d *decoder, v reflect.Value, at, n int) error {
 		if err != nil {
 			return err
 		}
-		i, ok := -1, false
-		if len(name) <= s.longest {
-			i, ok = s.byName[string(name)]
+		if len(name) > maxFieldName {
+			return corrupt("a struct with a field name that is too long")
 		}
+		i, ok := s.byName[string(name)]
 		if !ok {
 			if _, err := d.raw(); err != nil {
 				return err

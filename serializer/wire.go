@@ -20,7 +20,7 @@ const (
 	kindBad kind = iota
 	kindNil
 	kindBool
-	kindInt // a negative number
+	kindInt // one that may be negative
 	kindUint
 	kindFloat32
 	kindFloat64
@@ -77,15 +77,11 @@ func readLongHead(c byte, b []byte) head {
 	case 8:
 		n = binary.BigEndian.Uint64(b)
 	}
-	k := form.kind
 	if form.signed {
 		shift := 64 - 8*uint(form.width)
 		n = uint64(int64(n<<shift) >> shift)
-		if int64(n) >= 0 {
-			k = kindUint
-		}
 	}
-	return head{kind: k, n: n, size: 1 + int(form.width)}
+	return head{kind: form.kind, n: n, size: 1 + int(form.width)}
 }
 
 // longHeads are the codes of more than one form in a byte; what is missing here is refused.
@@ -120,30 +116,26 @@ var longHeads = [256]struct {
 	0xdf: {kind: kindMap, width: 4},
 }
 
-// walk returns the length of the one value at the start of b. It fails on a length that does not fit into what remains, on
-// more elements than bytes remain, on nesting beyond depth levels, and on unknown codes; it allocates nothing but the
-// error.
+// walk returns the length of the one value at the start of b. It fails on lengths and counts that do not fit into what
+// remains, on nesting beyond depth levels, and on unknown codes. It allocates nothing but the error, and takes no longer than b
+// has bytes, since every element has at least one.
 func walk(b []byte, depth int) (int, error) {
 	h := readHead(b)
-	rest := uint64(len(b) - h.size)
 	switch h.kind {
 	case kindBad:
 		return 0, corrupt("cut off, or an unknown msgpack code")
 	case kindStr, kindBin:
-		if h.n > rest {
+		if h.n > uint64(len(b)-h.size) {
 			return 0, corrupt("a length runs past the end")
 		}
 		return h.size + int(h.n), nil
 	case kindArray, kindMap:
+		if depth == 0 {
+			return 0, corrupt("nested too deeply")
+		}
 		items := h.n
 		if h.kind == kindMap {
 			items *= 2
-		}
-		if items > rest {
-			return 0, corrupt("more elements than bytes")
-		}
-		if depth == 0 {
-			return 0, corrupt("nested too deeply")
 		}
 		at := h.size
 		for range items {
