@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// story is the demo for a terminal: one user, two app instances, three nodes, and
+// one thing after the other going wrong. Every step says what was done, what the
+// user saw, and where the copies of the session are.
+type story struct {
+	out   io.Writer
+	env   *testenv.Env
+	apps  [2]*instance
+	user  *http.Client
+	token string
+	step  int
+	count int
+}
+
+// patience ends a story in which something that must come does not.
+const patience = 30 * time.Second
+
+// tell runs the story. The error is the first thing that did not go as promised.
+func tell(out io.Writer, tb testenv.TB, opts ...testenv.Option) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s := &story{out: out, env: testenv.Start(tb, 3, opts...)}
+	kind := "embedded in this program (memcached is not installed)"
+	if s.env.Node(0).Real() {
+		kind = "memcached processes"
+	}
+	fmt.Fprintf(out, "Three nodes, %s: %s\n", kind, s.env.Nodes())
+	for i, name := range []string{"app-1", "app-2"} {
+		var err error
+		if s.apps[i], err = startInstance(name, s.env.Nodes()); err != nil {
+			return err
+		}
+		defer s.apps[i].Close()
+	}
+	fmt.Fprintf(out, "Two instances of a web app: %s, %s\n", s.apps[0].url, s.apps[1].url)
+	s.user = &http.Client{Jar: newJar()}
+	return s.tell(ctx)
+}
+
+// newJar keeps cookies by host without the port: one browser in front of two
+// instances.
+func newJar() http.CookieJar {
+	jar, _ := cookiejar.New(nil) // never fails without options
+	return jar
+}
+
+func (s *story) tell(ctx context.Context) error {
+	app1, app2 := s.apps[0], s.apps[1]
+	s.say("Ann logs in at app-1 and counts.")
+	if _, err := s.post(app1, "/login", url.Values{"name": {"ann"}}); err != nil {
+		return err
+	}
+	if err := s.counts(app1, app2); err != nil {
+		return err
+	}
+	primary, backup, err := s.homes(ctx)
+	if err != nil {
+		return err
+	}
+
+	s.say("%s, the primary of her session, is killed (SIGKILL).", primary.ID())
+	primary.Kill()
+	if err := s.counts(app2, app1); err != nil {
+		return err
+	}
+
+	s.say("%s is restarted, with empty memory.", primary.ID())
+	primary.Restart()
+	if err := s.everywhere(ctx, primary, cluster.Up); err != nil {
+		return err
+	}
+	if err := s.counts(app1, app2); err != nil {
+		return err
+	}
+
+	s.say("%s, the backup, is killed.", backup.ID())
+	backup.Kill()
+	if err := s.counts(app1, app2); err != nil {
+		return err
+	}
+	s.say("%s is restarted, with empty memory.", backup.ID())
+	backup.Restart()
+	if err := s.everywhere(ctx, backup, cluster.Up); err != nil {
+		return err
+	}
+	if err := s.counts(app2); err != nil {
+		return err
+	}
+
+	s.say("%s hangs (SIGSTOP), with her session in its memory. She logs out.", primary.ID())
+	primary.Pause()
+	if err := s.logsOut(app1); err != nil {
+		return err
+	}
+	s.say("%s goes on, with its old memory, and %s is restarted empty. Somebody presents her old cookie.", primary.ID(), backup.ID())
+	primary.Resume()
+	backup.Restart()
+	if err := s.everywhere(ctx, primary, cluster.Up); err != nil {
+		return err
+	}
+	if err := s.staysOut(app1, app2); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "\nNothing was lost: %d counts on 3 nodes, of which each user saw every one, and the logout held.\n", s.count)
+	return nil
+}
+
+func (s *story) say(format string, args ...any) {
+	s.step++
+	fmt.Fprintf(s.out, "\n%d. %s\n", s.step, fmt.Sprintf(format, args...))
+}
+
+// counts has the user count once at each of the instances.
+func (s *story) counts(apps ...*instance) error {
+	for _, app := range apps {
+		began := time.Now()
+		saw, err := s.post(app, "/count", nil)
+		if err != nil {
+			return err
+		}
+		s.count++
+		fmt.Fprintf(s.out, "   %s: %q  (%.1f ms)\n", app.name, saw, float64(time.Since(began).Microseconds())/1000)
+		if want := fmt.Sprintf("hello ann, count %d", s.count); saw != want {
+			return fmt.Errorf("%s answered %q instead of %q", app.name, saw, want)
+		}
+	}
+	return s.showCopies()
+}
+
+func (s *story) logsOut(app *instance) error {
+	began := time.Now()
+	saw, err := s.post(app, "/logout", nil)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "   %s: %q  (%.1f ms)\n", app.name, saw, float64(time.Since(began).Microseconds())/1000)
+	return s.showCopies()
+}
+
+// staysOut presents the cookie from before the logout.
+func (s *story) staysOut(apps ...*instance) error {
+	for _, app := range apps {
+		u, err := url.Parse(app.url)
+		if err != nil {
+			return err
+		}
+		s.user.Jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: s.token, Path: "/"}})
+		saw, err := s.post(app, "/count", nil)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "   %s: %q\n", app.name, saw)
+		if saw != "not logged in" {
+			return fmt.Errorf("%s answered %q to the cookie of a session that was logged out", app.name, saw)
+		}
+	}
+	return s.showCopies()
+}
+
+// post sends one request as the user and returns what the page says.
+func (s *story) post(app *instance, path string, form url.Values) (string, error) {
+	res, err := s.user.PostForm(app.url+path, form)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "", err
+	}
+	if res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answered %s to %s: %s", app.name, res.Status, path, body)
+	}
+	for _, c := range res.Cookies() {
+		if c.Name == "session" && c.Value != "" {
+			s.token = c.Value
+		}
+	}
+	return string(body), nil
+}
+
+// showCopies prints what each node has of the session, in the session's rank.
+func (s *story) showCopies() error {
+	places, err := s.apps[0].cluster.Where(context.Background(), s.token)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	for _, p := range places {
+		has := "nothing"
+		switch {
+		case p.Err != nil:
+			has = "out of reach"
+		case p.Destroyed:
+			has = "\"destroyed\""
+		case p.Held:
+			has = fmt.Sprintf("a copy, version …%06d", p.Version%1e6)
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s): %s", p.Node.ID, p.Role, has))
+	}
+	fmt.Fprintf(s.out, "   copies: %s\n", strings.Join(parts, " · "))
+	return nil
+}
+
+// homes returns the nodes that the session's copies belong on.
+func (s *story) homes(ctx context.Context) (primary, backup *testenv.Node, err error) {
+	places, err := s.apps[0].cluster.Where(ctx, s.token)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, p := range places {
+		switch p.Role {
+		case cluster.Primary:
+			primary = s.env.ByID(p.Node.ID)
+		case cluster.Backup:
+			backup = s.env.ByID(p.Node.ID)
+		}
+	}
+	if primary == nil || backup == nil {
+		return nil, nil, errors.New("the session has no two home nodes")
+	}
+	return primary, backup, nil
+}
+
+// everywhere waits until both instances think so of the node.
+func (s *story) everywhere(ctx context.Context, n *testenv.Node, want cluster.State) error {
+	return errors.Join(s.apps[0].settled(ctx, n.ID(), want), s.apps[1].settled(ctx, n.ID(), want))
+}
