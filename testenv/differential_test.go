@@ -56,6 +56,13 @@ func answer(env *testenv.Env, script string) (string, error) {
 	return string(back), err
 }
 
+// A number that gets shorter by incr or decr keeps its length, with blanks behind
+// it, but not if one of memcached's threads has the item in hand just then: its
+// length is no part of the comparison.
+var padded = regexp.MustCompile(`(VALUE \S+ \d+ )\d+((?: \d+)?\r\n\d+) *\r\n`)
+
+const unpadded = "${1}n$2\r\n"
+
 // mustAgree compares the answers to a script, byte by byte.
 func (p *pair) mustAgree(t *testing.T, script string) {
 	t.Helper()
@@ -67,6 +74,7 @@ func (p *pair) mustAgree(t *testing.T, script string) {
 	if err != nil {
 		t.Fatalf("embedded: %v after %q to %q", err, clip(got), clip(script))
 	}
+	got, want = padded.ReplaceAllString(got, unpadded), padded.ReplaceAllString(want, unpadded)
 	if got != want {
 		at := 0
 		for at < min(len(got), len(want)) && got[at] == want[at] {
@@ -204,8 +212,7 @@ func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
 				p.mustAgree(t, script(tt.steps...))
 				return
 			}
-			// In one piece memcached would drop the answers before a get that it
-			// refuses, and would not change a number in place while a reply holds it.
+			// In one piece memcached would drop the answers before a get that it refuses.
 			for _, step := range tt.steps {
 				p.mustAgree(t, script(step))
 			}
@@ -225,10 +232,10 @@ func TestEmbeddedServerAnswersRandomScriptsAsMemcached(t *testing.T) {
 	for seed := range uint64(scripts) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			if seed%2 == 0 {
-				p.mustAgree(t, strings.Join(randomSteps(rand.New(rand.NewPCG(seed, 0)), 40, false), ""))
+				p.mustAgree(t, strings.Join(randomSteps(rand.New(rand.NewPCG(seed, 0)), 40), ""))
 				return
 			}
-			for _, step := range randomSteps(rand.New(rand.NewPCG(seed, 0)), 10, true) {
+			for _, step := range randomSteps(rand.New(rand.NewPCG(seed, 0)), 10) {
 				p.mustAgree(t, step)
 			}
 		})
@@ -239,7 +246,7 @@ func TestEmbeddedServerAnswersRandomScriptsAsMemcached(t *testing.T) {
 }
 
 // randomSteps returns up to n commands, and a last one that shows what stands in the end.
-func randomSteps(r *rand.Rand, n int, withNumbers bool) []string {
+func randomSteps(r *rand.Rand, n int) []string {
 	var steps []string
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	key := func() string { return pick("a", "b", "c", "d", "e") }
@@ -290,11 +297,7 @@ func randomSteps(r *rand.Rand, n int, withNumbers bool) []string {
 			v := value(f, e)
 			line = fmt.Sprintf("cas %s %s %s %d %d%s\r\n%s", key(), f, e, len(v), 1+r.IntN(400), noreply, v)
 		case 9:
-			if !withNumbers {
-				continue
-			}
-			// A number that gets shorter is padded with blanks, but not if
-			// memcached's maintenance thread has it in hand just then.
+			// Only up: see padded, and what is appended would show the blanks.
 			line = fmt.Sprintf("incr %s %d%s", key(), r.IntN(1000), noreply)
 		case 10:
 			line = "delete " + key() + noreply

@@ -154,7 +154,7 @@ func TestCloseDuringARead(t *testing.T) {
 
 func TestWriterWaitsForAReaderThatDoesNotRead(t *testing.T) {
 	onPipeAndTCP(t, func(t *testing.T, a, b net.Conn) {
-		const size = 32 << 20 // more than any buffer
+		const size = 16 << 20 // more than any buffer
 		data := make([]byte, size)
 		a.SetWriteDeadline(time.Now().Add(time.Second))
 		sent, err := a.Write(data)
