@@ -214,11 +214,14 @@ func (k *call) fail(n *node, err error) {
 }
 
 // targets are the first Replicas nodes of the rank that are not down and have not
-// failed in this call. A suspect node is among them only where too few others are.
+// failed in this call. Where too few are up, suspect nodes fill in, and then nodes
+// that were seen to refuse connections: such a node may have been restarted since
+// the last probe, and finding out costs no wait. Without that, nodes that are
+// restarted one after the other could each be empty before the next is in use.
 func (k *call) targets() []*node {
 	want := k.c.cfg.Replicas
 	ts := make([]*node, 0, want)
-	var suspects []*node
+	var suspects, refusing []*node
 	for i := 0; len(ts) < want; i++ {
 		n := k.ranked(i)
 		if n == nil {
@@ -232,9 +235,14 @@ func (k *call) targets() []*node {
 			ts = append(ts, n)
 		case Suspect:
 			suspects = append(suspects, n)
+		case Down:
+			if n.refusing() {
+				refusing = append(refusing, n)
+			}
 		}
 	}
-	return append(ts, suspects[:min(len(suspects), want-len(ts))]...)
+	ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)
+	return append(ts, refusing[:min(len(refusing), want-len(ts))]...)
 }
 
 // isHome reports whether the node is among the first Replicas of the rank.
@@ -273,20 +281,22 @@ func (k *call) unavailable() error {
 }
 
 // Ping asks all nodes and returns nil when a save could succeed now: at least
-// MinCopies of them answer. Else it returns ErrUnavailable with each node's
+// MinCopies of them answer. What they say counts for their state, like a probe. Else it returns ErrUnavailable with each node's
 // reason, or ctx's error when that ends first.
 func (c *Cluster) Ping(ctx context.Context) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.running.Done()
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	results := make(chan nodeError, len(c.nodes))
 	for _, n := range c.nodes {
 		c.running.Add(1)
 		go func() {
 			defer c.running.Done()
-			err, _ := judge(n.ping())
-			results <- nodeError{n, err}
+			results <- nodeError{n, c.check(n)}
 		}()
 	}
 	k := &call{c: c}

@@ -15,7 +15,7 @@ const (
 	// which starts at once, has said whether the node answers.
 	Suspect
 	// Down: the connection was refused, or two timeouts came in a row. Requests
-	// do not wait for it; a prober asks it until it answers twice.
+	// do not wait for it; a prober asks it until it has answered twice.
 	Down
 )
 
@@ -38,36 +38,33 @@ const (
 	refused                 // no connection to be had: refused, unknown host, TLS or login failed
 )
 
-// goodProbes is how many probes in a row a down node has to answer: one may be
+// goodAnswers is how many answers in a row a down node has to give: one may be
 // the last breath of a node that is going down for good.
-const goodProbes = 2
+const goodAnswers = 2
 
 type health struct {
 	state State
-	good  int // good probes in a row while down
+	good  int // answers in a row while down
+	// refusing is true while the last word of a down node was a refused connection.
+	// It may be tried where there is no other node: a refusal costs no wait.
+	refusing bool
 }
 
-// request returns the health after a request's exchange. A node that is down is
-// brought back by probes only: they measure it without a user waiting.
+// request returns the health after a request's exchange.
 func (h health) request(v verdict) health {
-	switch {
-	case h.state == Down:
-		return h
-	case v == answered:
-		return health{state: Up}
-	case v == refused, h.state == Suspect:
-		return health{state: Down}
+	if v == timedOut && h.state == Up {
+		return health{state: Suspect}
 	}
-	return health{state: Suspect}
+	return h.probe(v)
 }
 
-// probe returns the health after a probe.
+// probe returns the health after a probe, which a suspect or down node gets.
 func (h health) probe(v verdict) health {
 	switch {
 	case v != answered:
-		return health{state: Down}
-	case h.state == Down && h.good+1 < goodProbes:
-		return health{state: Down, good: h.good + 1}
+		return health{state: Down, refusing: v == refused}
+	case h.state == Down && h.good+1 < goodAnswers:
+		return health{state: Down, good: h.good + 1, refusing: h.refusing}
 	}
 	return health{state: Up}
 }

@@ -6,7 +6,9 @@ import (
 )
 
 func TestHealthTransitions(t *testing.T) {
-	up, suspect, down, almost := health{Up, 0}, health{Suspect, 0}, health{Down, 0}, health{Down, 1}
+	up, suspect := health{state: Up}, health{state: Suspect}
+	down, almost := health{state: Down}, health{state: Down, good: 1}
+	refusing, back := health{state: Down, refusing: true}, health{state: Down, good: 1, refusing: true}
 	for _, c := range []struct {
 		why   string
 		from  health
@@ -16,24 +18,26 @@ func TestHealthTransitions(t *testing.T) {
 	}{
 		{"an answer keeps a node up", up, false, answered, up},
 		{"one timeout is a suspicion", up, false, timedOut, suspect},
-		{"a refused connection is certain", up, false, refused, down},
+		{"a refused connection is certain", up, false, refused, refusing},
 		{"a suspect that answers a request is up", suspect, false, answered, up},
 		{"the second timeout in a row", suspect, false, timedOut, down},
-		{"a suspect that refuses", suspect, false, refused, down},
-		{"no request brings a node back", down, false, answered, down},
+		{"a suspect that refuses", suspect, false, refused, refusing},
+		{"one answer does not bring a node back", down, false, answered, almost},
+		{"two do, also to requests", almost, false, answered, up},
 		{"a request that was under way when the node went down", down, false, timedOut, down},
-		{"and one that was refused", down, false, refused, down},
-		{"a late answer does not count as a probe", almost, false, answered, almost},
-		{"nor does a late timeout", almost, false, timedOut, almost},
+		{"and one that was refused", down, false, refused, refusing},
+		{"a timeout between answers starts anew", almost, false, timedOut, down},
+		{"a node that refused and answers once may still be tried", refusing, false, answered, back},
+		{"a node that refused and then hangs is not tried again", refusing, true, timedOut, down},
 
 		{"a suspect is up after one good probe", suspect, true, answered, up},
 		{"a suspect is down after one bad probe", suspect, true, timedOut, down},
-		{"a suspect whose probe is refused", suspect, true, refused, down},
+		{"a suspect whose probe is refused", suspect, true, refused, refusing},
 		{"the first good probe is not enough", down, true, answered, almost},
 		{"the second is", almost, true, answered, up},
 		{"a bad probe between starts anew", almost, true, timedOut, down},
-		{"and so does a refused one", almost, true, refused, down},
-		{"still down", down, true, refused, down},
+		{"and so does a refused one", almost, true, refused, refusing},
+		{"still down", down, true, refused, refusing},
 		{"a probe of a node that came up meanwhile", up, true, answered, up},
 		{"a probe finds what requests have not", up, true, timedOut, down},
 	} {

@@ -97,6 +97,13 @@ func (n *node) state() State {
 	return n.health.state
 }
 
+// refusing reports whether the node is down, but says so without delay.
+func (n *node) refusing() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.health.state == Down && n.health.refusing
+}
+
 // lately is how long a node counts as just come back.
 const lately = time.Hour
 

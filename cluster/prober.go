@@ -67,6 +67,22 @@ func (c *Cluster) probe(n *node) {
 	}
 }
 
+// check asks the node as often as it takes to be up again, if it answers at all: what
+// Ping calls reachable must also be in use.
+func (c *Cluster) check(n *node) error {
+	for range goodAnswers {
+		err, v := judge(n.ping())
+		n.note(health.probe, v, err)
+		if err != nil {
+			return err
+		}
+		if n.state() == Up {
+			return nil
+		}
+	}
+	return errNotAsked
+}
+
 // stopProbing ends the probing of a node that is up, under one lock with the look
 // at its state: whoever finds it sick again starts a new prober.
 func (n *node) stopProbing() bool {
