@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTheLimiterGivesABurstAndThenARate(t *testing.T) {
+	l := newLimiter(10, 150*time.Millisecond)
+	now := time.Unix(1000, 0)
+	at := func(after, wantWait time.Duration, wantOK bool) {
+		t.Helper()
+		if wait, ok := l.reserve(now.Add(after)); wait != wantWait || ok != wantOK {
+			t.Errorf("after %v: wait %v, %v; want %v, %v", after, wait, ok, wantWait, wantOK)
+		}
+	}
+	for range 11 { // a second's worth, and the one that is due now
+		at(0, 0, true)
+	}
+	at(0, 100*time.Millisecond, true)
+	at(0, 0, false)                                     // 200 ms are more than its patience
+	at(0, 0, false)                                     // and refusals cost nothing
+	at(60*time.Millisecond, 140*time.Millisecond, true) // time passes
+	at(time.Hour, 0, true)                              // and fills the bucket, not more than that
+	at(time.Hour-time.Minute, 0, false)                 // a clock that goes back gives nothing for free
+	for range 10 {
+		at(time.Hour, 0, true)
+	}
+	at(time.Hour, 100*time.Millisecond, true)
+}
+
+func TestANegativeLimitIsNone(t *testing.T) {
+	l := newLimiter(-1, 0)
+	for range 100_000 {
+		if _, ok := l.reserve(time.Unix(1, 0)); !ok {
+			t.Fatal("refused")
+		}
+	}
+}
+
+func TestTheLimiterEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimiter(1, time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		for range 2 {
+			l.wait(ctx)
+		}
+		began := time.Now()
+		if !l.wait(ctx) || time.Since(began) != time.Second {
+			t.Errorf("waited %v", time.Since(began))
+		}
+		for range 9 {
+			_, _ = l.reserve(time.Now())
+		}
+		if l.wait(ctx) || time.Since(began) != 10*time.Second-0 {
+			t.Errorf("after %v", time.Since(began))
+		}
+	})
+}
+
+func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
+	story(t, 6, func(w *world) {
+		c := w.cluster(Config{UnknownPerSecond: 100})
+		w.create(c, "real", "a=1")
+		w.forget()
+		var wg sync.WaitGroup
+		var refused, unknown atomic.Int64
+		began := time.Now()
+		for i := range 5000 {
+			time.Sleep(time.Millisecond)
+			wg.Go(func() {
+				switch _, err := c.Load(context.Background(), fmt.Sprint("invented", i)); {
+				case isErr(err, ErrNotFound):
+					unknown.Add(1)
+				case isErr(err, ErrUnavailable):
+					refused.Add(1)
+				default:
+					w.Error(err)
+				}
+			})
+			if i%100 == 0 {
+				before := time.Now()
+				w.sees(c, "real", "a=1")
+				if took := time.Since(before); took != 0 {
+					w.Errorf("a real session waited %v", took)
+				}
+			}
+		}
+		wg.Wait()
+		seconds := time.Since(began).Seconds()
+		if got, most := float64(unknown.Load()), 100*(seconds+1)+1; got > most || got < most/2 {
+			w.Errorf("%v second looks in %.1f s, at 100 a second", got, seconds)
+		}
+		if s := c.Stats(); s.Crowded != uint64(refused.Load()) || s.Crowded == 0 {
+			w.Errorf("%d refused, stats %+v", refused.Load(), s)
+		}
+	})
+}
