@@ -36,7 +36,7 @@ const (
 type Config struct {
 	Seed  uint64
 	Class Class
-	// Rounds is the number of faults. If zero, 8 is used.
+	// Rounds is the number of faults. If zero, 6 is used.
 	Rounds int
 	// Only, if not empty, has faults of this name only.
 	Only string
@@ -92,7 +92,7 @@ type sim struct {
 // (Judge) comes outside, where time is real.
 func Run(cfg Config) *Result {
 	if cfg.Rounds == 0 {
-		cfg.Rounds = 8
+		cfg.Rounds = 6
 	}
 	s := &sim{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), start: time.Now(),

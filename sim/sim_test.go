@@ -3,9 +3,11 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,6 +23,12 @@ var (
 	onlyFlag  = flag.String("only", "", "have faults of this name only")
 	showFlag  = flag.String("show", "", "print the history of this key")
 )
+
+// TestMain trades memory for time: runs are many and short-lived.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
 
 // run does one run and judges it.
 func run(t *testing.T, cfg Config) *Result {
@@ -56,6 +64,7 @@ func TestSimulation(t *testing.T) {
 	broken := map[Class]map[check.Rule]int{Promised: {}, Beyond: {}}
 	var virtual time.Duration
 	runs := 0
+	var failing atomic.Bool
 	one := func(t *testing.T, class Class, seed uint64) {
 		r := run(t, Config{Seed: seed, Class: class, Only: *onlyFlag})
 		mu.Lock()
@@ -67,6 +76,7 @@ func TestSimulation(t *testing.T) {
 		runs++
 		mu.Unlock()
 		if len(r.Violations) > 0 && (class == Promised || *seedFlag != 0 || r.intolerable()) {
+			failing.Store(true)
 			report(t, r)
 		}
 		if *showFlag != "" {
@@ -92,6 +102,9 @@ func TestSimulation(t *testing.T) {
 				seed := first + uint64(i)
 				t.Run(fmt.Sprintf("%s/%d", class, seed), func(t *testing.T) {
 					t.Parallel()
+					if failing.Load() && flag.Lookup("test.failfast").Value.String() == "true" {
+						t.Skip("another seed has failed")
+					}
 					one(t, class, seed)
 				})
 			}

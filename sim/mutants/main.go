@@ -157,6 +157,9 @@ func try(tree string, r rule) (v verdict) {
 	}
 	if *stage != "packages" {
 		out, err := command(filepath.Join(tree, "sim"), 6*time.Minute, "go", "test", "-count=1", "-timeout", "330s", "-failfast", ".", "-args", "-seeds", fmt.Sprint(*seeds))
+		if err == nil {
+			out, err = command(filepath.Join(tree, "sim"), 6*time.Minute, "go", "test", "-count=1", "-timeout", "330s", "-failfast", "./explore", "./check")
+		}
 		if err != nil {
 			return verdict{state: "caught", by: failing(out)}
 		}

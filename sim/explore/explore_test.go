@@ -1,0 +1,65 @@
+package explore
+
+import (
+	"flag"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	largeFlag = flag.Bool("large", false, "explore the large scopes, too; minutes")
+	mostFlag  = flag.Int("most", 0, "end each exploration after this many schedules; 0: never")
+	scopeFlag = flag.String("scope", "", "only scopes whose name contains this")
+)
+
+var scopes = []Scope{
+	{Name: "two writers/primary", Actors: []string{"save x", "save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "two writers/backup", Actors: []string{"save x", "save x"}, Faulty: 1, Losses: 1, Ahead: -time.Minute},
+	{Name: "write and remove/primary", Actors: []string{"save x", "remove a"}, Faulty: 0, Losses: 1, Ahead: -time.Minute},
+	{Name: "writer and deleter/primary", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writer and deleter/backup", Actors: []string{"save x", "delete"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
+	{Name: "two writers/restart", Actors: []string{"save x", "save y"}, Faulty: 1, Restarts: 1, Ahead: time.Minute},
+	{Name: "writer and deleter/restart", Actors: []string{"save x", "delete"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ahead: -time.Minute},
+}
+
+// large are the scopes that take minutes.
+var large = []Scope{
+	{Name: "two attributes/primary 2", Actors: []string{"save x", "save y"}, Faulty: 0, Losses: 2, Ahead: time.Minute},
+	{Name: "loading writers/primary", Actors: []string{"load, save x", "load, save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a reader/restart", Actors: []string{"save x", "save x", "load, load"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/primary", Actors: []string{"save x", "save x", "delete"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/backup", Actors: []string{"save x", "save x", "delete"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/restart", Actors: []string{"save x", "save x", "delete"}, Faulty: 1, Restarts: 1, Ahead: time.Minute},
+}
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
+
+func TestInterleavings(t *testing.T) {
+	all := scopes
+	if *largeFlag {
+		all = append(all, large...)
+	}
+	for _, s := range all {
+		if !strings.Contains(s.Name, *scopeFlag) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			s.Most = *mostFlag
+			r := Explore(s, func(f func()) { synctest.Test(t, func(*testing.T) { f() }) })
+			t.Log(r)
+			if r.Violations != nil {
+				var b strings.Builder
+				r.History.Print(&b, key)
+				t.Errorf("broken: %v\nschedule:\n  %s\nhistory:\n%s", r.Violations, strings.Join(r.Failed, "\n  "), b.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,273 @@
+package explore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/sim/check"
+	"github.com/holdfast-go/holdfast/sim/world"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// This file decides what happens in one schedule.
+
+// run is one schedule under way.
+type run struct {
+	scope Scope
+	path  []branch
+	known *seen
+
+	servers  [3]*testenv.Server
+	order    [3]int // rank to server: order[0] is the primary's
+	clusters []*cluster.Cluster
+	hist     *check.History
+	log      []string
+	complete bool
+	final    time.Duration
+	broken   []check.Violation
+
+	at       int // the next choice
+	losses   int
+	restarts int
+
+	mu      sync.Mutex // guards below
+	auto    bool       // commands pass by themselves
+	pending []*command
+	late    []*command
+	counts  map[string]int
+	told    map[string]string // by actor and command: what the actor was told
+	stored  [3]held
+	calls   map[string]string   // by operation: what had ended when it was called
+	ended   map[string][]string // answers by actor
+	clock   int64
+	working int // actors that have not ended
+}
+
+const key = "session"
+
+var base = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// do runs the schedule, in its bubble.
+func (r *run) do() {
+	r.auto = true
+	r.counts, r.told, r.calls = map[string]int{}, map[string]string{}, map[string]string{}
+	r.ended = map[string][]string{}
+	r.hist = &check.History{}
+	for i := range r.servers {
+		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
+	}
+	r.rank()
+	records := make([]*cluster.Record, len(r.scope.Actors))
+	maker := r.instance("maker", 0)
+	r.save(maker, "maker", cluster.NewRecord(key), map[string]string{"old": "old.1", "a": "a.1"})
+	for i, script := range r.scope.Actors {
+		c := r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
+		if !strings.HasPrefix(script, "load") {
+			records[i] = r.load(c, fmt.Sprint("actor", i))
+		}
+	}
+	r.auto = false
+	r.working = len(r.scope.Actors)
+	for i, script := range r.scope.Actors {
+		go r.act(i, script, records[i])
+	}
+	r.complete = r.schedule()
+	r.finish()
+	for _, c := range r.clusters {
+		_ = c.Close()
+	}
+	for _, s := range r.servers {
+		s.Close()
+	}
+}
+
+// instance makes a Cluster whose clock stands still.
+func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
+	nodes := make([]cluster.Node, 3)
+	for i := range nodes {
+		nodes[i] = cluster.Node{ID: fmt.Sprintf("n%d", i+1), Addr: fmt.Sprintf("192.0.2.%d:11211", i+1)}
+	}
+	c, err := cluster.New(cluster.Config{
+		Nodes: nodes, DialContext: r.dialer(name), Now: func() time.Time { return base.Add(ahead) },
+		Rand:   func() uint64 { return hashOf(name) >> 12 << 12 >> 53 << 1 },
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err != nil {
+		panic(err)
+	}
+	r.clusters = append(r.clusters, c)
+	return c
+}
+
+// rank finds out which server is the session's primary, backup and stand-in.
+func (r *run) rank() {
+	c := r.instance("rank", 0)
+	places, err := c.Where(context.Background(), key)
+	if err != nil {
+		panic(err)
+	}
+	for i, p := range places {
+		fmt.Sscanf(p.Node.ID, "n%d", &r.order[i])
+		r.order[i]--
+	}
+}
+
+// act is one actor's life.
+func (r *run) act(i int, script string, rec *cluster.Record) {
+	name, c := fmt.Sprint("actor", i), r.clusters[i+2]
+	for n, step := range strings.Split(script, ",") {
+		verb, attr, _ := strings.Cut(strings.TrimSpace(step), " ")
+		switch {
+		case verb == "load":
+			rec = r.load(c, name)
+		case verb == "delete":
+			r.delete(c, name)
+		case rec == nil:
+		case verb == "save":
+			r.save(c, name, rec, map[string]string{attr: fmt.Sprintf("%s.%s.%d", attr, name, n)})
+		case verb == "remove":
+			r.save(c, name, rec, map[string]string{attr: ""})
+		}
+	}
+	// Of an actor that has ended only its answers matter.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.working--
+	for cmd := range r.told {
+		if strings.HasPrefix(cmd, name+" ") {
+			delete(r.told, cmd)
+		}
+	}
+	r.calls["end of "+name] = strings.Join(r.ended[name], " ")
+}
+
+// tick is the time of the history: the number of things that have happened.
+func (r *run) tick() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock++
+	return time.Duration(r.clock)
+}
+
+func (r *run) begin(name string, kind check.Kind) check.Op {
+	op := check.Op{Client: name, Key: key, Kind: kind, Call: r.tick()}
+	r.mu.Lock()
+	r.calls[fmt.Sprint(name, len(r.ended[name]))] = fmt.Sprint(r.ended) // maps print sorted
+	r.mu.Unlock()
+	return op
+}
+
+func (r *run) end(op check.Op, err error) {
+	op.Return = r.tick()
+	switch {
+	case err == nil:
+		op.Outcome = check.OK
+	case errors.Is(err, cluster.ErrNotFound):
+		op.Outcome = check.NotFound
+	case errors.Is(err, cluster.ErrDestroyed):
+		op.Outcome = check.Destroyed
+	default:
+		op.Outcome, op.Err = check.Unknown, err.Error()
+	}
+	r.mu.Lock()
+	r.ended[op.Client] = append(r.ended[op.Client], fmt.Sprint(op.Kind, op.Outcome, op.Read))
+	r.mu.Unlock()
+	r.hist.Add(op)
+}
+
+func (r *run) load(c *cluster.Cluster, name string) *cluster.Record {
+	op := r.begin(name, check.Load)
+	rec, err := c.Load(context.Background(), key)
+	if err == nil {
+		op.Read = map[string]string{}
+		for attr, b := range rec.Attrs {
+			op.Read[attr] = string(b)
+		}
+	}
+	r.end(op, err)
+	return rec
+}
+
+func (r *run) save(c *cluster.Cluster, name string, rec *cluster.Record, changes map[string]string) {
+	op := r.begin(name, check.Save)
+	op.Write = changes
+	for attr, v := range changes {
+		if v == "" {
+			delete(rec.Attrs, attr)
+		} else {
+			rec.Attrs[attr] = []byte(v)
+		}
+	}
+	if rec.Deadline.IsZero() {
+		rec.Deadline = base.Add(24 * time.Hour)
+	}
+	r.end(op, c.Save(context.Background(), rec))
+}
+
+func (r *run) delete(c *cluster.Cluster, name string) {
+	op := r.begin(name, check.Delete)
+	r.end(op, c.Delete(context.Background(), key))
+}
+
+// finish lets everything pass, and asks every instance and a new one for the
+// session: before what is late has arrived, and after.
+func (r *run) finish() {
+	r.mu.Lock()
+	r.auto = true
+	held, late := r.pending, r.late
+	r.pending, r.late = nil, nil
+	r.mu.Unlock()
+	for _, cmd := range held {
+		r.deliver(cmd)
+	}
+	time.Sleep(5 * time.Second) // probes find that all nodes are up
+	if !r.complete {
+		return
+	}
+	r.final = r.tick()
+	fresh := r.instance("fresh", 0)
+	everybody := append([]*cluster.Cluster{fresh}, r.clusters[1:len(r.clusters)-1]...)
+	for range 2 {
+		for i, c := range everybody {
+			r.load(c, fmt.Sprint("end", i))
+		}
+		r.compare()
+		for _, cmd := range late {
+			r.log = append(r.log, fmt.Sprintf("at the end: %s arrives", cmd.name))
+			r.deliver(cmd)
+		}
+		late = nil
+		synctest.Wait()
+	}
+}
+
+// compare demands equal copies on the home nodes.
+func (r *run) compare() {
+	var held [2]string
+	for i := range held {
+		held[i] = r.ask(r.order[i], "get "+world.StoredKey(key)+"\r\n")
+	}
+	if held[0] != held[1] {
+		r.broken = append(r.broken, check.Violation{Rule: check.Diverged, Key: key, Text: "home nodes differ"})
+	}
+}
+
+// ask sends a command past the schedule.
+func (r *run) ask(server int, text string) string {
+	nc, err := r.servers[server].Dial(context.Background())
+	if err != nil {
+		return ""
+	}
+	defer nc.Close()
+	_, _ = nc.Write([]byte(text + "quit\r\n"))
+	b, _ := io.ReadAll(nc)
+	return string(b)
+}

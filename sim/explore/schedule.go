@@ -1,0 +1,300 @@
+package explore
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sort"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// This file decides which command a node receives next: every command of an actor is
+// held when it is sent, until the schedule delivers it or lets it time out. One that
+// has timed out may still arrive.
+
+// command is one request of a client to a node.
+type command struct {
+	name  string // the actor, the node, and the how-manieth of that actor there
+	verb  string
+	node  int // server
+	bytes []byte
+	conn  *conn
+	reply chan []byte // closed without a reply: timed out
+}
+
+// conn is the client's end of a connection.
+type conn struct {
+	net.Conn
+	run   *run
+	actor string
+	node  int
+
+	mu   sync.Mutex // guards below
+	cur  *command
+	rest []byte
+}
+
+func (r *run) dialer(actor string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, addr string) (net.Conn, error) {
+		var node int
+		fmt.Sscanf(addr, "192.0.2.%d:", &node)
+		r.mu.Lock()
+		server := r.servers[node-1]
+		r.mu.Unlock()
+		nc, err := server.Dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &conn{Conn: nc, run: r, actor: actor, node: node - 1}, nil
+	}
+}
+
+// SetDeadline does nothing: the schedule says what times out.
+func (c *conn) SetDeadline(time.Time) error { return nil }
+
+// Close gives the connection up; a command that is late still arrives over it.
+func (c *conn) Close() error { return nil }
+
+func (c *conn) Write(b []byte) (int, error) {
+	r := c.run
+	r.mu.Lock()
+	if r.auto {
+		r.mu.Unlock()
+		return c.Conn.Write(b)
+	}
+	defer r.mu.Unlock()
+	verb, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
+	rank := 0
+	for i, n := range r.order {
+		if n == c.node {
+			rank = i
+		}
+	}
+	who := fmt.Sprintf("%s to %s", c.actor, [...]string{"primary", "backup", "stand-in"}[rank])
+	if verb == "version" {
+		who += " (probe)"
+	}
+	r.counts[who]++
+	cmd := &command{
+		name: fmt.Sprintf("%s #%d %s", who, r.counts[who], verb), verb: verb, node: c.node,
+		bytes: append([]byte(nil), b...), conn: c, reply: make(chan []byte, 1),
+	}
+	c.mu.Lock()
+	c.cur = cmd
+	c.mu.Unlock()
+	r.pending = append(r.pending, cmd)
+	return len(b), nil
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	c.mu.Lock()
+	cur, rest := c.cur, c.rest
+	c.mu.Unlock()
+	if len(rest) > 0 {
+		n := copy(b, rest)
+		c.mu.Lock()
+		c.rest = rest[n:]
+		c.mu.Unlock()
+		return n, nil
+	}
+	if cur == nil {
+		return c.Conn.Read(b)
+	}
+	reply, ok := <-cur.reply
+	c.mu.Lock()
+	c.cur = nil
+	c.mu.Unlock()
+	if !ok {
+		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	}
+	if len(reply) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, reply)
+	c.mu.Lock()
+	c.rest = reply[n:]
+	c.mu.Unlock()
+	return n, nil
+}
+
+// deliver has the node receive the command, and its client the reply.
+func (r *run) deliver(cmd *command) (reply string) {
+	if _, err := cmd.conn.Conn.Write(cmd.bytes); err == nil {
+		synctest.Wait()
+		buf := make([]byte, 4<<10) // records here are small
+		n, _ := cmd.conn.Conn.Read(buf)
+		reply = string(buf[:n])
+	}
+	select {
+	case cmd.reply <- []byte(reply):
+	default:
+	}
+	switch cmd.verb {
+	case "set", "add", "cas", "delete":
+		if strings.HasPrefix(reply, "STORED") || strings.HasPrefix(reply, "DELETED") {
+			_, value, _ := strings.Cut(string(cmd.bytes), "\r\n")
+			r.stored[cmd.node] = held{r.stored[cmd.node].writes + 1, value}
+		}
+	}
+	return reply
+}
+
+// held is what a node holds: the number of writes makes up its CAS tokens.
+type held struct {
+	writes int
+	value  string
+}
+
+// choice is one way to go on.
+type choice struct {
+	text string
+	do   func()
+}
+
+// schedule makes choices until every actor has ended. It reports false where it met
+// a state that was seen before.
+func (r *run) schedule() bool {
+	for {
+		synctest.Wait()
+		r.mu.Lock()
+		working := r.working
+		r.mu.Unlock()
+		if working == 0 {
+			return true
+		}
+		if r.at >= len(r.path) && !r.known.first(r.state()) {
+			return false
+		}
+		choices := r.choices()
+		if len(choices) == 0 {
+			time.Sleep(time.Millisecond) // somebody waits for the clock
+			continue
+		}
+		if r.at == len(r.path) {
+			r.path = append(r.path, branch{0, len(choices)})
+		}
+		b := r.path[r.at]
+		if b.choices != len(choices) {
+			panic(fmt.Sprintf("explore: not repeatable: %d choices, there were %d, after %s", len(choices), b.choices, strings.Join(r.log, "; ")))
+		}
+		r.at++
+		r.log = append(r.log, choices[b.taken].text)
+		choices[b.taken].do()
+	}
+}
+
+// choices are all ways to go on, in an order that does not depend on the run.
+func (r *run) choices() []choice {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sort.Slice(r.pending, func(i, j int) bool { return r.pending[i].name < r.pending[j].name })
+	sort.Slice(r.late, func(i, j int) bool { return r.late[i].name < r.late[j].name })
+	var cs []choice
+	faulty := -1
+	if r.scope.Faulty >= 0 {
+		faulty = r.order[r.scope.Faulty]
+	}
+	for _, cmd := range r.pending {
+		probe := cmd.verb == "version"
+		if probe && r.scope.Silent {
+			continue
+		}
+		cs = append(cs, choice{cmd.name + " arrives", func() { r.take(cmd); r.tell(cmd, r.deliver(cmd)) }})
+		if cmd.node == faulty && r.losses < r.scope.Losses && !probe {
+			cs = append(cs, choice{cmd.name + " times out", func() {
+				r.losses++
+				r.take(cmd)
+				if cmd.verb != "gets" {
+					r.late = append(r.late, cmd)
+				}
+				r.tell(cmd, "timeout")
+				close(cmd.reply)
+				cmd.reply = make(chan []byte, 1)
+			}})
+		}
+	}
+	if r.restarts < r.scope.Restarts {
+		cs = append(cs, choice{"the faulty node restarts empty", func() { r.restart(faulty) }})
+	}
+	for _, cmd := range r.late {
+		cs = append(cs, choice{cmd.name + " arrives late", func() { r.forget(cmd); r.deliver(cmd) }})
+	}
+	return cs
+}
+
+// restart has a node lose its memory, its connections and what was on its way to it.
+func (r *run) restart(node int) {
+	r.restarts++
+	r.mu.Lock()
+	r.stored[node] = held{}
+	var broken []*command
+	for _, cmd := range r.pending {
+		if cmd.node == node {
+			broken = append(broken, cmd)
+		}
+	}
+	for _, cmd := range r.late {
+		if cmd.node == node {
+			defer r.forget(cmd)
+		}
+	}
+	old := r.servers[node]
+	r.servers[node] = testenv.NewServer(testenv.ServerConfig{})
+	r.mu.Unlock()
+	old.Close()
+	for _, cmd := range broken {
+		r.take(cmd)
+		r.tell(cmd, "broken")
+		cmd.reply <- nil
+	}
+}
+
+// take removes a command from those that are held.
+func (r *run) take(cmd *command) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pending = without(r.pending, cmd)
+}
+
+func (r *run) forget(cmd *command) { r.late = without(r.late, cmd) }
+
+func without(all []*command, cmd *command) []*command {
+	var out []*command
+	for _, c := range all {
+		if c != cmd {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// tell notes what an actor learned.
+func (r *run) tell(cmd *command, reply string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told[cmd.name] = reply
+}
+
+// state identifies where the run is: what each actor has been told decides what it
+// is about to do, what changed each node decides what that holds.
+func (r *run) state() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var waiting, late []string
+	for _, cmd := range r.pending {
+		waiting = append(waiting, cmd.name)
+	}
+	for _, cmd := range r.late {
+		late = append(late, cmd.name)
+	}
+	sort.Strings(waiting)
+	sort.Strings(late)
+	return hashOf(sorted(r.told), r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts)
+}
