@@ -294,8 +294,8 @@ func TestNodeRestartsUnderPooledConnections(t *testing.T) {
 			u.finds(a, "a", "2")
 			u.is("ann", a)
 		}
-		if s := a.cluster.Nodes()[0]; s.State != cluster.Up {
-			t.Errorf("after a restart the node is taken for %v: %s", s.State, s.LastError)
+		if s := a.cluster.Nodes()[0]; s.State != cluster.Up || s.Errors != 0 {
+			t.Errorf("the node that restarted is %v after %d errors, the last of them: %s", s.State, s.Errors, s.LastError)
 		}
 	})
 }
