@@ -12,7 +12,7 @@ import (
 const latency = 10 * time.Millisecond
 
 // slow gives every command a latency, so that round trips can be counted in time.
-func (w *world) slow() { w.onCommand(func(command) { time.Sleep(latency) }) }
+func (w *world) slow() { w.onCommand(func(sentCommand) { time.Sleep(latency) }) }
 
 func TestHealthyRequestsCostOneRoundTripEach(t *testing.T) {
 	story(t, 5, func(w *world) {
@@ -95,7 +95,7 @@ func TestALoadUnderWayDoesNotRefillTheNegativeCache(t *testing.T) {
 		w.missing(c, "s", ErrNotFound)
 		w.missing(c, "other", ErrNotFound)
 		slow := make(chan bool)
-		w.onCommand(func(cmd command) {
+		w.onCommand(func(cmd sentCommand) {
 			if cmd.verb == "gets" {
 				<-slow
 			}

@@ -133,7 +133,7 @@ func TestALoadCancelledInItsRepairReturnsAtOnceAndTheRepairGoesOn(t *testing.T) 
 		w.create(c, "s", "a=1")
 		primary := w.rank("s")[0]
 		primary.Restart()
-		w.onCommand(func(cmd command) {
+		w.onCommand(func(cmd sentCommand) {
 			if cmd.verb == "add" {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -175,7 +175,7 @@ func TestASaveAndADeleteGoOnWithoutTheirClient(t *testing.T) {
 func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{MaxConns: 64})
-		w.onCommand(func(command) { time.Sleep(time.Millisecond) })
+		w.onCommand(func(sentCommand) { time.Sleep(time.Millisecond) })
 		burst := func(write bool) {
 			var wg sync.WaitGroup
 			for i := range 32 {

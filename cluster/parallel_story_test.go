@@ -102,9 +102,9 @@ func TestFiftyParallelSavesOfOneSessionAllCount(t *testing.T) {
 }
 
 // once runs f before the first command that matches, and only then.
-func (w *world) once(match func(command) bool, f func()) {
+func (w *world) once(match func(sentCommand) bool, f func()) {
 	var done atomic.Bool
-	w.onCommand(func(c command) {
+	w.onCommand(func(c sentCommand) {
 		if match(c) && done.CompareAndSwap(false, true) {
 			f()
 		}
@@ -127,7 +127,7 @@ func TestANewSessionThatIsHalfStoredIsNotStampedAgain(t *testing.T) {
 	story(t, 3, func(w *world) {
 		app1, app2 := w.cluster(Config{}), w.cluster(Config{})
 		backup := w.index("s", 1)
-		w.once(func(c command) bool { return c.verb == "add" && c.node == backup }, func() {
+		w.once(func(c sentCommand) bool { return c.verb == "add" && c.node == backup }, func() {
 			time.Sleep(time.Millisecond) // the primary has it by now
 			w.same(w.load(app2, "s").Attrs, "a=1 b=1")
 			w.change(app2, "s", "a", "2")
@@ -145,7 +145,7 @@ func TestASaveThatIsHalfStoredIsNotStampedAgain(t *testing.T) {
 			backup := w.index("s", 1)
 			r := w.load(app1, "s")
 			r.Attrs["a"] = []byte("1")
-			w.once(func(c command) bool { return c.verb == "cas" && c.node == backup }, func() {
+			w.once(func(c sentCommand) bool { return c.verb == "cas" && c.node == backup }, func() {
 				time.Sleep(time.Millisecond)
 				w.same(w.load(app2, "s").Attrs, "a=1")
 				w.change(app2, "s", "a", "2")
@@ -188,7 +188,7 @@ func TestASaveThatMayBeStoredIsNotStampedAgain(t *testing.T) {
 		r := w.load(app1, "s")
 		r.Attrs["a"] = []byte("1")
 		muted.Store(true)
-		w.once(func(c command) bool { return c.verb == "cas" && c.node == backup }, func() {
+		w.once(func(c sentCommand) bool { return c.verb == "cas" && c.node == backup }, func() {
 			time.Sleep(time.Millisecond)
 			w.same(w.load(app2, "s").Attrs, "a=1")
 			w.change(app2, "s", "a", "2")
@@ -214,7 +214,7 @@ func TestASaveThatIsOutrunForEverEndsInErrConflict(t *testing.T) {
 		w.create(c, "s", "a=0")
 		r := w.load(c, "s")
 		r.Attrs["a"] = []byte("1")
-		w.onCommand(func(cmd command) {
+		w.onCommand(func(cmd sentCommand) {
 			if cmd.verb == "cas" {
 				n := w.env.Node(cmd.node)
 				b, _ := n.Get(cmd.key)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -83,13 +84,19 @@ func TestNoVerbAndNoLoggerShowsASecret(t *testing.T) {
 func TestErrorsAndLogsOfAllKindsOfTroubleShowNothing(t *testing.T) {
 	story(t, 3, func(w *world) {
 		ctx := context.Background()
+		var mu sync.Mutex
 		var told []string
+		tell := func(s string) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, s)
+		}
 		note := func(err error) {
 			if err != nil {
-				told = append(told, err.Error())
+				tell(err.Error())
 			}
 		}
-		c := w.cluster(Config{MaxRecordBytes: 4000, OnNodeState: func(s NodeStatus) { told = append(told, fmt.Sprintf("%+v", s)) }})
+		c := w.cluster(Config{MaxRecordBytes: 4000, OnNodeState: func(s NodeStatus) { tell(fmt.Sprintf("%+v", s)) }})
 		key := hashKey(secretID).memcacheKey("")
 		attempt := func() {
 			r, err := c.Load(ctx, secretID)
@@ -121,6 +128,8 @@ func TestErrorsAndLogsOfAllKindsOfTroubleShowNothing(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		note(c.Delete(ctx, secretID))
+		mu.Lock()
+		defer mu.Unlock()
 		if len(told) < 20 || w.logs.String() == "" {
 			w.Fatalf("too little trouble: %d errors, log %q", len(told), w.logs)
 		}

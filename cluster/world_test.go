@@ -24,12 +24,12 @@ type world struct {
 	logs *syncBuffer // what all clusters logged
 
 	mu     sync.Mutex // guards below
-	sent   []command
-	before func(c command) // called before a command is applied; may be nil
+	sent   []sentCommand
+	before func(c sentCommand) // called before a command is applied; may be nil
 }
 
-// command is what a node was asked.
-type command struct {
+// sentCommand is what a node was asked.
+type sentCommand struct {
 	node int // its index
 	verb string
 	key  string
@@ -47,7 +47,7 @@ func story(t *testing.T, n int, test func(w *world)) {
 					return
 				}
 				w.mu.Lock()
-				c := command{i, verb, key}
+				c := sentCommand{i, verb, key}
 				w.sent = append(w.sent, c)
 				before := w.before
 				w.mu.Unlock()
@@ -86,7 +86,7 @@ func (w *world) cluster(cfg Config) *Cluster {
 }
 
 // onCommand has f called before each command is applied.
-func (w *world) onCommand(f func(c command)) {
+func (w *world) onCommand(f func(c sentCommand)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.before = f
