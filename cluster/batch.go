@@ -1,112 +1,122 @@
 package cluster
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
-// This file decides which gets of a node travel together. The caller that finds
-// the node idle goes at once and alone; those that arrive while it is under way
-// go together next. So a lone caller waits for nobody, and many callers cost
-// the node one command instead of one each. A get never joins a command that was
-// sent before it arrived: it could miss a write that was acknowledged in between.
+// This file decides which gets of a node travel together. The get that finds the
+// node idle goes at once and alone; those that arrive while it is under way go
+// together next. So a lone caller waits for nobody, and many callers cost the node
+// one command instead of one each. A get never joins a command that was sent before
+// it arrived: it could miss a write that was acknowledged in between.
 
 const (
 	maxBatchKeys  = 64
 	maxBatchBytes = 2 << 20
 )
 
+// waiter is one get on its way, and then what came of it.
+type waiter struct {
+	node  *node
+	key   string
+	came  chan<- *waiter // has room for it
+	item  *item          // nil: a miss
+	found item           // what item points to
+	err   error
+}
+
+// batcher sends the gets of one node. A goroutine of its own does so while there are
+// any: callers may stop waiting at any time.
 type batcher struct {
-	fetch func(keys []string) (map[string]*item, error)
+	fetch   func(batch []*waiter) error // sets what was found
+	running *sync.WaitGroup
 
 	mu      sync.Mutex // guards below
 	busy    bool
-	most    int // keys a batch may have, from the size of what came last; 0: not known
-	waiting []*waiter
+	most    int       // waiters a batch may have, from the size of what came last; 0: not known
+	waiting []*waiter // in the order of arrival
+	going   []*waiter // the batch under way
 }
 
-// waiter is a caller that waits for a command under way to end.
-type waiter struct {
-	key  string
-	wake chan struct{}
-	// Set before wake is closed: the answer, or the batch that this caller has to
-	// send for all in it.
-	item  *item
-	err   error
-	batch []*waiter
-}
-
-func (b *batcher) get(key string) (*item, error) {
+// get sends w to its came channel when there is an answer. The caller must be within
+// an operation that running counts.
+func (b *batcher) get(w *waiter) {
 	b.mu.Lock()
-	if b.busy {
-		w := &waiter{key: key, wake: make(chan struct{})}
-		b.waiting = append(b.waiting, w)
-		b.mu.Unlock()
-		<-w.wake
-		if w.batch != nil {
-			b.send(w.batch)
-		}
-		return w.item, w.err
-	}
+	b.waiting = append(b.waiting, w)
+	idle := !b.busy
 	b.busy = true
 	b.mu.Unlock()
-	found, err := b.fetch([]string{key})
-	b.pass(found, err)
-	return found[key], err
+	if idle {
+		b.running.Add(1)
+		go b.send()
+	}
 }
 
-// send fetches the batch and hands out the answers; its first waiter is the caller.
-func (b *batcher) send(batch []*waiter) {
-	keys := make([]string, 0, len(batch))
-	seen := make(map[string]bool, len(batch))
+func (b *batcher) send() {
+	defer b.running.Done()
+	for {
+		batch := b.next()
+		if len(batch) == 0 {
+			return
+		}
+		err := b.fetch(batch)
+		if err != nil {
+			// All that wait fail too: each has another node to turn to, and none may
+			// wait for a sick node a second time.
+			batch = b.rest(batch)
+		}
+		b.sized(batch)
+		for _, w := range batch {
+			w.err = err
+			w.came <- w
+		}
+	}
+}
+
+// next takes the next batch off the queue; an empty one ends the goroutine.
+func (b *batcher) next() []*waiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := min(len(b.waiting), max(b.most, 1))
+	clear(b.going)
+	b.going = append(b.going[:0], b.waiting[:n]...)
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	b.busy = n > 0
+	return b.going
+}
+
+// rest adds all that wait to a batch that failed.
+func (b *batcher) rest(batch []*waiter) []*waiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.going = append(batch, b.waiting...)
+	clear(b.waiting)
+	b.waiting = b.waiting[:0]
+	return b.going
+}
+
+// sized keeps the answer to a batch of items like these within maxBatchBytes, so
+// that it fits into one timeout.
+func (b *batcher) sized(batch []*waiter) {
+	largest := 1
 	for _, w := range batch {
-		if !seen[w.key] {
-			seen[w.key] = true
+		if w.item != nil {
+			largest = max(largest, len(w.item.value))
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.most = max(1, min(maxBatchKeys, maxBatchBytes/largest))
+}
+
+// keysOf lists the keys of a batch, each once.
+func keysOf(batch []*waiter) []string {
+	keys := make([]string, 0, len(batch))
+	for _, w := range batch {
+		if !slices.Contains(keys, w.key) {
 			keys = append(keys, w.key)
 		}
 	}
-	found, err := b.fetch(keys)
-	b.pass(found, err)
-	for i, w := range batch {
-		w.item, w.err = found[w.key], err
-		if i > 0 {
-			close(w.wake)
-		}
-	}
-}
-
-// pass ends a command: the first of those that wait sends the next. When the
-// command failed they all fail with it: each has another node to turn to, and
-// none may wait for a sick node a second time.
-func (b *batcher) pass(found map[string]*item, err error) {
-	b.mu.Lock()
-	var failed []*waiter
-	var next *waiter
-	if err != nil {
-		failed, b.waiting = b.waiting, nil
-	} else {
-		b.most = batchSize(found)
-	}
-	if n := min(len(b.waiting), b.most); n > 0 {
-		next = b.waiting[0]
-		next.batch = b.waiting[:n:n]
-		b.waiting = b.waiting[n:]
-	} else {
-		b.busy = false
-	}
-	b.mu.Unlock()
-	for _, w := range failed {
-		w.err = err
-		close(w.wake)
-	}
-	if next != nil {
-		close(next.wake)
-	}
-}
-
-// batchSize keeps the answer to a batch of items like these within maxBatchBytes,
-// so that it fits into one timeout.
-func batchSize(found map[string]*item) int {
-	largest := 1
-	for _, it := range found {
-		largest = max(largest, len(it.value))
-	}
-	return max(1, min(maxBatchKeys, maxBatchBytes/largest))
+	return keys
 }

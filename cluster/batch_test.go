@@ -14,7 +14,8 @@ import (
 // slowNode answers each command after a second of virtual time, with what was stored
 // when the command came.
 type slowNode struct {
-	b batcher
+	b       batcher
+	running sync.WaitGroup
 
 	mu       sync.Mutex // guards below
 	commands []string
@@ -24,13 +25,13 @@ type slowNode struct {
 
 func newSlowNode() *slowNode {
 	n := &slowNode{stored: map[string]string{}}
-	n.b.fetch = func(keys []string) (map[string]*item, error) {
+	n.b.running = &n.running
+	n.b.fetch = func(batch []*waiter) error {
 		n.mu.Lock()
-		n.commands = append(n.commands, strings.Join(keys, " "))
-		found := map[string]*item{}
-		for _, k := range keys {
-			if v, ok := n.stored[k]; ok {
-				found[k] = &item{value: []byte(v)}
+		n.commands = append(n.commands, strings.Join(keysOf(batch), " "))
+		for _, w := range batch {
+			if v, ok := n.stored[w.key]; ok {
+				w.item = &item{value: []byte(v)}
 			}
 		}
 		n.mu.Unlock()
@@ -38,11 +39,20 @@ func newSlowNode() *slowNode {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		if n.fail != nil {
-			return nil, n.fail
+			for _, w := range batch {
+				w.item = nil
+			}
 		}
-		return found, nil
+		return n.fail
 	}
 	return n
+}
+
+func (n *slowNode) get(key string) (*item, error) {
+	came := make(chan *waiter, 1)
+	n.b.get(&waiter{key: key, came: came})
+	w := <-came
+	return w.item, w.err
 }
 
 func (n *slowNode) set(key, value string) {
@@ -70,12 +80,12 @@ func TestALoneGetGoesAtOnce(t *testing.T) {
 		n.set("a", "1")
 		for range 3 {
 			began := time.Now()
-			it, err := n.b.get("a")
+			it, err := n.get("a")
 			if err != nil || string(it.value) != "1" || time.Since(began) != time.Second {
 				t.Errorf("%v, %v, after %v", it, err, time.Since(began))
 			}
 		}
-		if it, err := n.b.get("b"); it != nil || err != nil {
+		if it, err := n.get("b"); it != nil || err != nil {
 			t.Errorf("a miss is %v, %v", it, err)
 		}
 	})
@@ -90,7 +100,7 @@ func TestGetsThatArriveMeanwhileShareOneCommand(t *testing.T) {
 			key := fmt.Sprint("k", i)
 			n.set(key, key)
 			wg.Go(func() {
-				it, err := n.b.get(key)
+				it, err := n.get(key)
 				if err != nil || it == nil || string(it.value) != key {
 					t.Errorf("%s: %v, %v", key, it, err)
 				}
@@ -105,7 +115,7 @@ func TestGetsThatArriveMeanwhileShareOneCommand(t *testing.T) {
 			t.Errorf("commands %q", got)
 		}
 		began = time.Now()
-		if _, err := n.b.get("k1"); err != nil || time.Since(began) != time.Second {
+		if _, err := n.get("k1"); err != nil || time.Since(began) != time.Second {
 			t.Errorf("idle again, and a get takes %v", time.Since(began))
 		}
 	})
@@ -117,12 +127,12 @@ func TestAGetNeverJoinsACommandSentBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newSlowNode()
 		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = n.b.get("a") })
+		wg.Go(func() { _, _ = n.get("a") })
 		synctest.Wait()
 		for _, key := range []string{"a", "b"} {
 			n.set(key, "new")
 			wg.Go(func() {
-				if it, err := n.b.get(key); err != nil || it == nil {
+				if it, err := n.get(key); err != nil || it == nil {
 					t.Errorf("%s was stored before it was asked for: %v, %v", key, it, err)
 				}
 			})
@@ -134,7 +144,7 @@ func TestAGetNeverJoinsACommandSentBeforeIt(t *testing.T) {
 		n.set("a", "newer")
 		for _, key := range []string{"a", "c"} {
 			wg.Go(func() {
-				it, err := n.b.get(key)
+				it, err := n.get(key)
 				if err != nil || it == nil || key == "a" && string(it.value) != "newer" {
 					t.Errorf("%s was stored before it was asked for: %v, %v", key, it, err)
 				}
@@ -153,7 +163,7 @@ func TestAFailedCommandFailsAllThatWait(t *testing.T) {
 		began := time.Now()
 		for i := range 20 {
 			wg.Go(func() {
-				if it, err := n.b.get(fmt.Sprint(i)); it != nil || !errors.Is(err, sick) {
+				if it, err := n.get(fmt.Sprint(i)); it != nil || !errors.Is(err, sick) {
 					t.Errorf("%v, %v", it, err)
 				}
 			})
@@ -166,7 +176,7 @@ func TestAFailedCommandFailsAllThatWait(t *testing.T) {
 		n.fail = nil
 		n.mu.Unlock()
 		n.set("a", "1")
-		if it, err := n.b.get("a"); err != nil || it == nil {
+		if it, err := n.get("a"); err != nil || it == nil {
 			t.Errorf("well again: %v, %v", it, err)
 		}
 	})
@@ -179,7 +189,7 @@ func TestCallersOfOneKeyShareIt(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if it, err := n.b.get("a"); err != nil || it == nil || string(it.value) != "1" {
+				if it, err := n.get("a"); err != nil || it == nil || string(it.value) != "1" {
 					t.Errorf("%v, %v", it, err)
 				}
 			})
@@ -215,7 +225,7 @@ func TestABatchFitsIntoATimeout(t *testing.T) {
 					n.set(key, strings.Repeat("x", c.value))
 				}
 				wg.Go(func() {
-					if it, err := n.b.get(key); err != nil || it == nil {
+					if it, err := n.get(key); err != nil || it == nil {
 						t.Errorf("%s: %v, %v", key, it, err)
 					}
 				})
@@ -240,7 +250,9 @@ func TestABatchFitsIntoATimeout(t *testing.T) {
 }
 
 func TestAMissWithNothingKnownKeepsBatchesWhole(t *testing.T) {
-	if got := batchSize(nil); got != maxBatchKeys {
-		t.Errorf("after misses a batch has %d keys", got)
+	var b batcher
+	b.sized([]*waiter{{}})
+	if b.most != maxBatchKeys {
+		t.Errorf("after misses a batch has %d keys", b.most)
 	}
 }

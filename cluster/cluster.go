@@ -82,7 +82,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged}))
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged, running: &c.running}))
 	}
 	if cfg.Replicas == 1 {
 		cfg.Logger.Warn("cluster: each session has one copy only and is lost with its node", "nodes", len(cfg.Nodes), "replicas", cfg.Replicas)
@@ -131,13 +131,29 @@ type Record struct {
 	Deadline time.Time
 
 	key  string
-	snap *snapshot // nil: nothing is known of the session
+	snap snapshot // its base is nil for a session of which nothing is known
 }
 
 // snapshot is what a Load, or the last Save, saw of a session.
 type snapshot struct {
-	base *stored
-	seen map[*node]*item // by node: the copy that a save may replace by cas
+	base *stored // nil: nothing is known of the session
+	seen []seen  // copies that say the same as base: a save may replace them by cas
+}
+
+// seen is the copy that a node held.
+type seen struct {
+	node *node
+	item item
+}
+
+// on returns the copy that was seen on the node, or nil.
+func (s *snapshot) on(n *node) *item {
+	for i := range s.seen {
+		if s.seen[i].node == n {
+			return &s.seen[i].item
+		}
+	}
+	return nil
 }
 
 // NewRecord returns a session that does not exist yet. Saving it where one does
@@ -172,6 +188,11 @@ type call struct {
 	// tried is true once something of the caller's may be stored on a node: from
 	// then on its stamp must not change.
 	tried bool
+
+	// Room for what most calls need.
+	orderRoom  [8]int
+	waiterRoom [2]waiter
+	viewRoom   view
 }
 
 type nodeError struct {
@@ -181,6 +202,7 @@ type nodeError struct {
 
 func (c *Cluster) newCall(id string) *call {
 	k := &call{c: c, hash: hashKey(id)}
+	k.order = k.orderRoom[:0]
 	k.key = k.hash.memcacheKey(c.cfg.KeyPrefix)
 	return k
 }
@@ -213,14 +235,13 @@ func (k *call) fail(n *node, err error) {
 	}
 }
 
-// targets are the first Replicas nodes of the rank that are not down and have not
+// targets appends to ts, which is empty, the first Replicas nodes of the rank that are not down and have not
 // failed in this call. Where too few are up, suspect nodes fill in, and then nodes
 // that were seen to refuse connections: such a node may have been restarted since
 // the last probe, and finding out costs no wait. Without that, nodes that are
 // restarted one after the other could each be empty before the next is in use.
-func (k *call) targets() []*node {
+func (k *call) targets(ts []*node) []*node {
 	want := k.c.cfg.Replicas
-	ts := make([]*node, 0, want)
 	var suspects, refusing []*node
 	for i := 0; len(ts) < want; i++ {
 		n := k.ranked(i)
@@ -230,15 +251,13 @@ func (k *call) targets() []*node {
 		if k.hasFailed(n) {
 			continue
 		}
-		switch n.state() {
-		case Up:
+		switch state, refuses := n.state(); {
+		case state == Up:
 			ts = append(ts, n)
-		case Suspect:
+		case state == Suspect:
 			suspects = append(suspects, n)
-		case Down:
-			if n.refusing() {
-				refusing = append(refusing, n)
-			}
+		case refuses:
+			refusing = append(refusing, n)
 		}
 	}
 	ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)

@@ -149,18 +149,8 @@ func decodeBody(b []byte, destroyed bool) (*stored, error) {
 	if destroyed {
 		return s, r.end()
 	}
-	writers := make([]uint64, r.count(8))
-	for i := range writers {
-		writers[i] = binary.BigEndian.Uint64(r.take(8))
-	}
-	writer := func(i int64) uint64 {
-		if i >= int64(len(writers)) {
-			r.bad = true
-			return 0
-		}
-		return writers[i]
-	}
-	s.dstamp = stamp{newest - r.upTo(newest), writer(0)}
+	r.writers = r.take(8 * r.count(8))
+	s.dstamp = stamp{newest - r.upTo(newest), r.writer(0)}
 	n := r.count(3)
 	s.attrs = make([]attribute, 0, min(n, 64))
 	for i := 0; i < n && !r.bad; i++ {
@@ -168,7 +158,7 @@ func decodeBody(b []byte, destroyed bool) (*stored, error) {
 		a.name = string(r.take(r.count(1)))
 		a.stamp.clock = newest - r.upTo(newest)
 		w := r.upTo(math.MaxInt64)
-		a.stamp.writer, a.removed = writer(w>>1), w&1 == 1
+		a.stamp.writer, a.removed = r.writer(w>>1), w&1 == 1
 		if !a.removed {
 			a.value = r.take(r.count(1))
 		}
@@ -184,8 +174,9 @@ func decodeBody(b []byte, destroyed bool) (*stored, error) {
 // against the bytes that remain before anything is allocated. After the first
 // thing that cannot be it is bad and returns zeroes.
 type reader struct {
-	b   []byte
-	bad bool
+	b       []byte
+	writers []byte // the table, 8 bytes each
+	bad     bool
 }
 
 // upTo reads a number between 0 and most.
@@ -206,11 +197,20 @@ func (r *reader) count(size int) int { return int(r.upTo(int64(len(r.b) / size))
 func (r *reader) take(n int) []byte {
 	if r.bad || n > len(r.b) {
 		r.bad = true
-		return make([]byte, min(n, 8))
+		return nil
 	}
 	b := r.b[:n:n]
 	r.b = r.b[n:]
 	return b
+}
+
+// writer returns the i-th writer of the table.
+func (r *reader) writer(i int64) uint64 {
+	if i >= int64(len(r.writers)/8) {
+		r.bad = true
+		return 0
+	}
+	return binary.BigEndian.Uint64(r.writers[i*8:])
 }
 
 func (r *reader) end() error {

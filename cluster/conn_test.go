@@ -39,7 +39,7 @@ func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{now: time.Now, changed: func(*node, State) {}})
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
 		test(t, n)
 		n.client.Close()
 		mu.Lock()
@@ -291,7 +291,7 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{now: time.Now, changed: func(*node, State) {}})
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
 		began := time.Now()
 		if _, err := n.get("k"); err == nil {
 			t.Error("it says nothing and passes")

@@ -79,7 +79,7 @@ func (k *call) destroy(destroyed *stored) error {
 	keep := ttl(destroyed.deadline, k.c.cfg.Now())
 	holding := map[*node]bool{}
 	for {
-		targets := k.targets()
+		targets := k.targets(nil)
 		errs := make([]error, len(targets))
 		var wg sync.WaitGroup
 		todo := 0
@@ -109,7 +109,7 @@ func (k *call) destroy(destroyed *stored) error {
 // sweep deletes what lies on the next Replicas nodes behind the targets: copies that
 // stood in for a target once.
 func (k *call) sweep() {
-	targets := k.targets()
+	targets := k.targets(nil)
 	var wg sync.WaitGroup
 	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
 		n := k.ranked(i)
@@ -120,7 +120,7 @@ func (k *call) sweep() {
 		for _, t := range targets {
 			at = at || t == n
 		}
-		if !at && n.state() == Up && !k.hasFailed(n) {
+		if !at && n.isUp() && !k.hasFailed(n) {
 			next++
 			wg.Go(func() { _ = n.remove(k.key) })
 		}

@@ -24,6 +24,10 @@ type view struct {
 	homes   int      // home nodes that answered
 	crowded bool     // the second look was left out: too many unknown ids at once
 	alien   error    // an ErrVersion or ErrSealed: a copy that this process cannot read
+
+	// Room for what most views need.
+	targetRoom [2]*node
+	answerRoom [2]answer
 }
 
 // answer is what one node said.
@@ -31,7 +35,6 @@ type answer struct {
 	node *node
 	item *item   // nil: a miss
 	rec  *stored // nil: a miss, or a copy that cannot be used
-	err  error
 }
 
 // on returns what the node answered, or nil if it did not.
@@ -40,6 +43,14 @@ func (v *view) on(n *node) *answer {
 		if v.answers[i].node == n {
 			return &v.answers[i]
 		}
+	}
+	return nil
+}
+
+// item returns the copy that the node answered with, or nil.
+func (v *view) item(n *node) *item {
+	if a := v.on(n); a != nil {
+		return a.item
 	}
 	return nil
 }
@@ -79,20 +90,19 @@ func (v *view) lacking(want *stored) []*node {
 // gather reads all copies. The error is ctx's; that nothing could be reached is not
 // an error here, but a view without answers.
 func (k *call) gather(ctx context.Context) (*view, error) {
-	v := &view{}
+	v := &k.viewRoom
+	if v.targets != nil {
+		v = &view{} // an earlier one is still in use
+	}
+	v.answers = v.answerRoom[:0]
 	for {
-		v.targets = k.targets()
-		unasked := v.targets[:0:0]
-		for _, t := range v.targets {
-			if v.on(t) == nil {
-				unasked = append(unasked, t)
-			}
-		}
-		if len(unasked) == 0 {
-			break
-		}
-		if err := k.ask(ctx, v, unasked); err != nil {
+		v.targets = k.targets(v.targetRoom[:0])
+		asked, err := k.ask(ctx, v, v.targets)
+		if err != nil {
 			return nil, err
+		}
+		if !asked {
+			break
 		}
 	}
 	if v.copies() < k.c.cfg.Replicas {
@@ -102,7 +112,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 		if len(further) > 0 {
 			k.c.stats.secondLooks.Add(1)
-			if err := k.ask(ctx, v, further); err != nil {
+			if _, err := k.ask(ctx, v, further); err != nil {
 				return nil, err
 			}
 		}
@@ -129,7 +139,7 @@ func (k *call) further(v *view) []*node {
 		if v.on(n) != nil || k.hasFailed(n) {
 			continue
 		}
-		if n.state() != Down {
+		if state, _ := n.state(); state != Down {
 			ns = append(ns, n)
 			if !n.backLately() {
 				next++
@@ -138,7 +148,11 @@ func (k *call) further(v *view) []*node {
 	}
 	if len(k.failed) > 0 {
 		for i := range k.c.cfg.Replicas {
-			if n := k.ranked(i); n != nil && n.state() == Down && !k.hasFailed(n) && v.on(n) == nil {
+			n := k.ranked(i)
+			if n == nil || k.hasFailed(n) || v.on(n) != nil {
+				continue
+			}
+			if state, _ := n.state(); state == Down {
 				ns = append(ns, n)
 			}
 		}
@@ -146,31 +160,45 @@ func (k *call) further(v *view) []*node {
 	return ns
 }
 
-// ask reads the key from the nodes at once and adds what they say to the view.
-func (k *call) ask(ctx context.Context, v *view, nodes []*node) error {
-	came := make(chan answer, len(nodes))
+// ask reads the key from the nodes at once, except those that have answered already,
+// and adds what they say to the view. Asked is false when there was nobody to ask.
+func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err error) {
+	var waiters []waiter
+	var came chan *waiter
 	for _, n := range nodes {
-		k.c.running.Add(1)
-		go func() {
-			defer k.c.running.Done()
-			it, err := n.get(k.key)
-			came <- answer{node: n, item: it, err: err}
-		}()
+		if v.on(n) != nil {
+			continue
+		}
+		if came == nil {
+			came, waiters = make(chan *waiter, len(nodes)), k.waiters(len(nodes))
+		}
+		waiters = append(waiters, waiter{node: n, key: k.key, came: came})
+		n.batch.get(&waiters[len(waiters)-1])
 	}
-	for range nodes {
+	for range waiters {
 		select {
-		case a := <-came:
-			if a.err != nil {
-				k.fail(a.node, a.err)
+		case w := <-came:
+			if w.err != nil {
+				k.fail(w.node, w.err)
 				continue
 			}
+			a := answer{node: w.node, item: w.item}
 			k.read(v, &a)
 			v.answers = append(v.answers, a)
 		case <-ctx.Done():
-			return fmt.Errorf("cluster: load: %w", ctx.Err())
+			return true, fmt.Errorf("cluster: load: %w", ctx.Err())
 		}
 	}
-	return nil
+	return len(waiters) > 0, nil
+}
+
+// waiters returns room for most waiters that never moves: they are on their way, by
+// address, for longer than the caller may wait for them.
+func (k *call) waiters(most int) []waiter {
+	if k.waiterRoom[0].node == nil && most <= len(k.waiterRoom) {
+		return k.waiterRoom[:0]
+	}
+	return make([]waiter, 0, most)
 }
 
 // read decodes an answer. What cannot be used counts as a miss, but keeps its token:

@@ -10,37 +10,40 @@ import (
 
 // lanes let saves of one key take turns within the process.
 type lanes struct {
-	mu   sync.Mutex // guards below
-	busy map[keyHash]*lane
+	mu sync.Mutex // guards below
+	// busy has an entry for each key that is being saved: those who wait for their
+	// turn, in the order of arrival.
+	busy map[keyHash][]chan struct{}
 }
 
-type lane struct {
-	turn  chan struct{} // holds one token while somebody is in
-	users int
-}
-
-// enter waits for the key's turn and returns the function that ends it.
-func (l *lanes) enter(key keyHash) (leave func()) {
+// enter returns when it is the caller's turn, which ends with leave.
+func (l *lanes) enter(key keyHash) {
 	l.mu.Lock()
 	if l.busy == nil {
-		l.busy = map[keyHash]*lane{}
+		l.busy = map[keyHash][]chan struct{}{}
 	}
-	ln := l.busy[key]
-	if ln == nil {
-		ln = &lane{turn: make(chan struct{}, 1)}
-		l.busy[key] = ln
+	waiting, busy := l.busy[key]
+	if !busy {
+		l.busy[key] = nil
+		l.mu.Unlock()
+		return
 	}
-	ln.users++
+	turn := make(chan struct{})
+	l.busy[key] = append(waiting, turn)
 	l.mu.Unlock()
-	ln.turn <- struct{}{}
-	return func() {
-		<-ln.turn
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if ln.users--; ln.users == 0 {
-			delete(l.busy, key)
-		}
+	<-turn
+}
+
+func (l *lanes) leave(key keyHash) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := l.busy[key]
+	if len(waiting) == 0 {
+		delete(l.busy, key)
+		return
 	}
+	l.busy[key] = waiting[1:]
+	close(waiting[0])
 }
 
 const (

@@ -66,10 +66,16 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	}
 	c.stats.hits.Add(1)
 	c.noteLifetime(v.joined.deadline)
-	return &Record{
-		Attrs: v.joined.values(), Deadline: time.UnixMilli(v.joined.deadline).UTC(),
-		key: key, snap: &snapshot{base: v.joined, seen: v.tokens()},
-	}, nil
+	r := &loaded{}
+	r.Attrs, r.Deadline = v.joined.values(), time.UnixMilli(v.joined.deadline).UTC()
+	r.key, r.snap = key, snapshot{base: v.joined, seen: v.tokens(r.seenRoom[:0])}
+	return &r.Record, nil
+}
+
+// loaded is a Record with room for the copies that most loads see.
+type loaded struct {
+	Record
+	seenRoom [2]seen
 }
 
 // worthRepair reports whether copies should be brought up to date with s: a session
@@ -78,15 +84,15 @@ func (s *stored) worthRepair(now time.Time) bool {
 	return s != nil && (s.destroyed || s.live(now))
 }
 
-// tokens returns the copies of targets that a save may replace by cas.
-func (v *view) tokens() map[*node]*item {
-	m := make(map[*node]*item, len(v.targets))
+// tokens appends the copies of targets that a save may replace by cas. Their bytes
+// are in the record; only the tokens are kept.
+func (v *view) tokens(to []seen) []seen {
 	for _, t := range v.targets {
 		if a := v.on(t); a != nil && a.item != nil && a.rec.equal(v.joined) {
-			m[t] = a.item
+			to = append(to, seen{t, item{cas: a.item.cas}})
 		}
 	}
-	return m
+	return to
 }
 
 // repair brings all targets up to date with what was gathered. That it fails does

@@ -55,6 +55,7 @@ type node struct {
 type nodeHooks struct {
 	now     func() time.Time
 	changed func(n *node, from State) // after a change of state, under no lock
+	running *sync.WaitGroup
 }
 
 // address is both the net.Addr that the client dials and the selector that always
@@ -86,22 +87,21 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	nd.client.Timeout = cfg.Timeout
 	nd.client.MaxIdleConns = cfg.MaxConns
 	nd.client.DialContext = nd.dialer.connect
-	nd.batch.fetch = nd.fetch
+	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	return nd
 }
 
-// state is what the process thinks of the node.
-func (n *node) state() State {
+// state is what the process thinks of the node, and whether a node that is down says
+// so without delay.
+func (n *node) state() (s State, refuses bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.health.state
+	return n.health.state, n.health.refusing
 }
 
-// refusing reports whether the node is down, but says so without delay.
-func (n *node) refusing() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.health.state == Down && n.health.refusing
+func (n *node) isUp() bool {
+	s, _ := n.state()
+	return s == Up
 }
 
 // lately is how long a node counts as just come back.
@@ -146,17 +146,65 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 // timeouts to one that breaks them late.
 const repeatWithin = 4
 
+// command is one exchange to be had with the node.
+type command struct {
+	verb  func(*memcache.Client, *memcache.Item) error // nil: a get
+	item  memcache.Item
+	batch []*waiter
+}
+
+func (cmd *command) run(c *memcache.Client) error {
+	switch {
+	case cmd.verb != nil:
+		return cmd.verb(c, &cmd.item)
+	case len(cmd.batch) == 1:
+		return cmd.batch[0].fetch(c)
+	}
+	items, err := c.GetMulti(keysOf(cmd.batch))
+	if err != nil {
+		return err
+	}
+	asked := 0
+	for _, w := range cmd.batch {
+		w.item = nil
+		if it := items[w.key]; it != nil {
+			w.found, asked = item{it.Value, it.CasID}, asked+1
+			w.item = &w.found
+		}
+	}
+	if asked < len(items) {
+		return errOutOfStep
+	}
+	return nil
+}
+
+func (w *waiter) fetch(c *memcache.Client) error {
+	w.item = nil
+	it, err := c.Get(w.key)
+	switch {
+	case errors.Is(err, memcache.ErrCacheMiss):
+		return nil
+	case err != nil:
+		return err
+	case it.Key != w.key:
+		return errOutOfStep
+	}
+	w.found = item{it.Value, it.CasID}
+	w.item = &w.found
+	return nil
+}
+
 // exchange runs one command with a slot, and judges the node by what came of it.
 // Again is true when the command was sent a second time because the first
 // connection broke: its effect may then have happened twice.
-func (n *node) exchange(command func() error) (again bool, err error) {
+func (n *node) exchange(cmd *command) (again bool, err error) {
 	if err := n.enter(); err != nil {
 		return false, err
 	}
 	defer func() { <-n.slots }()
 	n.commands.Add(1)
 	began := time.Now()
-	err = command()
+	err = cmd.run(n.client)
 	if isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin {
 		// A server that restarted breaks every connection to its former self once.
 		// That is no sign of illness: drop them all and see what stands there now.
@@ -164,9 +212,12 @@ func (n *node) exchange(command func() error) (again bool, err error) {
 		n.reconnects.Add(1)
 		again = true
 		n.commands.Add(1)
-		err = command()
+		err = cmd.run(n.client)
 	}
 	err, v := judge(err)
+	if errors.Is(err, errOutOfStep) {
+		n.client.Close() // answers and questions do not belong together any more
+	}
 	n.note(health.request, v, err)
 	return again, err
 }
@@ -186,72 +237,28 @@ func (n *node) enter() error {
 	case <-t.C:
 		return errBusy
 	}
-	if n.state() != Up {
+	if !n.isUp() {
 		<-n.slots
 		return errNotAsked
 	}
 	return nil
 }
 
-// get reads the key. Concurrent gets of a node share a command.
-func (n *node) get(key string) (*item, error) { return n.batch.get(key) }
-
-// fetch reads several keys with one command.
-func (n *node) fetch(keys []string) (map[string]*item, error) {
-	var found map[string]*item
-	_, err := n.exchange(func() error {
-		found = make(map[string]*item, len(keys))
-		if len(keys) == 1 {
-			it, err := n.client.Get(keys[0])
-			if errors.Is(err, memcache.ErrCacheMiss) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			found[it.Key] = &item{it.Value, it.CasID}
-		} else {
-			items, err := n.client.GetMulti(keys)
-			if err != nil {
-				return err
-			}
-			for k, it := range items {
-				found[k] = &item{it.Value, it.CasID}
-			}
-		}
-		return checkKeys(found, keys)
-	})
-	if errors.Is(err, errOutOfStep) {
-		n.client.Close() // answers and questions are out of step
-	}
-	return found, err
-}
-
-func checkKeys(found map[string]*item, keys []string) error {
-	for k := range found {
-		known := false
-		for _, asked := range keys {
-			known = known || asked == k
-		}
-		if !known {
-			return errOutOfStep
-		}
-	}
-	return nil
+// fetch reads what a batch asks for, with one command.
+func (n *node) fetch(batch []*waiter) error {
+	_, err := n.exchange(&command{batch: batch})
+	return err
 }
 
 // write replaces the copy that was seen: by cas when there was one, by add when
 // there was none. Maybe is true when the value may be on the node although the
 // outcome is not "stored".
 func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome, maybe bool, err error) {
-	it := &memcache.Item{Key: key, Value: value, Expiration: ttl}
-	again, err := n.exchange(func() error {
-		if seen == nil {
-			return n.client.Add(it)
-		}
-		it.CasID = seen.cas
-		return n.client.CompareAndSwap(it)
-	})
+	cmd := &command{verb: (*memcache.Client).Add, item: memcache.Item{Key: key, Value: value, Expiration: ttl}}
+	if seen != nil {
+		cmd.verb, cmd.item.CasID = (*memcache.Client).CompareAndSwap, seen.cas
+	}
+	again, err := n.exchange(cmd)
 	switch {
 	case err == nil:
 		return written, true, nil
@@ -263,20 +270,21 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 
 // set writes without looking. For destroyed records only.
 func (n *node) set(key string, value []byte, ttl int32) error {
-	_, err := n.exchange(func() error {
-		return n.client.Set(&memcache.Item{Key: key, Value: value, Expiration: ttl})
-	})
+	item := memcache.Item{Key: key, Value: value, Expiration: ttl}
+	_, err := n.exchange(&command{verb: (*memcache.Client).Set, item: item})
 	return err
 }
 
 // remove deletes the key; that there is none is no error.
 func (n *node) remove(key string) error {
-	_, err := n.exchange(func() error { return n.client.Delete(key) })
+	_, err := n.exchange(&command{verb: deleteItem, item: memcache.Item{Key: key}})
 	if isRefusal(err) {
 		return nil
 	}
 	return err
 }
+
+func deleteItem(c *memcache.Client, it *memcache.Item) error { return c.Delete(it.Key) }
 
 // Memcached takes expiry times above 30 days for absolute Unix times.
 const maxRelativeTTL = 30 * 24 * 60 * 60

@@ -76,7 +76,7 @@ func (c *Cluster) check(n *node) error {
 		if err != nil {
 			return err
 		}
-		if n.state() == Up {
+		if n.isUp() {
 			return nil
 		}
 	}

@@ -19,11 +19,9 @@ func hashKey(id string) keyHash { return sha256.Sum256([]byte(id)) }
 // memcacheKey is the key under which the record lies on a node. It cannot be
 // turned back into the session id, so whoever lists a node's keys hijacks nobody.
 func (k keyHash) memcacheKey(prefix string) string {
-	const size = (sha256.Size*8 + 5) / 6
-	b := make([]byte, len(prefix)+size)
-	copy(b, prefix)
-	base64.RawURLEncoding.Encode(b[len(prefix):], k[:])
-	return string(b)
+	var room [maxPrefix + (sha256.Size*8+5)/6]byte
+	b := append(room[:0], prefix...)
+	return string(base64.RawURLEncoding.AppendEncode(b, k[:]))
 }
 
 // ring ranks nodes, named by their index in the configuration.

@@ -38,14 +38,14 @@ func (c *Cluster) Save(_ context.Context, r *Record) error {
 	c.missing.remove(k.hash)
 	// Saves of one session in one process take turns: they would only outrun each
 	// other. Between processes the nodes decide.
-	leave := c.lanes.enter(k.hash)
-	defer leave()
+	c.lanes.enter(k.hash)
+	defer c.lanes.leave(k.hash)
 	s := k.newSave(r)
 	err := s.run()
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil:
-		r.snap = &snapshot{base: s.ours}
+		r.snap = snapshot{base: s.ours}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
 	case errors.Is(err, ErrConflict):
@@ -63,23 +63,20 @@ type save struct {
 	*call
 	rec      *Record
 	deadline int64
-	snap     snapshot
+	snap     *snapshot
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
 }
 
 func (k *call) newSave(r *Record) *save {
-	s := &save{call: k, rec: r, replace: r.snap == nil}
+	s := &save{call: k, rec: r, snap: &r.snap, replace: r.snap.base == nil}
 	now := k.c.cfg.Now()
 	s.deadline = deadlineMilli(r.Deadline)
 	if r.Deadline.IsZero() {
 		s.deadline = now.Add(k.c.cfg.Lifetime).UnixMilli()
 	}
 	k.c.noteLifetime(s.deadline)
-	if r.snap != nil {
-		s.snap = *r.snap
-	}
 	s.at = k.stampAfter(s.snap.base)
 	s.ours = change(s.snap.base, r.Attrs, s.deadline, s.at)
 	return s
@@ -105,18 +102,19 @@ func (s *save) run() error {
 // fast writes to all targets at once when it can know what it replaces: the session
 // is new, or the snapshot saw each target's copy.
 func (s *save) fast() (done bool, err error) {
-	targets := s.targets()
+	var room [2]*node
+	targets := s.targets(room[:0])
 	if len(targets) < s.c.cfg.MinCopies {
 		return false, nil
 	}
 	if !s.replace {
 		for _, t := range targets {
-			if s.snap.seen[t] == nil {
+			if s.snap.on(t) == nil {
 				return false, nil
 			}
 		}
 	}
-	all, err := s.put(targets, s.ours, func(n *node) *item { return s.snap.seen[n] }, nil)
+	all, err := s.put(targets, s.ours, s.snap.on, nil)
 	if all {
 		s.c.stats.fastSaves.Add(1)
 	}
@@ -186,9 +184,8 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		if len(lacking) == 0 {
 			return v, nil
 		}
-		seen := v
 		failures := len(k.failed)
-		all, err := k.put(lacking, want, func(n *node) *item { return seen.on(n).item }, count)
+		all, err := k.put(lacking, want, v.item, count)
 		if all || err != nil {
 			return v, err
 		}
@@ -208,6 +205,26 @@ func conflictWait(round int, jitter float64) time.Duration {
 	return time.Duration(jitter * float64(2*time.Millisecond<<min(round, 6)))
 }
 
+// write is one copy on its way to a node, and then what came of it.
+type write struct {
+	node  *node
+	key   string
+	value []byte
+	seen  *item // to be replaced; nil: there was none
+	ttl   int32
+
+	outcome outcome
+	maybe   bool // the copy may be on the node although the outcome is not "written"
+	err     error
+}
+
+func (w *write) run(wg *sync.WaitGroup) {
+	w.outcome, w.maybe, w.err = w.node.write(w.key, w.value, w.seen, w.ttl)
+	if wg != nil {
+		wg.Done()
+	}
+}
+
 // put writes the record to the nodes at once, each by cas on the copy that was seen
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge: nothing else can help then.
@@ -220,24 +237,19 @@ func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *a
 		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
 	}
 	keep := ttl(want.deadline, k.c.cfg.Now())
-	type result struct {
-		outcome outcome
-		maybe   bool
-		err     error
-	}
-	results := make([]result, len(nodes))
-	write := func(i int) {
-		r := &results[i]
-		r.outcome, r.maybe, r.err = nodes[i].write(k.key, value, seen(nodes[i]), keep)
-	}
+	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
-	for i := 1; i < len(nodes); i++ {
-		wg.Go(func() { write(i) })
+	for i, n := range nodes {
+		writes[i] = write{node: n, key: k.key, value: value, seen: seen(n), ttl: keep}
+		if i > 0 {
+			wg.Add(1)
+			go writes[i].run(&wg)
+		}
 	}
-	write(0)
+	writes[0].run(nil) // the caller does one itself
 	wg.Wait()
 	all = true
-	for i, r := range results {
+	for i, r := range writes {
 		k.tried = k.tried || r.maybe
 		switch {
 		case r.outcome == written:

@@ -53,7 +53,7 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 	k := c.newCall(key)
 	var places []Placement
 	v := &view{}
-	var ask []*node
+	var reachable []*node
 	for i := range min(len(c.nodes), whereMost) {
 		n := k.ranked(i)
 		p := Placement{Node: n.status(), Role: StandIn}
@@ -68,11 +68,11 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		if p.Node.State == Down {
 			p.Err = fmt.Errorf("cluster: node %s is down", n)
 		} else {
-			ask = append(ask, n)
+			reachable = append(reachable, n)
 		}
 		places = append(places, p)
 	}
-	if err := k.ask(ctx, v, ask); err != nil {
+	if _, err := k.ask(ctx, v, reachable); err != nil {
 		return nil, err
 	}
 	for i := range places {
