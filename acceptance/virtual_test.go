@@ -96,12 +96,15 @@ func TestHungNodeCostsARequestOneTimeoutAtMost(t *testing.T) {
 	const users = 8
 	eachVirtual(t, all, func(t *testing.T, w *world) {
 		a := w.start(options{virtual: true, config: func(c *cluster.Config) { c.Timeout = wait }})
-		for i := range users {
+		// At least half of the users have the node among their two.
+		node := w.env.Node(1)
+		for i := 0; len(w.crowd) < users; i++ {
 			u := w.newUser()
 			u.logIn(a, fmt.Sprint("user", i))
-			w.crowd = append(w.crowd, u)
+			if home := w.rank(u.id(a)); i%2 == 1 || home[0] == node || home[1] == node {
+				w.crowd = append(w.crowd, u)
+			}
 		}
-		node := w.env.Node(1)
 		isDown := func() bool { return a.cluster.Nodes()[1].State == cluster.Down }
 		// Each user comes once, then again, while others come at other moments.
 		var slowest, slowestLater time.Duration
@@ -127,6 +130,7 @@ func TestHungNodeCostsARequestOneTimeoutAtMost(t *testing.T) {
 				visit(u, i, []string{"/set", "/whoami", "/set"}[i%3])
 				time.Sleep(wait / 3)
 			}
+			time.Sleep(2 * wait) // virtual: until a probe has failed, too
 			if !isDown() {
 				t.Fatalf("round %d: the node that hangs is not known to be down", round)
 			}
