@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"strconv"
 	"time"
@@ -196,16 +197,16 @@ const maxAnswerLine = 2048
 // announced returns the number of bytes that a line "VALUE key flags bytes [cas]"
 // announces.
 func announced(line []byte) (int, bool) {
-	if !bytes.HasPrefix(line, []byte("VALUE ")) {
+	rest, isValue := bytes.CutPrefix(line, []byte("VALUE "))
+	if !isValue {
 		return 0, false
 	}
-	f := bytes.Fields(line)
-	if len(f) < 4 {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(string(f[3]), 10, 64)
-	if err != nil || n < 0 || n > 1<<40 {
-		return 1 << 40, true
+	_, rest, _ = bytes.Cut(rest, []byte(" ")) // key
+	_, rest, _ = bytes.Cut(rest, []byte(" ")) // flags
+	size, _, _ := bytes.Cut(bytes.TrimRight(rest, "\r"), []byte(" "))
+	n, err := strconv.ParseUint(string(size), 10, 31)
+	if err != nil {
+		return math.MaxInt32, true
 	}
 	return int(n), true
 }

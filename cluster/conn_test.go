@@ -168,7 +168,7 @@ func TestHostileAnswersToAGet(t *testing.T) {
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
 					began := time.Now()
-					it, err := n.get(key)
+					it, err := n.getOne(key)
 					took := time.Since(began)
 					runtime.ReadMemStats(&after)
 					if err == nil {
@@ -200,7 +200,7 @@ func TestValuesWithoutEndAreCutOff(t *testing.T) {
 			}
 		}
 	}, func(t *testing.T, n *node) {
-		if _, err := n.get("k"); err == nil {
+		if _, err := n.getOne("k"); err == nil {
 			t.Error("it passes")
 		}
 	})
@@ -269,7 +269,7 @@ func TestAnAnswerTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
 	}, func(t *testing.T, n *node) {
 		for i := range 20 {
 			key := fmt.Sprint("k", i)
-			if it, err := n.get(key); err == nil && (it == nil || string(it.value) != key) {
+			if it, err := n.getOne(key); err == nil && (it == nil || string(it.value) != key) {
 				t.Fatalf("%s: %v", key, it)
 			}
 		}
@@ -293,7 +293,7 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 		}
 		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
 		began := time.Now()
-		if _, err := n.get("k"); err == nil {
+		if _, err := n.getOne("k"); err == nil {
 			t.Error("it says nothing and passes")
 		}
 		if took := time.Since(began); took != DefaultTimeout {
@@ -333,7 +333,7 @@ func TestLogin(t *testing.T) {
 				}
 			}, func(t *testing.T, n *node) {
 				began := time.Now()
-				_, err := n.get("k")
+				_, err := n.getOne("k")
 				if c.want == nil && err != nil || c.want != nil && !isErr(err, c.want) {
 					t.Errorf("%v, want %v", err, c.want)
 				}

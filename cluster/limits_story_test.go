@@ -171,7 +171,7 @@ func TestANodeOutOfMemoryIsReplacedByAStandIn(t *testing.T) {
 			}
 			k := c.newCall(id)
 			for _, place := range []int{1, 2} {
-				if it, err := k.ranked(place).get(k.key); err != nil || it == nil {
+				if it, err := k.ranked(place).getOne(k.key); err != nil || it == nil {
 					t.Errorf("place %d of %s has no copy: %v", place, id, err)
 				}
 			}

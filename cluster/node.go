@@ -39,6 +39,7 @@ type node struct {
 	dialer *dialer
 	slots  chan struct{} // one per exchange that may be on its way
 	batch  batcher
+	get    command // of the batch under way: there is one at a time
 	hooks  nodeHooks
 
 	commands, errors, timeouts, reconnects atomic.Uint64
@@ -62,15 +63,16 @@ type nodeHooks struct {
 // picks it. The client's own list would look names up once and for all.
 type address struct{ network, addr string }
 
-func (a address) Network() string                     { return a.network }
-func (a address) String() string                      { return a.addr }
-func (a address) PickServer(string) (net.Addr, error) { return a, nil }
-func (a address) Each(f func(net.Addr) error) error   { return f(a) }
-func addressOf(addr string) address {
+func (a *address) Network() string                     { return a.network }
+func (a *address) String() string                      { return a.addr }
+func (a *address) PickServer(string) (net.Addr, error) { return a, nil }
+func (a *address) Each(f func(net.Addr) error) error   { return f(a) }
+
+func addressOf(addr string) *address {
 	if isUnix(addr) {
-		return address{"unix", addr}
+		return &address{"unix", addr}
 	}
-	return address{"tcp", addr}
+	return &address{"tcp", addr}
 }
 
 func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
@@ -246,7 +248,9 @@ func (n *node) enter() error {
 
 // fetch reads what a batch asks for, with one command.
 func (n *node) fetch(batch []*waiter) error {
-	_, err := n.exchange(&command{batch: batch})
+	n.get.batch = batch
+	_, err := n.exchange(&n.get)
+	n.get.batch = nil
 	return err
 }
 

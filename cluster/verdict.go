@@ -35,6 +35,9 @@ func isRefusal(err error) bool {
 
 // isBroken reports whether the connection ended under the command.
 func isBroken(err error) bool {
+	if err == nil {
+		return false
+	}
 	var u unreachable
 	if errors.As(err, &u) {
 		return false
@@ -64,14 +67,15 @@ func isUnsent(err error) bool {
 // judge turns the client's error into one that is safe to show, and says what it
 // means for the node's health.
 func judge(err error) (error, verdict) {
+	if err == nil || isRefusal(err) {
+		return err, answered
+	}
 	var (
 		netErr  net.Error
 		dialled *memcache.ConnectTimeoutError
 		failure unreachable
 	)
 	switch {
-	case err == nil, isRefusal(err):
-		return err, answered
 	case errors.As(err, &dialled):
 		return errTimeout, timedOut
 	case errors.As(err, &failure):
