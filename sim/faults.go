@@ -21,29 +21,33 @@ type fault struct {
 	// hides is true when it takes one whole node away. Such a fault may go on while
 	// the next begins, as long as each session gets a request in between.
 	hides bool
+	// apart is true when it happens only when it is asked for by its name.
+	apart bool
 }
 
 var faults = []fault{
-	{"restart", (*sim).restart, 0, false},
-	{"kill", (*sim).kill, 20 * time.Second, true},
-	{"pause", (*sim).pause, 30 * time.Second, true},
-	{"hiccup", (*sim).pause, 500 * time.Millisecond, false},
-	{"isolate", (*sim).isolate, 30 * time.Second, true},
-	{"long isolation", (*sim).isolate, 3 * time.Hour, true},
-	{"cut", (*sim).cut, 30 * time.Second, false},
-	{"late", (*sim).late, 20 * time.Second, false},
-	{"late for one", (*sim).lateForOne, 20 * time.Second, false},
-	{"flaky", (*sim).flaky, 20 * time.Second, false},
-	{"deaf", (*sim).deaf, 20 * time.Second, false},
-	{"slow", (*sim).slow, 20 * time.Second, false},
-	{"refuse", (*sim).refuse, 20 * time.Second, false},
-	{"evict", (*sim).evict, 0, false},
-	{"add", (*sim).grow, 0, false},
-	{"remove", (*sim).shrink, 0, false},
-	{"replace", (*sim).replace, 0, false},
-	{"crash", (*sim).crash, 0, false},
-	{"storm", (*sim).storm, 0, false},
-	{"crossed", (*sim).crossed, 0, false},
+	{name: "restart", begin: (*sim).restart},
+	{name: "kill", begin: (*sim).kill, most: 20 * time.Second, hides: true},
+	{name: "pause", begin: (*sim).pause, most: 30 * time.Second, hides: true},
+	{name: "hiccup", begin: (*sim).pause, most: 500 * time.Millisecond},
+	{name: "isolate", begin: (*sim).isolate, most: 30 * time.Second, hides: true},
+	{name: "long isolation", begin: (*sim).isolate, most: 3 * time.Hour, hides: true},
+	{name: "cut", begin: (*sim).cut, most: 30 * time.Second},
+	{name: "late", begin: (*sim).late, most: 20 * time.Second},
+	{name: "late for one", begin: (*sim).lateForOne, most: 20 * time.Second},
+	{name: "flaky", begin: (*sim).flaky, most: 20 * time.Second},
+	{name: "deaf", begin: (*sim).deaf, most: 20 * time.Second},
+	{name: "slow", begin: (*sim).slow, most: 20 * time.Second},
+	{name: "refuse", begin: (*sim).refuse, most: 20 * time.Second},
+	{name: "evict", begin: (*sim).evict},
+	{name: "add", begin: (*sim).grow},
+	{name: "remove", begin: (*sim).shrink},
+	{name: "replace", begin: (*sim).replace},
+	{name: "crash", begin: (*sim).crash},
+	{name: "storm", begin: (*sim).storm},
+	{name: "crossed", begin: (*sim).crossed},
+	{name: "outage", begin: (*sim).outage, apart: true},
+	{name: "very late", begin: (*sim).lateLong, most: time.Minute},
 }
 
 // FaultNames are the names that Config.Only takes.
@@ -302,6 +306,36 @@ func (s *sim) crossed() func() {
 	}
 	wg.Wait()
 	return nil
+}
+
+// outage takes all nodes away at once, with their memory kept. Users see errors, and
+// nothing else.
+func (s *sim) outage() func() {
+	from := s.now()
+	hang := s.rng.IntN(2) == 0
+	s.note("no node can be reached")
+	for _, e := range s.list {
+		if n := s.node(e); hang {
+			n.Pause()
+		} else {
+			n.Suffer(world.Faults{Up: world.Lose, Down: world.Lose})
+		}
+	}
+	time.Sleep(s.upTo(20 * time.Second))
+	for _, e := range s.list {
+		n := s.node(e)
+		n.Resume()
+		n.Suffer(world.Faults{})
+	}
+	s.note("all nodes can be reached")
+	s.outages = append(s.outages, outage{from, s.now() + settled})
+	return nil
+}
+
+// lateLong holds some requests back for so long that they arrive after the fault, and
+// after what came next.
+func (s *sim) lateLong() func() {
+	return s.suffer(world.Faults{Late: s.upTo(2 * time.Minute), Share: 1 + s.rng.IntN(40)})
 }
 
 func (s *sim) linkTrouble() world.Faults { return linkTrouble(s.rng) }

@@ -52,7 +52,11 @@ type Result struct {
 	Stats      cluster.Stats // summed over all instances
 
 	skew, final time.Duration
+	outages     []outage
 }
+
+// outage is a time in which no node can be reached: errors are right then.
+type outage struct{ from, to time.Duration }
 
 const (
 	timeout   = cluster.DefaultTimeout
@@ -77,6 +81,7 @@ type sim struct {
 	nodeNo int
 	hidden map[string]bool // addresses of nodes that a fault takes away from all
 
+	outages []outage
 	final   time.Duration
 	extra   []check.Violation
 	old     sync.WaitGroup // clusters being closed
@@ -117,13 +122,21 @@ func Run(cfg Config) *Result {
 	s.world.Close()
 	return &Result{
 		Config: cfg, History: s.hist, Virtual: s.now(), Tally: s.tally.total(), Stats: s.stats,
-		Violations: s.extra, skew: s.skew, final: s.final,
+		Violations: s.extra, skew: s.skew, final: s.final, outages: s.outages,
 	}
 }
 
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
 	opts := check.Options{Skew: r.skew, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
+	opts.Excused = func(op *check.Op) bool {
+		for _, o := range r.outages {
+			if op.Call < o.to && op.Return > o.from {
+				return true
+			}
+		}
+		return false
+	}
 	if r.Config.Class == Promised {
 		opts.Linear = 20 * time.Second
 	}

@@ -49,6 +49,8 @@ type Options struct {
 	// Errors allows failed operations. (Those of an instance that was killed have
 	// Return Never and are always allowed.)
 	Errors bool
+	// Excused, if not nil, reports whether this operation may fail.
+	Excused func(op *Op) bool
 	// Final is when the last reads began: after it all faults were healed. A stale
 	// read from then on is a loss. Zero: there are no such reads.
 	Final time.Duration
@@ -238,7 +240,8 @@ func (s *session) absent(op *Op) bool {
 func (s *session) judge(op *Op) {
 	switch op.Outcome {
 	case Unknown, Refused:
-		if op.Return != Never && !s.opts.Errors && !(op.Kind == Load && s.absent(op)) {
+		excused := s.opts.Errors || op.Return == Never || s.opts.Excused != nil && s.opts.Excused(op)
+		if !excused && !(op.Kind == Load && s.absent(op)) {
 			s.fail(UserError, op, "", "failed")
 		}
 		return

@@ -72,7 +72,7 @@ var rules = []rule{
 	one("a checksum that is wrong is taken", "cluster/codec.go",
 		"binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli)", "len(sum) == 0"),
 	one("a copy of another key is taken", "cluster/codec.go",
-		"	if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {", "	if false {"),
+		"	if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {", "	if !bytes.Equal(b[3:headerSize], b[3:headerSize]) {"),
 
 	// Joining.
 	one("the newest copy is chosen", "cluster/record.go",

@@ -178,7 +178,7 @@ func (c *conn) sendLater(b []byte, wait time.Duration, prior chan struct{}) {
 	c.tail = arrived
 	c.pending++
 	c.mu.Unlock()
-	go func() {
+	c.link.world.late.Go(func() {
 		time.Sleep(wait)
 		if prior != nil {
 			<-prior
@@ -196,7 +196,7 @@ func (c *conn) sendLater(b []byte, wait time.Duration, prior chan struct{}) {
 		if end {
 			c.Conn.Close()
 		}
-	}()
+	})
 }
 
 // running returns nil while the node is not paused, else what Resume will close.

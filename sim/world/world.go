@@ -24,6 +24,7 @@ import (
 // World is all nodes and links of one run.
 type World struct {
 	seed uint64
+	late sync.WaitGroup // requests that are held up
 
 	mu     sync.Mutex // guards below, and all of Node's and Link's fields
 	nodes  []*Node
@@ -129,11 +130,12 @@ func (n *Node) Suffer(f Faults) {
 	n.weather = f
 }
 
-// Close ends all nodes.
+// Close ends all nodes, and returns when nothing is under way any more.
 func (w *World) Close() {
 	for _, n := range w.Nodes() {
 		n.Kill()
 	}
+	w.late.Wait()
 }
 
 // Sever kills a client: nothing more leaves it or reaches it.
