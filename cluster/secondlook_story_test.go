@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+)
+
+// While a node was away, sessions went to those behind it: a node that has just come
+// back does not count among those that a second look asks.
+func TestTheSecondLookGoesPastNodesThatHaveJustComeBack(t *testing.T) {
+	story(t, 6, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=old")
+		for _, n := range ranks[2:4] {
+			n.Kill()
+		}
+		if err := c.Ping(context.Background()); err != nil {
+			w.Fatal(err)
+		}
+		for _, n := range ranks[2:4] {
+			w.until(c, n, Down)
+		}
+		ranks[0].Pause()
+		w.change(c, "s", "a", "new")
+		w.holds(ranks[4], "s", "a=new") // the first of the rank that is up behind the homes
+		w.until(c, ranks[0], Down)
+		ranks[0].Resume()
+		ranks[1].Restart()
+		for _, n := range ranks[2:4] {
+			n.Restart()
+		}
+		for _, n := range ranks {
+			w.until(c, n, Up)
+		}
+		w.sees(c, "s", "a=new")
+	})
+}
+
+// The limit on invented ids is none on sessions of which something was found.
+func TestTheLimitOnInventedIDsSparesNoSecondLookThatIsNeeded(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c, other := w.cluster(Config{}), w.cluster(Config{UnknownPerSecond: 1})
+		oldMemory(w, c)
+		w.rank("s")[1].Restart()
+		for i := 0; other.Stats().Crowded == 0; i++ {
+			_, _ = other.Load(context.Background(), fmt.Sprint("invented", i))
+		}
+		w.sees(other, "s", "a=new")
+	})
+}
+
+func TestRetiringNeverProlongsACopy(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		r := NewRecord("s")
+		r.Deadline = time.Now().Add(10 * time.Second)
+		ranks[0].Kill()
+		w.save(c, r)
+		ranks[0].Restart()
+		w.until(c, ranks[0], Up)
+		w.load(c, "s")
+		if w.on(ranks[2], "s") == nil {
+			w.Fatal("the stand-in has no copy: the story shows nothing")
+		}
+		time.Sleep(15 * time.Second)
+		if s := w.on(ranks[2], "s"); s != nil {
+			w.Errorf("the stand-in still holds %s", show(s))
+		}
+	})
+}
