@@ -38,8 +38,10 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 	}
 	k := c.newCall(key)
 	v, _ := k.gather(context.Background())
-	destroyed := tombstone(c.rememberUntil(v.joined))
-	err := k.destroy(destroyed)
+	err := k.unavailable()
+	if !v.blind() {
+		err = k.destroy(tombstone(c.rememberUntil(v.joined)))
+	}
 	if err != nil {
 		c.stats.unavailable.Add(1)
 		return err

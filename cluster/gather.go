@@ -11,9 +11,10 @@ import (
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
 //  2. Where fewer than Replicas copies came, it is looked for once more: at the
-//     next Replicas nodes of the rank and, if a node failed in this very call, at
-//     home nodes thought down. This keeps a node that returns with old memory from
-//     winning when its partner has just lost its own.
+//     next Replicas nodes of the rank and, if a node failed in this very call or
+//     nothing was found without asking every home node that could be asked, at home
+//     nodes thought down. This keeps a node that returns with old memory from winning
+//     when its partner has just lost its own.
 //  3. What came is joined.
 
 // view is what a gather found.
@@ -118,14 +119,26 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 	}
 	for i := range v.answers {
-		a := &v.answers[i]
-		v.joined = join(v.joined, a.rec)
-		if k.isHome(a.node) {
-			v.homes++
-		}
+		v.joined = join(v.joined, v.answers[i].rec)
 	}
+	v.homes = k.homesIn(v)
 	return v, nil
 }
+
+// homesIn counts the home nodes that answered.
+func (k *call) homesIn(v *view) (homes int) {
+	for i := range v.answers {
+		if k.isHome(v.answers[i].node) {
+			homes++
+		}
+	}
+	return homes
+}
+
+// blind reports whether a view proves nothing about a session that may exist: no home
+// node answered, and no other node has ever stood in for one. What is written then, on
+// nodes that nobody looks at when the homes are back, would be lost.
+func (v *view) blind() bool { return v.homes == 0 && !v.anything() }
 
 // further are the nodes of the second look. A node that has come back lately is
 // asked, but does not count: while it was away, sessions went to those behind it.
@@ -146,7 +159,7 @@ func (k *call) further(v *view) []*node {
 			}
 		}
 	}
-	if len(k.failed) > 0 {
+	if len(k.failed) > 0 || !v.anything() && (len(v.targets) < k.c.cfg.Replicas || k.homesIn(v) == 0) {
 		for i := range k.c.cfg.Replicas {
 			n := k.ranked(i)
 			if n == nil || k.hasFailed(n) || v.on(n) != nil {

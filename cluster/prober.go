@@ -50,10 +50,17 @@ func (c *Cluster) probe(n *node) {
 	bad := 0
 	for {
 		err, v := judge(n.ping())
+		var others []*node
 		if bad++; err == nil {
 			bad = 0
+			others = c.backWith(n)
 		}
 		n.note(health.probe, v, err)
+		for _, o := range others {
+			for range goodAnswers {
+				o.note(health.probe, answered, nil)
+			}
+		}
 		if n.stopProbing() {
 			return
 		}
@@ -65,6 +72,42 @@ func (c *Cluster) probe(n *node) {
 			return
 		}
 	}
+}
+
+// backWith returns the other nodes that are down and answer too, when n is about to
+// be up. After an outage of all, nodes are taken back together: a process that knew
+// of one only would take it for all there is, and disagree with processes that know
+// of others.
+func (c *Cluster) backWith(n *node) []*node {
+	n.mu.Lock()
+	comesUp := n.health.state != Up && n.health.probe(answered).state == Up
+	n.mu.Unlock()
+	if !comesUp {
+		return nil
+	}
+	answers := make(chan *node, len(c.nodes))
+	asked := 0
+	for _, o := range c.nodes {
+		if state, _ := o.state(); o == n || state != Down {
+			continue
+		}
+		asked++
+		c.running.Add(1)
+		go func() {
+			defer c.running.Done()
+			if o.ping() != nil || o.ping() != nil {
+				o = nil
+			}
+			answers <- o
+		}()
+	}
+	var back []*node
+	for range asked {
+		if o := <-answers; o != nil {
+			back = append(back, o)
+		}
+	}
+	return back
 }
 
 // check asks the node as often as it takes to be up again, if it answers at all: what

@@ -71,6 +71,7 @@ type save struct {
 
 func (k *call) newSave(r *Record) *save {
 	s := &save{call: k, rec: r, snap: &r.snap, replace: r.snap.base == nil}
+	k.fresh = s.replace
 	now := k.c.cfg.Now()
 	s.deadline = deadlineMilli(r.Deadline)
 	if r.Deadline.IsZero() {
@@ -167,6 +168,9 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		}
 		if v == nil {
 			v, _ = k.gather(context.Background())
+		}
+		if v.blind() && !k.fresh {
+			return v, k.unavailable()
 		}
 		known = join(known, v.joined)
 		v.joined = known
