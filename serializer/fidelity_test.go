@@ -76,6 +76,18 @@ func TestTimeDropsOnlyTheMonotonicReading(t *testing.T) {
 	mustEqual(t, v, now.Round(0))
 }
 
+func TestAMarshalerMayReturnNil(t *testing.T) {
+	b, err := Marshal(Envelope{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Unmarshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustEqual(t, got, Envelope{keeper{[]byte{}}})
+}
+
 // As with gob, a time in the reader's own offset becomes local, and any other offset a zone without a name.
 func TestZonesComeBackAsThroughGob(t *testing.T) {
 	saved := time.Local

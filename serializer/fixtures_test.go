@@ -90,6 +90,9 @@ type (
 		Currency string
 	}
 
+	// OneWay can only be written by its method.
+	OneWay struct{ A int }
+
 	// Envelope has nothing but the methods of what it embeds.
 	Envelope struct{ keeper }
 
@@ -108,6 +111,8 @@ func (t *Temp) UnmarshalText(b []byte) error {
 	_, err := fmt.Sscan(string(b), &t.milli)
 	return err
 }
+
+func (OneWay) MarshalBinary() ([]byte, error) { return nil, nil }
 
 func (m Money) MarshalText() ([]byte, error) { return fmt.Append(nil, m.Cents), nil }
 func (m *Money) UnmarshalText(b []byte) error {
@@ -146,6 +151,7 @@ func init() {
 		Event{},
 		Moment{},
 		Money{},
+		OneWay{},
 		Envelope{},
 		url.URL{},
 		&big.Int{}, &big.Float{},
@@ -303,6 +309,7 @@ func roundTrips() []roundTrip {
 		{"ids", []ID{{1}, {2}}, refuses},
 		{"struct that embeds a time", Event{noon, "lunch"}, differs},
 		{"struct with a text that does not say all", Money{5, "EUR"}, same},
+		{"struct with half a pair of methods", OneWay{5}, refuses},
 		{"struct that keeps what it is given", Envelope{keeper{[]byte("abc")}}, same},
 		{"struct that marshals to nothing", []Envelope{{keeper{[]byte{}}}}, refuses},
 		{"struct that is a time", Moment{noon}, same},

@@ -97,16 +97,12 @@ func (e *encoder) entries(m reflect.Value, key, elem *plan, plain bool) error {
 		}
 		items = append(items, item{from, len(keys.buf), it.Value()})
 	}
-	compare := func(a, b item) int {
+	slices.SortFunc(items, func(a, b item) int {
 		return bytes.Compare(keys.buf[a.from:a.to], keys.buf[b.from:b.to])
-	}
-	slices.SortFunc(items, compare)
+	})
 	e.spent += keys.spent
 	e.mapLen(len(items))
-	for i, it := range items {
-		if i > 0 && compare(items[i-1], it) == 0 {
-			return unsupported(m.Type(), "two of its keys would come back as one")
-		}
+	for _, it := range items {
 		e.raw(keys.buf[it.from:it.to])
 		if err := elem.enc(e, it.value); err != nil {
 			return under(err, entry)

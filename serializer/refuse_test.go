@@ -90,6 +90,7 @@ func TestValuesThatWouldNotComeBackAreRefused(t *testing.T) {
 		{"too deep", deep, "[]interface {}", "", "nested deeper"},
 		{"type too deep", new([][][][][][][][][][][][][][][][][]int), "[][]int", "", "nested deeper"},
 		{"array too large", new([1 << 40]struct{}), "[1099511627776]struct {}", "", "too large"},
+		{"nil pointer to such an array", (*[1 << 40]struct{})(nil), "[1099511627776]struct {}", "", "too large"},
 		{"text too large", strings.Repeat("x", maxSize), "string", "", "too large"},
 		{"list too large", []any{strings.Repeat("x", maxSize), 1, []any{}}, "[]interface {}", "[2]", "too large"},
 		{"far larger in memory than in bytes", make([]heavy, 100), "[]serializer.heavy", "", "more memory"},
