@@ -2,95 +2,243 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
-// instance is one copy of the web app: a server of its own, with a Cluster of its
-// own. It shares nothing with the other instances but the memcached nodes.
+// The drivers, as they are named in paths.
+const (
+	withSCS     = "scs"
+	withGorilla = "gorilla"
+	withOneCopy = "onecopy"
+)
+
+// cookieName is the name of the session cookie of a driver's app.
+func cookieName(driver string) string { return "live_" + driver }
+
+// builder makes the handler of an app on a cluster.
+type builder func(app string, c *cluster.Cluster) (http.Handler, error)
+
+func buildSCS(app string, c *cluster.Cluster) (http.Handler, error) {
+	s := scs.New()
+	s.Cookie.Name = cookieName(withSCS)
+	s.Store, s.Codec = scsstore.New(c), serializer.Codec{}
+	return scsApp(app, s), nil
+}
+
+// buildGorilla returns the builder of instances that share a key.
+func buildGorilla(key []byte) builder {
+	return func(app string, c *cluster.Cluster) (http.Handler, error) {
+		store, err := gorillastore.New(c, key)
+		if err != nil {
+			return nil, err
+		}
+		return gorillaApp(app, cookieName(withGorilla), store), nil
+	}
+}
+
+// buildOneCopy needs no cluster: it is the app with scs as it is without holdfast.
+func buildOneCopy(store *oneCopy) builder {
+	return func(app string, _ *cluster.Cluster) (http.Handler, error) {
+		s := scs.New()
+		s.Cookie.Name = cookieName(withOneCopy)
+		s.Store = store
+		return scsApp(app, s), nil
+	}
+}
+
+// instance is one copy of a web app: a server of its own, with a Cluster and a
+// network of its own. It shares nothing with the other instances but the memcached
+// nodes. It can be killed and started again.
 type instance struct {
-	name    string
-	url     string
-	cluster *cluster.Cluster
-	server  *http.Server
+	name   string
+	driver string
+	build  builder
+	wire   *testenv.Wire
+
+	mu   sync.Mutex // guards below
+	life *life      // nil while the instance is down
 }
 
-// startInstance serves the app on a free loopback port. Close it in the end.
-func startInstance(name, nodes string) (*instance, error) {
-	list, err := cluster.ParseNodes(nodes)
-	if err != nil {
-		return nil, err
-	}
-	c, err := cluster.New(cluster.Config{Nodes: list, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	in := &instance{name: name, url: "http://" + l.Addr().String(), cluster: c}
-	in.server = &http.Server{Handler: in.app(), ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = in.server.Serve(l) }()
-	return in, nil
+// life is an instance from one start, or one change of its configuration, to the next.
+type life struct {
+	url      string
+	server   *http.Server
+	cluster  *cluster.Cluster // nil for an app without holdfast
+	handler  http.Handler
+	requests sync.WaitGroup
 }
 
+var errAlive = errors.New("it runs already")
+
+func newInstance(name, driver string, build builder) *instance {
+	return &instance{name: name, driver: driver, build: build, wire: testenv.NewWire(nil)}
+}
+
+// start serves the app on a free loopback port.
+func (in *instance) start(cfg cluster.Config) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.life != nil {
+		return errAlive
+	}
+	l, err := in.newLife(cfg)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.close()
+		return err
+	}
+	l.url = "http://" + listener.Addr().String()
+	l.server = &http.Server{Handler: in, ReadHeaderTimeout: 5 * time.Second, ErrorLog: quiet}
+	go func() { _ = l.server.Serve(listener) }()
+	in.life = l
+	return nil
+}
+
+// quiet is for what is bound to happen here: connections that break, panics that
+// http.ErrAbortHandler stands for.
+var quiet = log.New(io.Discard, "", 0)
+
+func (in *instance) newLife(cfg cluster.Config) (*life, error) {
+	l := &life{}
+	var err error
+	if in.driver != withOneCopy {
+		cfg.DialContext = in.wire.DialContext
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		if l.cluster, err = cluster.New(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if l.handler, err = in.build(in.name, l.cluster); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *life) close() {
+	if l.server != nil {
+		_ = l.server.Close()
+	}
+	if l.cluster != nil {
+		_ = l.cluster.Close()
+	}
+}
+
+// ServeHTTP serves a request with the life that there is when it comes.
+func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	in.mu.Lock()
+	l := in.life
+	if l == nil {
+		in.mu.Unlock()
+		panic(http.ErrAbortHandler) // it came in while the instance was being killed
+	}
+	l.requests.Add(1)
+	in.mu.Unlock()
+	defer l.requests.Done()
+	l.handler.ServeHTTP(w, r)
+}
+
+// kill ends the instance in the middle of whatever it does: its connections break,
+// and what its handlers still try on the cluster fails.
+func (in *instance) kill() bool {
+	in.mu.Lock()
+	l := in.life
+	in.life = nil
+	in.mu.Unlock()
+	if l != nil {
+		l.close()
+	}
+	return l != nil
+}
+
+// Close kills the instance for good.
 func (in *instance) Close() {
-	_ = in.server.Close()
-	_ = in.cluster.Close()
+	in.kill()
+	_ = in.wire.Close()
 }
 
-// app is an ordinary scs app: a login, a counter, a logout.
-func (in *instance) app() http.Handler {
-	sessions := scs.New()
-	sessions.Store = scsstore.New(in.cluster)
-	sessions.Codec = serializer.Codec{}
-	sessions.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+// reconfigure gives a running instance a new Cluster, as a deploy does: requests
+// under way finish on the old one.
+func (in *instance) reconfigure(cfg cluster.Config) error {
+	in.mu.Lock()
+	old := in.life
+	if old == nil {
+		in.mu.Unlock()
+		return nil // it will start with the new configuration
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /login", func(_ http.ResponseWriter, r *http.Request) {
-		if err := sessions.RenewToken(r.Context()); err == nil {
-			sessions.Put(r.Context(), "name", r.FormValue("name"))
+	l, err := in.newLife(cfg)
+	if err != nil {
+		in.mu.Unlock()
+		return err
+	}
+	l.url, l.server = old.url, old.server
+	in.life = l
+	in.mu.Unlock()
+	old.requests.Wait()
+	if old.cluster != nil {
+		_ = old.cluster.Close()
+	}
+	return nil
+}
+
+// url returns where the instance serves; "" while it is down.
+func (in *instance) url() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.life == nil {
+		return ""
+	}
+	return in.life.url
+}
+
+// sessions returns the instance's Cluster; nil while it is down, and for an app
+// without holdfast. It may be closed at any time.
+func (in *instance) sessions() *cluster.Cluster {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.life == nil {
+		return nil
+	}
+	return in.life.cluster
+}
+
+// sees returns what the instance thinks of the node; false while it is down.
+func (in *instance) sees(id string) (cluster.NodeStatus, bool) {
+	if c := in.sessions(); c != nil {
+		for _, n := range c.Nodes() {
+			if n.ID == id {
+				return n, true
+			}
 		}
-	})
-	mux.HandleFunc("POST /count", func(w http.ResponseWriter, r *http.Request) {
-		name, n := sessions.GetString(r.Context(), "name"), sessions.GetInt(r.Context(), "count")
-		if name == "" {
-			_, _ = io.WriteString(w, "not logged in")
-			return
-		}
-		sessions.Put(r.Context(), "count", n+1)
-		fmt.Fprintf(w, "hello %s, count %d", name, n+1)
-	})
-	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Destroy(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "logged out")
-	})
-	return sessions.LoadAndSave(mux)
+	}
+	return cluster.NodeStatus{}, false
 }
 
 // settled waits until this instance thinks what is true of the node, so that the
 // story shows one thing at a time.
 func (in *instance) settled(ctx context.Context, id string, want cluster.State) error {
 	for {
-		for _, n := range in.cluster.Nodes() {
-			if n.ID == id && n.State == want {
-				return nil
-			}
+		if n, ok := in.sees(id); ok && n.State == want {
+			return nil
 		}
 		select {
 		case <-ctx.Done():

@@ -1,20 +1,56 @@
-// Command live shows what holdfast does: it starts three memcached nodes and two
-// instances of a web app, and breaks one after the other under a user's hands.
+// Command live shows what holdfast does. It starts three memcached nodes and two
+// instances each of two web apps, and serves a page on which one breaks them and
+// looks at what becomes of the sessions.
+//
+//	go run ./examples/live           the page, at the address it prints
+//	go run ./examples/live -text     the same as a story in the terminal
 package main
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
 func main() {
-	program := testenv.NewProgram("live", os.Stderr)
-	err := tell(os.Stdout, program)
-	program.Close()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "live: not as promised:", err)
+	var cfg config
+	flag.StringVar(&cfg.addr, "addr", "127.0.0.1:8088", "where the page is served; if the port is taken, another one is used")
+	flag.IntVar(&cfg.users, "users", 20, "users in the background")
+	flag.BoolVar(&cfg.faults, "faults", false, "break something every few seconds, for runs that nobody attends")
+	text := flag.Bool("text", false, "tell a story in the terminal, and end")
+	flag.Parse()
+	if err := run(cfg, *text); err != nil {
+		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}
+}
+
+func run(cfg config, text bool) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// The demo breaks its nodes. Those that tests may share with others are not for that.
+	_ = os.Unsetenv(testenv.NodesVariable)
+	program := testenv.NewProgram("live", os.Stderr)
+	defer program.Close()
+	if text {
+		if err := tell(ctx, os.Stdout, program); err != nil {
+			return fmt.Errorf("not as promised: %w", err)
+		}
+		return nil
+	}
+	cfg.getenv = os.Getenv
+	d, err := start(program, cfg)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	d.introduce(os.Stdout)
+	<-ctx.Done()
+	fmt.Println("\nEnding everything that was started.")
+	return nil
 }

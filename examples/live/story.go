@@ -1,7 +1,10 @@
 package main
 
+// This file tells the demo as a story in the terminal.
+
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -32,8 +35,8 @@ type story struct {
 const patience = 30 * time.Second
 
 // tell runs the story. The error is the first thing that did not go as promised.
-func tell(out io.Writer, tb testenv.TB, opts ...testenv.Option) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func tell(ctx context.Context, out io.Writer, tb testenv.TB, opts ...testenv.Option) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s := &story{out: out, env: testenv.Start(tb, 3, opts...)}
 	kind := "embedded in this program (memcached is not installed)"
@@ -41,14 +44,18 @@ func tell(out io.Writer, tb testenv.TB, opts ...testenv.Option) error {
 		kind = "memcached processes"
 	}
 	fmt.Fprintf(out, "Three nodes, %s: %s\n", kind, s.env.Nodes())
+	list, err := cluster.ParseNodes(s.env.Nodes())
+	if err != nil {
+		return err
+	}
 	for i, name := range []string{"app-1", "app-2"} {
-		var err error
-		if s.apps[i], err = startInstance(name, s.env.Nodes()); err != nil {
+		s.apps[i] = newInstance(name, withSCS, buildSCS)
+		defer s.apps[i].Close()
+		if err := s.apps[i].start(cluster.Config{Nodes: list}); err != nil {
 			return err
 		}
-		defer s.apps[i].Close()
 	}
-	fmt.Fprintf(out, "Two instances of a web app: %s, %s\n", s.apps[0].url, s.apps[1].url)
+	fmt.Fprintf(out, "Two instances of a web app: %s, %s\n", s.apps[0].url(), s.apps[1].url())
 	s.user = &http.Client{Jar: newJar()}
 	return s.tell(ctx)
 }
@@ -156,11 +163,11 @@ func (s *story) logsOut(app *instance) error {
 // staysOut presents the cookie from before the logout.
 func (s *story) staysOut(apps ...*instance) error {
 	for _, app := range apps {
-		u, err := url.Parse(app.url)
+		u, err := url.Parse(app.url())
 		if err != nil {
 			return err
 		}
-		s.user.Jar.SetCookies(u, []*http.Cookie{{Name: "session", Value: s.token, Path: "/"}})
+		s.user.Jar.SetCookies(u, []*http.Cookie{{Name: cookieName(withSCS), Value: s.token, Path: "/"}})
 		saw, err := s.post(app, "/count", nil)
 		if err != nil {
 			return err
@@ -175,7 +182,7 @@ func (s *story) staysOut(apps ...*instance) error {
 
 // post sends one request as the user and returns what the page says.
 func (s *story) post(app *instance, path string, form url.Values) (string, error) {
-	res, err := s.user.PostForm(app.url+path, form)
+	res, err := s.user.PostForm(app.url()+path, form)
 	if err != nil {
 		return "", err
 	}
@@ -188,16 +195,23 @@ func (s *story) post(app *instance, path string, form url.Values) (string, error
 		return "", fmt.Errorf("%s answered %s to %s: %s", app.name, res.Status, path, body)
 	}
 	for _, c := range res.Cookies() {
-		if c.Name == "session" && c.Value != "" {
+		if c.Name == cookieName(withSCS) && c.Value != "" {
 			s.token = c.Value
 		}
 	}
-	return string(body), nil
+	var a answer
+	switch err := json.Unmarshal(body, &a); {
+	case err != nil:
+		return "", err
+	case a.Name == "":
+		return "not logged in", nil
+	}
+	return fmt.Sprintf("hello %s, count %d", a.Name, a.Count), nil
 }
 
 // showCopies prints what each node has of the session, in the session's rank.
 func (s *story) showCopies() error {
-	places, err := s.apps[0].cluster.Where(context.Background(), s.token)
+	places, err := s.apps[0].sessions().Where(context.Background(), s.token)
 	if err != nil {
 		return err
 	}
@@ -220,7 +234,7 @@ func (s *story) showCopies() error {
 
 // homes returns the nodes that the session's copies belong on.
 func (s *story) homes(ctx context.Context) (primary, backup *testenv.Node, err error) {
-	places, err := s.apps[0].cluster.Where(ctx, s.token)
+	places, err := s.apps[0].sessions().Where(ctx, s.token)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,7 +12,7 @@ func TestTheStoryEndsWell(t *testing.T) {
 	for name, opts := range map[string][]testenv.Option{"the nodes at hand": nil, "embedded nodes": {testenv.Embedded()}} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := tell(&out, t, opts...); err != nil {
+			if err := tell(t.Context(), &out, t, opts...); err != nil {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
 			if !strings.Contains(out.String(), "Nothing was lost") {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// This file decides how a node is shown: its state in a word, what the apps think of
+// it in a sentence, and what it has of the visitor's session.
+
+// stateNames are what the nodes do, in the words of the page.
+var stateNames = map[testenv.State]string{testenv.Up: "up", testenv.Paused: "hung", testenv.Down: "down"}
+
+// card is one node on the page.
+type card struct {
+	nodeState
+	Look    string // up, suspect, hung, down or back: colour and icon
+	Label   string
+	Opinion string
+	CutOff  []string // apps that cannot reach it
+	CanCut  []string // apps that can
+	Role    string   // for the visitor's session
+	Copy    string   // what it has of that, in words
+	Holds   string   // fresh, old, ended, none or unknown
+	Version string
+}
+
+func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) (cards []card, copies int) {
+	var places []cluster.Placement
+	if id != "" {
+		places = d.where(ctx, driver, id)
+	}
+	var newest int64
+	for _, p := range places {
+		newest = max(newest, p.Version)
+	}
+	for _, n := range nodes {
+		c := newCard(n)
+		for _, in := range d.apps {
+			switch n.SeenBy[in.name] {
+			case "cut off":
+				c.CutOff = append(c.CutOff, in.name)
+			case "":
+			default:
+				c.CanCut = append(c.CanCut, in.name)
+			}
+		}
+		for _, p := range places {
+			if p.Node.ID == n.ID {
+				c.show(p, newest)
+			}
+		}
+		if c.Holds == "fresh" {
+			copies++
+		}
+		cards = append(cards, c)
+	}
+	return cards, copies
+}
+
+func newCard(n nodeState) card {
+	c := card{nodeState: n, Look: n.State, Label: n.State}
+	by := map[string][]string{} // apps by what they see
+	for app, sees := range n.SeenBy {
+		by[sees] = append(by[sees], app)
+	}
+	c.Opinion = opinion(by)
+	if n.State != "up" {
+		return c
+	}
+	switch {
+	case len(by["cut off"]) > 0:
+		c.Look, c.Label = "suspect", "partly cut off"
+	case len(by["down"]) > 0:
+		c.Look, c.Label = "back", "back, being checked"
+	case len(by["suspect"]) > 0:
+		c.Look, c.Label = "suspect", "suspect"
+	}
+	return c
+}
+
+// opinion says what the apps think of a node.
+func opinion(by map[string][]string) string {
+	words := []struct{ state, all, some string }{
+		{"up", "All apps use it.", "use it"},
+		{"suspect", "All apps wait for a sign of life.", "wait for a sign of life"},
+		{"down", "All apps do without it.", "do without it"},
+		{"cut off", "No app can reach it.", "cannot reach it"},
+	}
+	var parts []string
+	for _, w := range words {
+		apps := by[w.state]
+		if len(apps) > 0 && len(by) == 1 {
+			return w.all
+		}
+		if len(apps) > 0 {
+			slices.Sort(apps)
+			parts = append(parts, strings.Join(apps, ", ")+": "+w.some)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// show puts what the node has of the visitor's session on the card.
+func (c *card) show(p cluster.Placement, newest int64) {
+	c.Role = string(p.Role)
+	home := p.Role == cluster.Primary || p.Role == cluster.Backup
+	switch {
+	case p.Err != nil && !home:
+		c.Role = ""
+	case p.Err != nil:
+		c.Holds, c.Copy = "unknown", "Its place, out of reach"
+	case p.Destroyed:
+		c.Holds, c.Copy = "ended", "Knows you logged out"
+	case p.Held && p.Version == newest:
+		c.Holds, c.Copy = "fresh", "Your session"
+	case p.Held:
+		c.Holds, c.Copy = "old", "An older copy"
+	case home:
+		c.Holds, c.Copy = "none", "Its place, still empty"
+	default:
+		c.Role = ""
+	}
+	if p.Held && !p.Destroyed {
+		c.Version = time.UnixMicro(p.Version).Format("15:04:05.000")
+	}
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// This file decides what the demo consists of, and that all of it ends together.
+
+// config says how the demo starts.
+type config struct {
+	addr   string              // where the page is served
+	users  int                 // in the background
+	faults bool                // break something every few seconds
+	getenv func(string) string // for MEMCACHED_NODES and what belongs to it; nil: not set
+}
+
+// demo is the nodes, the apps, the users and the page.
+type demo struct {
+	journal journal
+	nodes   *nodes
+	base    cluster.Config // of every instance, but for the nodes
+	apps    []*instance    // on holdfast
+	plain   *instance      // beside it
+	store   *oneCopy       // of plain
+	proxy   *proxy
+	crowd   *crowd
+	watch   *watch
+	server  *http.Server
+	url     string
+	faults  atomic.Bool // random ones are wanted
+
+	// turn is held by whoever breaks or mends something: one after the other, so
+	// that the journal tells the order in which it was.
+	turn sync.Mutex
+
+	end   context.CancelFunc
+	tasks sync.WaitGroup
+}
+
+// appNames are the instances on holdfast, by driver: two of each.
+var appNames = []struct{ name, driver string }{
+	{"scs-1", withSCS}, {"scs-2", withSCS}, {"gorilla-1", withGorilla}, {"gorilla-2", withGorilla},
+}
+
+// start starts everything. Close ends it.
+func start(tb testenv.TB, cfg config) (*demo, error) {
+	d := &demo{}
+	d.faults.Store(cfg.faults)
+	if err := d.startNodes(tb, cfg.getenv); err != nil {
+		return nil, err
+	}
+	if err := d.startApps(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	d.proxy = newProxy(append([]*instance{d.plain}, d.apps...))
+	if err := d.serve(cfg.addr); err != nil {
+		d.Close()
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.end = cancel
+	d.crowd = newCrowd(d.url, &d.journal)
+	d.watch = newWatch(d)
+	d.journal.add(note, "", "Everything runs: %d %s, two instances each of two apps.", len(d.nodes.all()), d.nodes.what())
+	d.tasks.Go(func() { d.crowd.run(ctx) })
+	d.tasks.Go(func() { d.watch.run(ctx) })
+	d.tasks.Go(func() { d.breakThings(ctx) })
+	d.crowd.resize(cfg.users)
+	return d, nil
+}
+
+func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
+	if getenv == nil {
+		getenv = func(string) string { return "" }
+	}
+	if getenv("MEMCACHED_NODES") == "" {
+		var err error
+		if d.nodes, err = startNodes(tb, 3); err != nil {
+			return fmt.Errorf("the memcached nodes did not start: %w", err)
+		}
+		d.base.KeyPrefix = "live:"
+		return nil
+	}
+	var err error
+	if d.base, err = cluster.ConfigFromEnv(getenv); err != nil {
+		return err
+	}
+	d.nodes = &nodes{list: d.base.Nodes}
+	d.base.KeyPrefix += "live:"
+	return nil
+}
+
+// clusterConfig is what an instance is configured with now.
+func (d *demo) clusterConfig() cluster.Config {
+	cfg := d.base
+	cfg.Nodes = d.nodes.all()
+	return cfg
+}
+
+func (d *demo) startApps() error {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	for _, a := range appNames {
+		build := buildSCS
+		if a.driver == withGorilla {
+			build = buildGorilla(key)
+		}
+		d.apps = append(d.apps, newInstance(a.name, a.driver, build))
+	}
+	d.store = newOneCopy(d.base.KeyPrefix+"one:", d.nodes.all())
+	d.plain = newInstance("one-copy", withOneCopy, buildOneCopy(d.store))
+	for _, in := range append([]*instance{d.plain}, d.apps...) {
+		if err := in.start(d.clusterConfig()); err != nil {
+			return fmt.Errorf("%s did not start: %w", in.name, err)
+		}
+	}
+	return nil
+}
+
+// serve opens the page's address; where the port is taken, another one.
+func (d *demo) serve(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("-addr %q: the address has the form host:port, such as 127.0.0.1:8088", addr)
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		var other error
+		if l, other = net.Listen("tcp", net.JoinHostPort(host, "0")); other != nil {
+			return errors.Join(err, other)
+		}
+		fmt.Fprintf(os.Stderr, "%s cannot be used (%v). Using another port.\n", addr, errors.Unwrap(err))
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	d.url = "http://" + net.JoinHostPort(cmp.Or(host, "127.0.0.1"), port)
+	d.server = &http.Server{Handler: d.handler(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: quiet}
+	go func() { _ = d.server.Serve(l) }()
+	return nil
+}
+
+// introduce prints where to look.
+func (d *demo) introduce(out io.Writer) {
+	fmt.Fprintf(out, "Three app servers' worth of trouble, on one page: %s\n", d.url)
+}
+
+// Close ends what was started, the page first. The nodes end with their TB.
+func (d *demo) Close() {
+	if d.end != nil {
+		d.end()
+		d.tasks.Wait()
+	}
+	if d.server != nil {
+		_ = d.server.Close()
+	}
+	for _, in := range d.apps {
+		in.Close()
+	}
+	if d.plain != nil {
+		d.plain.Close()
+		d.store.Close()
+	}
+}
+
+// app returns an instance on holdfast by its name.
+func (d *demo) app(name string) (*instance, error) {
+	var names []string
+	for _, in := range d.apps {
+		if in.name == name {
+			return in, nil
+		}
+		names = append(names, in.name)
+	}
+	return nil, unknown("app instance", name, names)
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// This file decides what one user in the background does, and what the user counts
+// as a loss: only what an app has acknowledged can be lost.
+type user struct {
+	name    string
+	driver  string
+	base    string // address of the app
+	client  *http.Client
+	tally   *tally
+	journal *journal
+
+	in          bool // logged in, as far as the user knows
+	leaving     bool // a logout failed: it may or may not have happened
+	cookie      string
+	count, cart int // acknowledged
+
+	mu   sync.Mutex // guards below, which others read
+	id   string     // of the session
+	used time.Time  // when the latest request began that was answered well
+}
+
+// pause is how long a user thinks between two requests, on average.
+const pause = time.Second
+
+// run makes requests until ctx ends.
+func (u *user) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause/2 + time.Duration(rand.Int64N(int64(pause)))):
+		}
+		u.step(ctx)
+	}
+}
+
+// step does one thing.
+func (u *user) step(ctx context.Context) {
+	dice := rand.IntN(100)
+	switch {
+	case !u.in:
+		if a, ok := u.ask(ctx, http.MethodPost, "/login", url.Values{"name": {u.name}}); ok {
+			u.in, u.count, u.cart = true, 0, 0
+			u.check(a, 0, 0)
+		}
+	case u.leaving || dice < 2 || u.cart >= cartLimit-2:
+		u.logOut(ctx)
+	case dice < 30:
+		if a, ok := u.ask(ctx, http.MethodPost, "/add", url.Values{"item": {"apple"}}); ok {
+			u.check(a, 0, 1)
+		}
+	case dice < 80:
+		if a, ok := u.ask(ctx, http.MethodPost, "/count", nil); ok {
+			u.check(a, 1, 0)
+		}
+	default:
+		if a, ok := u.ask(ctx, http.MethodGet, "/session", nil); ok {
+			u.check(a, 0, 0)
+		}
+	}
+}
+
+// check compares what the app says with what it has acknowledged before, plus what
+// the request changed. More than that is no loss: a request that failed may have
+// changed something all the same.
+func (u *user) check(a answer, counted, added int) {
+	if a.Name != u.name {
+		u.in, u.cookie = false, ""
+		u.tally.lost(time.Now(), 1, 0)
+		if u.driver != withOneCopy {
+			u.journal.add(loss, "", "%s was logged out: the session is lost.", u.name)
+		}
+		return
+	}
+	missing := max(0, u.count+counted-a.Count) + max(0, u.cart+added-len(a.Cart))
+	if missing > 0 {
+		u.tally.lost(time.Now(), 0, missing)
+		if u.driver != withOneCopy {
+			u.journal.add(loss, "", "%s misses %d changes that had been saved.", u.name, missing)
+		}
+	}
+	u.count, u.cart = a.Count, len(a.Cart)
+}
+
+// logOut ends the session, and makes sure that its cookie is worth nothing now.
+func (u *user) logOut(ctx context.Context) {
+	if _, ok := u.ask(ctx, http.MethodPost, "/logout", nil); !ok {
+		u.leaving = true
+		return
+	}
+	u.in, u.leaving = false, false
+	if a, ok := u.ask(ctx, http.MethodGet, "/session", nil); ok && a.Name != "" {
+		u.tally.undone()
+	}
+	u.cookie = ""
+}
+
+// ask makes one request; false when it failed.
+func (u *user) ask(ctx context.Context, method, path string, form url.Values) (answer, bool) {
+	began := time.Now()
+	a, cookie, err := u.send(ctx, method, path, form)
+	if ctx.Err() != nil {
+		return a, false // the demo ends, which is nobody's failure
+	}
+	u.tally.request(time.Now(), time.Since(began), err == nil)
+	if err != nil {
+		return a, false
+	}
+	if cookie != "" {
+		u.cookie = cookie
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.id, u.used = a.ID, began
+	return a, true
+}
+
+func (u *user) send(ctx context.Context, method, path string, form url.Values) (a answer, cookie string, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return a, "", err
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if u.cookie != "" {
+		req.AddCookie(&http.Cookie{Name: cookieName(u.driver), Value: u.cookie})
+	}
+	res, err := u.client.Do(req)
+	if err != nil {
+		return a, "", err
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return a, "", err
+	}
+	if res.StatusCode != http.StatusOK {
+		return a, "", fmt.Errorf("%s", res.Status)
+	}
+	for _, c := range res.Cookies() {
+		// A logged-out user keeps the cookie to try it once more.
+		if c.Name == cookieName(u.driver) && c.Value != "" && c.MaxAge >= 0 && path != "/logout" {
+			cookie = c.Value
+		}
+	}
+	return a, cookie, json.Unmarshal(body, &a)
+}
+
+// lately returns the session's id and when it was last used.
+func (u *user) lately() (id string, used time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.id, u.used
+}

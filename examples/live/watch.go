@@ -1,0 +1,298 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// This file decides what is known of the cluster as a whole: what the apps think of
+// the nodes, where the users' sessions lie, and what of it is worth telling.
+type watch struct {
+	d *demo
+
+	mu     sync.Mutex // guards below
+	number int        // of faults so far
+	broken time.Time  // the latest fault
+	cuts   map[[2]string]bool
+	out    map[string]bool      // nodes that every app has given up
+	moving map[string]time.Time // of them: those whose sessions may still be on the move, since when
+	copies map[string]int       // sessions by node, as of the latest census
+}
+
+const (
+	lookEvery   = 100 * time.Millisecond
+	censusEvery = 2 * time.Second
+)
+
+func newWatch(d *demo) *watch {
+	return &watch{
+		d: d, cuts: map[[2]string]bool{}, out: map[string]bool{}, moving: map[string]time.Time{}, copies: map[string]int{},
+	}
+}
+
+// run looks until ctx ends.
+func (w *watch) run(ctx context.Context) {
+	look, count := time.NewTicker(lookEvery), time.NewTicker(censusEvery)
+	defer look.Stop()
+	defer count.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			w.look(ctx)
+		case <-count.C:
+			w.count(w.census(ctx))
+		}
+	}
+}
+
+// fault notes that something was broken and returns how many sessions had not been
+// used since the fault before, so that it may have hit their only copy.
+func (w *watch) fault(now time.Time) (exposed int) {
+	exposed = w.exposed()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.number++
+	w.broken = now
+	return exposed
+}
+
+// faults returns the number of faults so far.
+func (w *watch) faults() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.number
+}
+
+// exposed returns how many sessions were not used since the latest fault.
+func (w *watch) exposed() int {
+	w.mu.Lock()
+	broken := w.broken
+	w.mu.Unlock()
+	return w.d.crowd.exposed(broken)
+}
+
+func (w *watch) cut(node, app string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cuts[[2]string{node, app}]
+}
+
+func (w *watch) setCut(node, app string, is bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if is {
+		w.cuts[[2]string{node, app}] = true
+	} else {
+		delete(w.cuts, [2]string{node, app})
+	}
+}
+
+// look tells when the apps have come to agree about a node, and what became of its
+// sessions.
+func (w *watch) look(ctx context.Context) {
+	for _, n := range w.d.nodes.all() {
+		var live, down, up int
+		var latest time.Time
+		for _, in := range w.d.apps {
+			s, ok := in.sees(n.ID)
+			if !ok {
+				continue
+			}
+			live++
+			switch s.State {
+			case cluster.Down:
+				down++
+			case cluster.Up:
+				up++
+			}
+			if s.Since.After(latest) {
+				latest = s.Since
+			}
+		}
+		w.mu.Lock()
+		wasOut, broken := w.out[n.ID], w.broken
+		switch {
+		case live > 0 && down == live && !wasOut:
+			w.out[n.ID], w.moving[n.ID] = true, latest
+		case live > 0 && up == live && wasOut:
+			delete(w.out, n.ID)
+			delete(w.moving, n.ID)
+		default:
+			live = 0
+		}
+		w.mu.Unlock()
+		switch {
+		case live == 0:
+		case wasOut:
+			w.d.journal.add(note, "", "Every app uses %s again. A session gets its copy back there with its next request.", n.ID)
+		default:
+			w.d.journal.add(note, "", "Every app knows that %s does not answer%s. No request waits for it any more.", n.ID, after(latest.Sub(broken)))
+		}
+	}
+	w.tellMoved(ctx)
+}
+
+// after says how long it took, where that makes sense.
+func after(d time.Duration) string {
+	if d <= 0 || d > time.Minute {
+		return ""
+	}
+	return fmt.Sprintf(", %d ms after the fault", max(1, d.Milliseconds()))
+}
+
+// tellMoved tells where the second copies went, once every session has been used.
+func (w *watch) tellMoved(ctx context.Context) {
+	w.mu.Lock()
+	var done []string
+	for id, since := range w.moving {
+		if w.d.crowd.exposed(since) == 0 {
+			done = append(done, id)
+			delete(w.moving, id)
+		}
+	}
+	w.mu.Unlock()
+	if len(done) == 0 {
+		return
+	}
+	sort.Strings(done)
+	all := w.census(ctx)
+	w.count(all)
+	for _, id := range done {
+		if text := moved(id, all); text != "" {
+			w.d.journal.add(note, "", "%s", text)
+		}
+	}
+}
+
+// moved says where the copies are that belong on the node with that id.
+func moved(id string, all [][]cluster.Placement) string {
+	on, sum := map[string]int{}, 0
+	for _, places := range all {
+		atHome := false
+		for _, p := range places {
+			atHome = atHome || p.Node.ID == id && (p.Role == cluster.Primary || p.Role == cluster.Backup)
+		}
+		for _, p := range places {
+			if atHome && p.Held && (p.Role == cluster.StandIn || p.Role == cluster.Standby) {
+				on[p.Node.ID]++
+				sum++
+				break
+			}
+		}
+	}
+	if sum == 0 {
+		return ""
+	}
+	var parts []string
+	for node, n := range on {
+		parts = append(parts, fmt.Sprintf("%d on %s", n, node))
+	}
+	sort.Strings(parts)
+	have := "have"
+	if sum == 1 {
+		have = "has"
+	}
+	return fmt.Sprintf("%s that belonged on %s %s the second copy elsewhere now: %s.", countSessions(sum), id, have, strings.Join(parts, ", "))
+}
+
+// countSessions counts sessions in words.
+func countSessions(n int) string {
+	if n == 1 {
+		return "1 session"
+	}
+	return fmt.Sprintf("%d sessions", n)
+}
+
+// census asks where each user's session lies. It changes nothing.
+func (w *watch) census(ctx context.Context) [][]cluster.Placement {
+	var all [][]cluster.Placement
+	for _, u := range w.d.crowd.all() {
+		if id, _ := u.lately(); id != "" && ctx.Err() == nil {
+			if places := w.d.where(ctx, u.driver, id); places != nil {
+				all = append(all, places)
+			}
+		}
+	}
+	return all
+}
+
+// where asks any running instance of the driver's app what the nodes hold; nil where
+// none can say.
+func (d *demo) where(ctx context.Context, driver, id string) []cluster.Placement {
+	for _, in := range d.apps {
+		if c := in.sessions(); in.driver == driver && c != nil {
+			if places, err := c.Where(ctx, id); err == nil {
+				return places
+			}
+		}
+	}
+	return nil
+}
+
+func (w *watch) count(all [][]cluster.Placement) {
+	copies := map[string]int{}
+	for _, places := range all {
+		for _, p := range places {
+			if p.Held && !p.Destroyed {
+				copies[p.Node.ID]++
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.copies = copies
+}
+
+// copiesOn returns how many users' sessions the node held lately.
+func (w *watch) copiesOn(id string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.copies[id]
+}
+
+// settled reports whether every app thinks of every node what is true of it.
+func (w *watch) settled() bool {
+	for _, n := range w.d.nodes.all() {
+		up := w.d.nodes.state(n.ID) == testenv.Up
+		for _, in := range w.d.apps {
+			want := cluster.Down
+			if up && !w.cut(n.ID, in.name) {
+				want = cluster.Up
+			}
+			if s, ok := in.sees(n.ID); ok && s.State != want {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// calm waits until the apps have noticed the latest change and every session has
+// been used after that. It is false when ctx ended before.
+func (w *watch) calm(ctx context.Context) bool {
+	var since time.Time
+	for {
+		switch {
+		case !w.settled():
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case w.d.crowd.exposed(since) == 0:
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(lookEvery):
+		}
+	}
+}
