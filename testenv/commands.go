@@ -55,8 +55,8 @@ func (c *conversation) get(verb string, keys []string) bool {
 	})
 }
 
-func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
-	exp, ok := parseInt32(expiry)
+func (c *conversation) getAndTouch(verb, until string, keys []string) bool {
+	exp, ok := parseInt32(until)
 	if !ok {
 		return c.say1(verb, "CLIENT_ERROR invalid exptime argument")
 	}
@@ -73,7 +73,7 @@ func (c *conversation) getAndTouch(verb, expiry string, keys []string) bool {
 				continue
 			}
 			st.counts["get_hits"]++
-			it.expires = st.expiry(exp, now)
+			it.expires = expiry(exp, now)
 			c.value(it, verb == "gats")
 		}
 		c.say("END")
@@ -96,7 +96,7 @@ func (c *conversation) touch(words []string) bool {
 			c.say("NOT_FOUND")
 			return
 		}
-		it.expires = st.expiry(exp, now)
+		it.expires = expiry(exp, now)
 		c.say("TOUCHED")
 	})
 }

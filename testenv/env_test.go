@@ -101,6 +101,21 @@ func TestKilledNodeRefusesAndRestartsEmptyAtItsAddress(t *testing.T) {
 	})
 }
 
+func TestPortOfADeadNodeStaysItsOwn(t *testing.T) {
+	everyKind(t, func(t *testing.T, env *testenv.Env) {
+		n := env.Node(0)
+		n.Kill()
+		// Other environments keep off it, and so does what dials out.
+		if conn, err := net.ListenPacket("udp", n.Addr()); err == nil {
+			conn.Close()
+			t.Error("nothing holds the port of a node that is down")
+		}
+		if _, port, _ := net.SplitHostPort(n.Addr()); len(port) != 5 || port >= "32768" {
+			t.Errorf("port %s is one that systems give to outgoing connections", port)
+		}
+	})
+}
+
 func TestPooledConnectionsOfARestartedNodeEnd(t *testing.T) {
 	everyKind(t, func(t *testing.T, env *testenv.Env) {
 		n := env.Node(0)

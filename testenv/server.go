@@ -229,7 +229,7 @@ func (s *Server) ended() bool {
 // not at the same time as any other. It reports whether the server is still open.
 func (s *Server) apply(verb string, keys []string, command func(*store)) bool {
 	if hook := s.hook.Load(); hook != nil {
-		if !s.wait() {
+		if !s.whileRunning(func(*store) {}) {
 			return false
 		}
 		for _, key := range keys {
@@ -239,30 +239,27 @@ func (s *Server) apply(verb string, keys []string, command func(*store)) bool {
 			(*hook)(verb, "")
 		}
 	}
-	for s.wait() {
+	return s.whileRunning(command)
+}
+
+// whileRunning waits while the server is paused and then does something to the
+// store, under the lock. It does nothing and returns false once the server has ended.
+func (s *Server) whileRunning(do func(*store)) bool {
+	for {
 		s.mu.Lock()
-		if !s.closed && s.resumed == nil {
-			command(s.store)
-			s.mu.Unlock()
+		resumed := s.resumed
+		if s.closed || resumed == nil {
+			defer s.mu.Unlock()
+			if s.closed {
+				return false
+			}
+			do(s.store)
 			return true
 		}
 		s.mu.Unlock()
-	}
-	return false
-}
-
-// wait returns when the server is not paused; false means that it has ended.
-func (s *Server) wait() bool {
-	s.mu.Lock()
-	resumed, closed := s.resumed, s.closed
-	s.mu.Unlock()
-	if closed || resumed == nil {
-		return !closed
-	}
-	select {
-	case <-resumed:
-		return true
-	case <-s.done:
-		return false
+		select {
+		case <-resumed:
+		case <-s.done:
+		}
 	}
 }

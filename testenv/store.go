@@ -82,14 +82,12 @@ const (
 // expiry turns an expiry as clients send it into the second at which the item
 // is gone: 0 is never, up to 30 days count from now, more is a Unix time, and
 // what is negative or past is gone at once.
-func (st *store) expiry(exp int32, now int64) int64 {
+func expiry(exp int32, now int64) int64 {
 	switch {
 	case exp == 0:
 		return 0
-	case exp < 0:
-		return st.started
 	case exp > relativeLimit:
-		return max(int64(exp), st.started)
+		return int64(exp)
 	}
 	return now + int64(exp)
 }
@@ -170,7 +168,7 @@ func (st *store) change(verb, key string, value []byte, flags uint32, exp int32,
 	case (verb == "replace" || verb == "append" || verb == "prepend") && old == nil:
 		return notStored
 	}
-	expires := st.expiry(exp, now)
+	expires := expiry(exp, now)
 	switch verb {
 	case "append":
 		value = append(append([]byte(nil), old.value...), value...)
@@ -219,7 +217,7 @@ func (st *store) delta(key string, by uint64, down bool, now int64) (text string
 func (st *store) flush(delay int32, now int64) {
 	st.flushAt = 0
 	if delay > 0 {
-		if at := st.expiry(delay, now) - 1; at > now {
+		if at := expiry(delay, now) - 1; at > now {
 			st.flushAt = at
 			return
 		}

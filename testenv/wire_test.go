@@ -191,6 +191,7 @@ func TestLateDeliveryIsAppliedAfterTheClientGaveUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBothWorlds(t, func(t *testing.T, w *world) {
 				w.mustWork()
+				connections := w.node.Stats()["curr_connections"]
 				w.wire.DeliverLate(w.addr(), 0)
 				w.mustGiveUp("late")
 				mustGet(t, w.beside, "k", "sound")
@@ -204,6 +205,9 @@ func TestLateDeliveryIsAppliedAfterTheClientGaveUp(t *testing.T) {
 					w.mustHold("late again")
 				}
 				w.mustWork()
+				eventually(t, "the connections that delivered late are closed", func() bool {
+					return w.node.Stats()["curr_connections"] == connections
+				})
 			})
 		})
 	}
