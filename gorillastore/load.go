@@ -37,7 +37,7 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	session.Options = s.options()
 	session.IsNew = true
 	t := &track{}
-	s.tracks.put(session, t)
+	s.tracks.putNew(session, t)
 	if r == nil {
 		return session, fmt.Errorf("gorillastore: session %q: the request is nil", name)
 	}

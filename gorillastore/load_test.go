@@ -82,23 +82,22 @@ func TestTwoPrefixesOnTheSameNodes(t *testing.T) {
 
 // Without a cookie no node is asked, so an outage is not noticed before the Save.
 func TestVisitorWithoutACookieDuringAnOutage(t *testing.T) {
-	env, c, store := startBreakable(t)
-	for _, n := range env.All() {
-		n.Kill()
-	}
-	resp := newUser(t).visit(func(w http.ResponseWriter, r *http.Request) {
-		session, err := store.Get(r, "app")
-		if err != nil || !session.IsNew {
-			t.Errorf("Get: %v", err)
+	env, c, store := start(t)
+	outage(t, env, c, func() {
+		resp := newUser(t).visit(func(w http.ResponseWriter, r *http.Request) {
+			session, err := store.Get(r, "app")
+			if err != nil || !session.IsNew {
+				t.Errorf("Get: %v", err)
+			}
+			if err := session.Save(r, w); !errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, gorillastore.ErrNotLoaded) {
+				t.Errorf("Save: %v", err)
+			}
+		})
+		if given(resp, "app") != nil {
+			t.Error("a cookie was set for a session that is not stored")
 		}
-		if err := session.Save(r, w); !errors.Is(err, cluster.ErrUnavailable) || errors.Is(err, gorillastore.ErrNotLoaded) {
-			t.Errorf("Save: %v", err)
+		if s := c.Stats(); s.Loads != 0 {
+			t.Errorf("%d loads", s.Loads)
 		}
 	})
-	if given(resp, "app") != nil {
-		t.Error("a cookie was set for a session that is not stored")
-	}
-	if s := c.Stats(); s.Loads != 0 {
-		t.Errorf("%d loads", s.Loads)
-	}
 }

@@ -16,7 +16,7 @@ import (
 
 // The app of this test ignores every error of Get, as many do.
 func TestOutageLogsNobodyOut(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "user", "ann")
 	cookie := u.cookie("app")
@@ -69,7 +69,7 @@ func TestOutageLogsNobodyOut(t *testing.T) {
 // The outage ends in the middle of a request: a save would succeed now, and would still replace
 // what nobody has read.
 func TestOutageThatEndsBeforeTheSave(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "user", "ann")
 	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +88,7 @@ func TestOutageThatEndsBeforeTheSave(t *testing.T) {
 
 // The user wants out, and the id is known: a load that failed does not stand in the way.
 func TestLogoutAfterAFailedLoad(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "user", "ann")
 	old := u.cookie("app")
@@ -121,7 +121,7 @@ func TestLogoutAfterAFailedLoad(t *testing.T) {
 // While the session stands, its cookie stands: the user sees that logging out failed, and can try
 // again.
 func TestLogoutDuringAnOutage(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "user", "ann")
 	outage(t, env, c, func() {
@@ -143,7 +143,7 @@ func TestLogoutDuringAnOutage(t *testing.T) {
 
 // A session that was loaded and cannot be saved: the app hears of it, and the browser gets nothing.
 func TestSaveDuringAnOutage(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "k", 1)
 	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {

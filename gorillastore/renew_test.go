@@ -9,13 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
 func TestRenewID(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "cart", 3)
 	old, oldID := u.cookie("app"), u.see(store, "app").id
@@ -119,7 +120,7 @@ func TestRenewIDWithNegativeMaxAgeDeletes(t *testing.T) {
 
 // What fails leaves the old session and its cookie as they were.
 func TestRenewIDDuringAnOutage(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	u := newUser(t)
 	u.set(store, "app", "cart", 3)
 	cookie := u.cookie("app")
@@ -178,7 +179,7 @@ func TestRenewIDThatFailsHalfWay(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			env := testenv.Start(t, 3, testenv.Embedded())
-			store := newStore(t, newCluster(t, env))
+			store := newStore(t, newCluster(t, env, func(cfg *cluster.Config) { cfg.Timeout = 300 * time.Millisecond }))
 			u := newUser(t)
 			u.set(store, "app", "cart", 3)
 			oldID := u.see(store, "app").id

@@ -12,7 +12,7 @@ import (
 
 // Neither ids, values nor keys appear in what a log may hold.
 func TestSilence(t *testing.T) {
-	env, c, store := startBreakable(t)
+	env, c, store := start(t)
 	sealed := newStore(t, c, authKey, []byte("sealing-key-of-x"))
 	u := newUser(t)
 	var said []string

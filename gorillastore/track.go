@@ -27,38 +27,35 @@ type track struct {
 	// failed is why the session could not be loaded. It must not be saved then.
 	failed error
 
-	name   string
-	values uintptr // the identity of the session's first Values map; never followed
+	// What New gave the session, by which a copy of it is known. Never written again, so that other
+	// requests may read it; the session itself they must not touch.
+	name    string
+	options *sessions.Options
+	values  uintptr // the identity of the map; never followed
 }
 
 // tracks finds the track of a session by its pointer, without keeping the session: when the app has
 // dropped it, the entry goes. A sessions.Session has no room for it, and a table by id would mix up
 // two requests of one session.
-//
-// A copy of the struct has another pointer. It is known by the two things that it shares with the
-// original and with no other session: the Options that were made for it, and the Values. Without
-// that, a copy of a session that could not be loaded would look like a new one.
 type tracks struct {
-	m sync.Map // weak.Pointer[sessions.Session] and weak.Pointer[sessions.Options] to *track
+	m sync.Map // sessionRef to *track
 }
 
-// put remembers t for the session that New has just made.
+type sessionRef = weak.Pointer[sessions.Session]
+
+// putNew remembers t for the session that New has just made.
+func (ts *tracks) putNew(session *sessions.Session, t *track) {
+	t.name, t.options, t.values = session.Name(), session.Options, identity(session)
+	ts.put(session, t)
+}
+
 func (ts *tracks) put(session *sessions.Session, t *track) {
-	t.name, t.values = session.Name(), identity(session)
-	ts.putPointer(session, t)
-	options := weak.Make(session.Options)
-	ts.m.Store(options, t)
-	runtime.AddCleanup(session.Options, ts.drop, any(options))
+	ref := weak.Make(session)
+	ts.m.Store(ref, t)
+	runtime.AddCleanup(session, ts.drop, ref)
 }
 
-// putPointer remembers t for the session's pointer alone: its Options may be shared with others.
-func (ts *tracks) putPointer(session *sessions.Session, t *track) {
-	key := weak.Make(session)
-	ts.m.Store(key, t)
-	runtime.AddCleanup(session, ts.drop, any(key))
-}
-
-func (ts *tracks) drop(key any) { ts.m.Delete(key) }
+func (ts *tracks) drop(ref sessionRef) { ts.m.Delete(ref) }
 
 // of returns the session's track, or a new one for a session that this store has not made; known
 // tells which.
@@ -66,17 +63,29 @@ func (ts *tracks) of(session *sessions.Session) (t *track, known bool) {
 	if t, ok := ts.m.Load(weak.Make(session)); ok {
 		return t.(*track), true
 	}
-	if session.Options != nil {
-		if v, ok := ts.m.Load(weak.Make(session.Options)); ok {
-			if t := v.(*track); t.name == session.Name() && t.values == identity(session) {
-				ts.putPointer(session, t)
-				return t, true
-			}
-		}
+	t, known = ts.original(session)
+	if !known {
+		t = &track{}
 	}
-	t = &track{}
-	ts.putPointer(session, t)
-	return t, false
+	ts.put(session, t)
+	return t, known
+}
+
+// original returns the track of the session that this one is a copy of. A copied struct has another
+// pointer, but the Options and the Values that New made for the original and for no other. Without
+// that, the copy of a session that could not be loaded would look like a new one. It looks through
+// the sessions in use, which is for the few that neither Get nor New has made.
+func (ts *tracks) original(session *sessions.Session) (t *track, known bool) {
+	if session.Values == nil {
+		return nil, false
+	}
+	values := identity(session)
+	ts.m.Range(func(_, v any) bool {
+		t = v.(*track)
+		known = t.options == session.Options && t.values == values && t.name == session.Name()
+		return !known
+	})
+	return t, known
 }
 
 // identity tells one Values map from another.
