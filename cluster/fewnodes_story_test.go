@@ -1,0 +1,84 @@
+package cluster
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// These stories tell which nodes fill in where too few are up.
+
+// think makes the cluster think so of a node, and keeps its prober away.
+func (w *world) think(c *Cluster, i int, v verdict) {
+	n := c.nodes[i]
+	n.mu.Lock()
+	n.probing = true
+	n.mu.Unlock()
+	n.note(health.request, v, errors.New("as the test says"))
+}
+
+func TestASuspectIsUsedWhereThereAreTooFewOthers(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.think(c, 1, timedOut)
+		if s := stateOf(c, w.env.Node(1)); s != Suspect {
+			w.Fatalf("it is %v", s)
+		}
+		w.create(c, "s", "a=1")
+		w.holds(w.env.Node(0), "s", "a=1")
+		w.holds(w.env.Node(1), "s", "a=1")
+	})
+}
+
+func TestASuspectIsSparedWhereThereAreOthers(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.think(c, w.index("s", 0), timedOut)
+		w.create(c, "s", "a=1")
+		if w.on(ranks[0], "s") != nil {
+			w.Error("the suspect was asked")
+		}
+		w.holds(ranks[1], "s", "a=1")
+		w.holds(ranks[2], "s", "a=1")
+	})
+}
+
+// A node that refused may have been restarted since, and asking it costs no wait.
+func TestANodeThatRefusedIsTriedWhereThereAreTooFewOthers(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		for _, v := range []string{"2", "3", "4", "5"} {
+			n := w.env.Node(int(v[0]) % 2)
+			began := time.Now()
+			n.Kill()
+			w.change(c, "s", "a", v)
+			n.Restart()
+			w.change(c, "s", "b", v)
+			w.holds(w.env.Node(0), "s", "a="+v+" b="+v)
+			w.holds(w.env.Node(1), "s", "a="+v+" b="+v)
+			if took := time.Since(began); took != 0 {
+				w.Errorf("it took %v: a prober may have helped", took)
+			}
+		}
+	})
+}
+
+func TestANodeThatHangsIsNotTriedWhereThereAreTooFewOthers(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		n := w.env.Node(0)
+		n.Pause()
+		w.sees(c, "s", "a=1")
+		w.until(c, n, Down)
+		began := time.Now()
+		for range 5 {
+			w.change(c, "s", "a", "2")
+		}
+		if took := time.Since(began); took != 0 {
+			w.Errorf("five requests waited %v for a node that hangs", took)
+		}
+	})
+}
