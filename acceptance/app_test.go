@@ -22,6 +22,18 @@ type app struct {
 	over  chan struct{} // closed when the test ends: no request waits any longer
 }
 
+// String tells what the app thinks of its nodes: why a story went wrong.
+func (a *app) String() string {
+	if a.cluster == nil {
+		return "app of another process"
+	}
+	var nodes []string
+	for _, n := range a.cluster.Nodes() {
+		nodes = append(nodes, fmt.Sprintf("%s %v (%d errors, %d timeouts, last %q)", n.ID, n.State, n.Errors, n.Timeouts, n.LastError))
+	}
+	return "app's view of its nodes: " + strings.Join(nodes, ", ")
+}
+
 // gate holds requests up that name it, between the load of their session and
 // what they do with it.
 type gate struct {

@@ -114,3 +114,28 @@ func TestPostingTheSameValueAgainCostsNoMoreThanARefresh(t *testing.T) {
 		u.finds(app2, "a", "1")
 	})
 }
+
+func TestStoppedInstanceLeavesNoConnection(t *testing.T) {
+	each(t, all, func(t *testing.T, d driver) {
+		w := newWorld(t, d, 3)
+		wire := &tap{}
+		app1 := w.start(options{config: func(c *cluster.Config) { c.DialContext = wire.over(c.DialContext) }})
+		app2 := w.start(options{})
+		u := w.newUser()
+		u.logIn(app1, "ann")
+		w.env.Node(0).Restart()
+		u.is("ann", app1)
+		if err := app1.cluster.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, n := range w.env.All() {
+			if open := wire.open(n.Addr()); open != 0 {
+				t.Errorf("%d connections to %s are open", open, n.ID())
+			}
+		}
+		if r := u.ask(app1, "/whoami"); r.status != 500 {
+			t.Errorf("a request of the stopped instance: %v", r)
+		}
+		u.is("ann", app2)
+	})
+}

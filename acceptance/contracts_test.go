@@ -282,7 +282,7 @@ func TestGorillaSaveAfterAFailedLoad(t *testing.T) {
 		w := newWorld(t, d, 3)
 		wire := &partition{}
 		a := gorillaApp(t, w, w.connect(options{config: func(c *cluster.Config) {
-			c.Timeout = timeout / 2
+			c.Timeout = short / 4
 			c.DialContext = wire.over(c.DialContext)
 		}}))
 		u := w.newUser()

@@ -95,7 +95,7 @@ func TestLoginRenewsTheID(t *testing.T) {
 func TestLoginRenewsTheIDWhileANodeHangs(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 2 }})
+		app1, app2 := w.start(impatient), w.start(options{})
 		u := w.newUser()
 		u.set(app1, "cart", "full")
 		planted := u.cookie(d.cookie)

@@ -4,6 +4,7 @@ package acceptance
 // and the look for goroutines that a Cluster, a server or a node has left behind.
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -18,6 +19,13 @@ const limit = 30 * time.Second
 func TestMain(m *testing.M) {
 	if name := os.Getenv(childVariable); name != "" {
 		os.Exit(runChild(name))
+	}
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "test.parallel" })
+	if !asked {
+		// Stories wait for others more than they work.
+		_ = flag.Set("test.parallel", fmt.Sprint(4*runtime.GOMAXPROCS(0)))
 	}
 	code := m.Run()
 	if left := leftBehind(); code == 0 && left != "" {

@@ -44,7 +44,7 @@ func TestUsersWorkOnWhileNodesFailOneAfterAnother(t *testing.T) {
 	const users = 5
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = timeout / 2 }})
+		app1, app2 := w.pair(options{config: func(c *cluster.Config) { c.Timeout = short }})
 		var workers []*worker
 		var running sync.WaitGroup
 		stop := make(chan struct{})

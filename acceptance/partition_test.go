@@ -16,7 +16,7 @@ func (w *world) cutOff() (*app, *partition) {
 	w.t.Helper()
 	p := &partition{}
 	return w.start(options{config: func(c *cluster.Config) {
-		c.Timeout = timeout / 2
+		c.Timeout = short
 		c.DialContext = p.over(c.DialContext)
 	}}), p
 }

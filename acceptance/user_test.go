@@ -100,7 +100,7 @@ func (u *user) do(a *app, path string, form ...string) string {
 	u.t.Helper()
 	r := u.ask(a, path, form...)
 	if !r.ok() {
-		u.t.Fatalf("%s %q: %v", path, form, r)
+		u.t.Fatalf("%s %q: %v; %v", path, form, r, a)
 	}
 	return r.body
 }
@@ -109,7 +109,7 @@ func (u *user) do(a *app, path string, form ...string) string {
 func (u *user) sees(a *app, want, path string, form ...string) {
 	u.t.Helper()
 	if got := u.do(a, path, form...); got != want {
-		u.t.Fatalf("%s %q shows %q, want %q", path, form, got, want)
+		u.t.Fatalf("%s %q shows %q, want %q; %v", path, form, got, want, a)
 	}
 }
 

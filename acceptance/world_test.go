@@ -50,9 +50,17 @@ func newWorld(t *testing.T, d driver, n int, opts ...testenv.Option) *world {
 	return w
 }
 
-// timeout is the Config.Timeout of the stories that do not choose one: long enough
-// for a busy machine not to take a node for hung.
-const timeout = 500 * time.Millisecond
+const (
+	// timeout is the Config.Timeout of the instances that meet no hung node: so long
+	// that a busy machine is never taken for a node that hangs, which would be one
+	// fault more than the story tells of.
+	timeout = 10 * time.Second
+	// short is that of instances that do, and pay it.
+	short = time.Second
+)
+
+// impatient makes an instance that is going to meet a hung node.
+var impatient = options{config: func(c *cluster.Config) { c.Timeout = short }}
 
 func (w *world) config(o options) cluster.Config {
 	cfg := cluster.Config{
@@ -192,10 +200,12 @@ func (w *world) node(addr string) *testenv.Node {
 	return nil
 }
 
-// key is where the session's record lies on a node.
+// key is where the session's record lies on a node, which no log may tell either.
 func (w *world) key(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return w.prefix + base64.RawURLEncoding.EncodeToString(sum[:])
+	key := base64.RawURLEncoding.EncodeToString(sum[:])
+	w.said.hides(key)
+	return w.prefix + key
 }
 
 // isUp waits until each instance takes all nodes for up.
