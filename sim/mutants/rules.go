@@ -43,15 +43,20 @@ var rules = []rule{
 	one("a save ended by its record's oversize is stored", "cluster/save.go",
 		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
 
+	one("stand-ins that know nothing acknowledge a save", "cluster/save.go",
+		"		if v.blind() && !k.fresh {", "		if false && !k.fresh {"),
+	one("stand-ins that know nothing acknowledge a deletion", "cluster/delete.go",
+		"	if !v.blind() {", "	if true {"),
+
 	// Reading.
 	one("the first answer wins", "cluster/gather.go",
-		"		v.joined = join(v.joined, a.rec)", "		if v.joined == nil {\n			v.joined = a.rec\n		}"),
+		"		v.joined = join(v.joined, v.answers[i].rec)", "		if v.joined == nil {\n			v.joined = v.answers[i].rec\n		}"),
 	one("only the primary is read", "cluster/gather.go",
 		"		v.targets = k.targets(v.targetRoom[:0])\n", "		v.targets = k.targets(v.targetRoom[:0])\n		v.targets = v.targets[:min(1, len(v.targets))]\n"),
 	one("no second look", "cluster/gather.go",
 		"	if v.copies() < k.c.cfg.Replicas {", "	if false {"),
 	one("home nodes thought down are not asked", "cluster/gather.go",
-		"	if len(k.failed) > 0 {", "	if false {"),
+		"	if len(k.failed) > 0 || !v.anything()", "	if false && !v.anything()"),
 	one("a node just back counts in the second look", "cluster/gather.go",
 		"			if !n.backLately() {\n				next++\n			}", "			next++"),
 	one("no repair", "cluster/load.go",

@@ -1,0 +1,106 @@
+package check
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const ms = time.Millisecond
+
+func save(at, end time.Duration, o Outcome, attr, v string) Op {
+	return Op{Client: "w", Key: "k", Kind: Save, Outcome: o, Begun: at, Call: at, Return: end, Write: map[string]string{attr: v}}
+}
+
+func read(at time.Duration, pairs ...string) Op {
+	m := map[string]string{}
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i]] = pairs[i+1]
+	}
+	return Op{Client: "r", Key: "k", Kind: Load, Begun: at, Call: at, Return: at + ms, Read: m}
+}
+
+func other(k Kind, at, end time.Duration, o Outcome) Op {
+	return Op{Client: "o", Key: "k", Kind: k, Outcome: o, Begun: at, Call: at, Return: end}
+}
+
+func TestVerify(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ops  []Op
+		opts Options
+		want string // rules, joined by a comma
+	}{
+		{"all is well", []Op{save(1, 2, OK, "a", "1"), read(10, "a", "1"), save(20, 21, OK, "a", "2"), read(3*ms, "a", "2")}, Options{}, ""},
+		{"an acknowledged write is not seen", []Op{save(1, 2, OK, "a", "1"), save(3, 4, OK, "a", "2"), read(10, "a", "1")}, Options{}, "stale"},
+		{"it is gone for good", []Op{save(1, 2, OK, "a", "1"), read(10)}, Options{Final: 5}, "lost"},
+		{"a write under way may be seen or not", []Op{save(1, 10*ms, OK, "a", "1"), read(5), save(11*ms, 20*ms, OK, "a", "2"), read(12*ms, "a", "1")}, Options{}, ""},
+		{"what one has read, the next may not unsee", []Op{save(1, 100*ms, OK, "a", "1"), save(2, 3, OK, "b", "1"), read(5, "a", "1", "b", "1"), read(10*ms, "b", "1")}, Options{}, "stale"},
+		{"an unknown write may come late", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Unknown, "a", "2"), read(10, "a", "1"), read(5*ms, "a", "2")}, Options{Errors: true}, ""},
+		{"an unknown write may not go again", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Unknown, "a", "2"), read(10, "a", "2"), read(5*ms, "a", "1")}, Options{Errors: true}, "stale"},
+		{"of two writes at once one is read, the other, and the first again", []Op{save(1, 99*ms, OK, "a", "1"), save(1, 99*ms, OK, "a", "2"), read(2*ms, "a", "1"), read(4*ms, "a", "2"), read(6*ms, "a", "1")}, Options{}, "not linearizable"},
+		{"a refused write may not come", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Refused, "a", "2"), read(10, "a", "2")}, Options{Errors: true}, "foreign"},
+		{"a removal that is undone", []Op{save(1, 2, OK, "a", "1"), save(3, 4, OK, "a", ""), read(10, "a", "1")}, Options{}, "stale"},
+		{"read after logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), read(10, "a", "1")}, Options{}, "resurrected"},
+		{"read after a logout that somebody has seen", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, Unknown), other(Load, 5, 6, NotFound), read(10, "a", "1")}, Options{Errors: true}, "resurrected"},
+		{"saved after logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), save(5, 6, OK, "a", "2")}, Options{}, "resurrected"},
+		{"a live session is not found", []Op{save(1, 2, OK, "a", "1"), other(Load, 5, 6, NotFound)}, Options{}, "false no-session"},
+		{"a session that is being deleted is not found", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 9, OK), other(Load, 5, 6, NotFound)}, Options{}, ""},
+		{"a value that nobody wrote", []Op{save(1, 2, OK, "a", "1"), read(10, "a", "7")}, Options{}, "foreign"},
+		{"an error", []Op{save(1, 2, OK, "a", "1"), save(5, 6, Unknown, "a", "2")}, Options{}, "error"},
+		{"nobody hears a process that was killed", []Op{save(1, 2, OK, "a", "1"), save(5, Never, Unknown, "a", "2")}, Options{}, ""},
+		{"an error where it is excused", []Op{save(1, 2, OK, "a", "1"), save(5, 6, Unknown, "a", "2")}, Options{Excused: func(*Op) bool { return true }}, ""},
+		{"clocks differ: a save counts from its load", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{Skew: 1}, ""},
+		{"clocks are equal: the later save wins", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{}, "stale"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var h History
+			for _, op := range c.ops {
+				h.Add(op)
+			}
+			c.opts.Linear = time.Second
+			var rules []string
+			for _, v := range h.Verify(c.opts) {
+				rules = append(rules, string(v.Rule))
+			}
+			if got := strings.Join(rules, ","); got != c.want {
+				t.Errorf("broken: %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A session may end between the deadlines that two clocks see, and not otherwise.
+func TestVerifyDeadline(t *testing.T) {
+	born := save(1, 2, OK, "a", "1")
+	born.Deadline = time.Minute
+	for _, c := range []struct {
+		op   Op
+		want int
+	}{
+		{other(Load, 30*time.Second, 30*time.Second+1, NotFound), 1},
+		{other(Load, 61*time.Second, 61*time.Second+1, NotFound), 0},
+		{read(59*time.Second, "a", "1"), 0},
+		{read(63*time.Second, "a", "1"), 1},
+	} {
+		var h History
+		h.Add(born)
+		h.Add(c.op)
+		if got := h.Verify(Options{Grain: 2 * time.Second}); len(got) != c.want {
+			t.Errorf("%v at %v: %v, want %d broken", c.op.Outcome, c.op.Call, got, c.want)
+		}
+	}
+}
+
+// A history shows people what happened, in order, with what happened around it.
+func TestPrint(t *testing.T) {
+	var h History
+	h.Add(save(2*ms, 3*ms, OK, "a", "1"))
+	h.Note(ms, "n1 is killed")
+	h.Add(Op{Key: "another", Kind: Load})
+	var b strings.Builder
+	h.Print(&b, "k")
+	if got := b.String(); !strings.Contains(got, "n1 is killed\n") || strings.Index(got, "n1") > strings.Index(got, "a=1") || strings.Count(got, "\n") != 2 {
+		t.Errorf("printed:\n%s", got)
+	}
+}
