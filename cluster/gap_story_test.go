@@ -10,12 +10,8 @@ func (w *world) gathersFirst() {
 	w.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, c := range w.sent {
-		if c.verb == "gets" {
-			return
-		}
-		w.Errorf("a %s came before any copy was read: %v", c.verb, w.sent)
-		return
+	if len(w.sent) == 0 || w.sent[0].verb != "gets" {
+		w.Errorf("something was written before any copy was read: %v", w.sent)
 	}
 }
 
