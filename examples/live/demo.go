@@ -158,7 +158,8 @@ func (d *demo) serve(addr string) error {
 
 // introduce prints where to look.
 func (d *demo) introduce(out io.Writer) {
-	fmt.Fprintf(out, "Three app servers' worth of trouble, on one page: %s\n", d.url)
+	fmt.Fprintf(out, "%d %s, two instances each of two apps, %d users.\n", len(d.nodes.all()), d.nodes.what(), d.crowd.size())
+	fmt.Fprintf(out, "Break them at %s   (Ctrl-C ends everything)\n", d.url)
 }
 
 // Close ends what was started, the page first. The nodes end with their TB.
