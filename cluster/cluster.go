@@ -266,6 +266,16 @@ func (k *call) targets(ts []*node) []*node {
 	return append(ts, refusing[:min(len(refusing), want-len(ts))]...)
 }
 
+// down counts the nodes that are down.
+func (c *Cluster) down() (count int) {
+	for _, n := range c.nodes {
+		if state, _ := n.state(); state == Down {
+			count++
+		}
+	}
+	return count
+}
+
 // isHome reports whether the node is among the first Replicas of the rank.
 func (k *call) isHome(n *node) bool {
 	for i := range k.c.cfg.Replicas {

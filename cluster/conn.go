@@ -25,6 +25,10 @@ type dialer struct {
 	maxRecordBytes int
 }
 
+// errNoTLS means that a handshake was not answered. A memcached without TLS waits for
+// the end of a line in it.
+var errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the node speak TLS?")
+
 // errLogin means that the node refused the username and password.
 var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
 
@@ -62,6 +66,9 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, a
 			var alien tls.RecordHeaderError
 			if errors.As(err, &alien) {
 				return nil, fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
+			}
+			if isTimeout(err) {
+				return nil, errNoTLS
 			}
 			return nil, fmt.Errorf("TLS handshake: %w", err)
 		}

@@ -2,14 +2,16 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"sync"
 )
 
 // This file decides how a session is destroyed, and for how long that is
 // remembered: Delete.
 
-// bury spreads a destroyed record to the targets that lack it. It is final, so a
-// blind set can do no harm, and another reader repairs what fails here.
+// bury spreads a destroyed record to the targets that lack it, and over live copies
+// met elsewhere. It is final, so a blind set can do no harm, and another reader
+// repairs what fails here.
 func (k *call) bury(v *view, destroyed *stored) {
 	value, err := destroyed.encode(k.hash, k.c.seal)
 	if err != nil {
@@ -17,7 +19,13 @@ func (k *call) bury(v *view, destroyed *stored) {
 	}
 	keep := ttl(destroyed.deadline, k.c.cfg.Now())
 	var wg sync.WaitGroup
-	for _, n := range v.lacking(destroyed) {
+	nodes := v.lacking(destroyed)
+	for i := range v.answers {
+		if a := &v.answers[i]; a.rec != nil && !a.rec.destroyed && !slices.Contains(nodes, a.node) {
+			nodes = append(nodes, a.node)
+		}
+	}
+	for _, n := range nodes {
 		wg.Go(func() { _ = n.set(k.key, value, keep) })
 	}
 	wg.Wait()

@@ -11,10 +11,10 @@ import (
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
 //  2. Where fewer than Replicas copies came, it is looked for once more: at the
-//     next Replicas nodes of the rank and, if a node failed in this very call or
-//     nothing was found without asking every home node that could be asked, at home
+//     next Replicas nodes of the rank and, if a node failed in this very call, at home
 //     nodes thought down. This keeps a node that returns with old memory from winning
-//     when its partner has just lost its own.
+//     when its partner has just lost its own. Where nothing was found and several
+//     nodes are out of reach, all that rank first are asked, down or not.
 //  3. What came is joined.
 
 // view is what a gather found.
@@ -60,28 +60,29 @@ func (v *view) item(n *node) *item {
 func (v *view) copies() int {
 	n := 0
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.rec != nil {
+		if a := v.on(t); a != nil && a.rec != nil && !a.item.retired {
 			n++
 		}
 	}
 	return n
 }
 
-// anything reports whether some node holds something under the key.
+// anything reports whether some node holds something under the key that counts.
 func (v *view) anything() bool {
 	for i := range v.answers {
-		if v.answers[i].item != nil {
+		if it := v.answers[i].item; it != nil && !it.retired {
 			return true
 		}
 	}
 	return false
 }
 
-// lacking returns the targets whose copy does not say the same as want.
+// lacking returns the targets whose copy does not say the same as want, or will not
+// for long.
 func (v *view) lacking(want *stored) []*node {
 	var ns []*node
 	for _, t := range v.targets {
-		if a := v.on(t); a == nil || !a.rec.equal(want) {
+		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired {
 			ns = append(ns, t)
 		}
 	}
@@ -159,8 +160,15 @@ func (k *call) further(v *view) []*node {
 			}
 		}
 	}
-	if len(k.failed) > 0 || !v.anything() && (len(v.targets) < k.c.cfg.Replicas || k.homesIn(v) == 0) {
-		for i := range k.c.cfg.Replicas {
+	// An outage of several nodes leaves processes with different views for a moment:
+	// the session may lie where another process found a node first.
+	within := k.c.cfg.Replicas
+	outage := !v.anything() && (len(v.targets) < k.c.cfg.Replicas || k.homesIn(v) == 0 || k.c.down() > 1)
+	if outage {
+		within *= 2
+	}
+	if outage || len(k.failed) > 0 {
+		for i := range within {
 			n := k.ranked(i)
 			if n == nil || k.hasFailed(n) || v.on(n) != nil {
 				continue

@@ -54,7 +54,7 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	case v.joined == nil && v.crowded:
 		c.stats.crowded.Add(1)
 		return nil, fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.joined == nil && v.homes == 0:
+	case v.blind(), v.joined == nil && v.homes == 0:
 		c.stats.unavailable.Add(1)
 		return nil, k.unavailable()
 	case !v.joined.live(c.cfg.Now()):
@@ -88,7 +88,7 @@ func (s *stored) worthRepair(now time.Time) bool {
 // are in the record; only the tokens are kept.
 func (v *view) tokens(to []seen) []seen {
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && a.rec.equal(v.joined) {
+		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && a.rec.equal(v.joined) {
 			to = append(to, seen{t, item{cas: a.item.cas}})
 		}
 	}
@@ -99,11 +99,7 @@ func (v *view) tokens(to []seen) []seen {
 // not fail the load: it returns the latest view all the same. The error is ctx's;
 // the repair then goes on without its caller.
 func (k *call) repair(ctx context.Context, v *view) (*view, error) {
-	type result struct {
-		v   *view
-		err error
-	}
-	done := make(chan result, 1)
+	done := make(chan *view, 1)
 	k.c.running.Add(1)
 	go func() {
 		defer k.c.running.Done()
@@ -113,11 +109,11 @@ func (k *call) repair(ctx context.Context, v *view) (*view, error) {
 		} else {
 			k.retire(latest)
 		}
-		done <- result{v: latest}
+		done <- latest
 	}()
 	select {
-	case r := <-done:
-		return r.v, nil
+	case latest := <-done:
+		return latest, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("cluster: load: %w", ctx.Err())
 	}
@@ -132,22 +128,17 @@ const repairRounds = 3
 // thinks that a target is down.
 const strayTTL = 60
 
-// retire shortens the life of live copies that were met outside the targets. It
-// does so by cas: a touch that is applied late could shorten the life of a copy
-// that has become a target's.
+// retire shortens the life of live copies that were met outside the targets.
 func (k *call) retire(v *view) {
-	if v.joined.destroyed {
-		return
-	}
 	var wg sync.WaitGroup
 	for i := range v.answers {
 		a := &v.answers[i]
-		stray := a.rec != nil && !a.rec.destroyed
+		stray := a.rec != nil && !a.rec.destroyed && !a.item.retired
 		for _, t := range v.targets {
 			stray = stray && a.node != t
 		}
 		if stray && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL {
-			wg.Go(func() { _, _, _ = a.node.write(k.key, a.item.value, a.item, strayTTL) })
+			wg.Go(func() { _ = a.node.retire(k.key, a.item, strayTTL) })
 		}
 	}
 	wg.Wait()

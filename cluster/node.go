@@ -28,8 +28,17 @@ const (
 // item is what a node holds under a key: bytes and the CAS token that a write has
 // to present to replace them. A nil item is a miss.
 type item struct {
-	value []byte
-	cas   uint64
+	value   []byte
+	cas     uint64
+	retired bool // about to expire: it must not be counted on
+}
+
+// retiredFlag is the memcached flag of a copy that was given a short life because it
+// lies outside the targets.
+const retiredFlag = 1
+
+func itemOf(it *memcache.Item) item {
+	return item{value: it.Value, cas: it.CasID, retired: it.Flags&retiredFlag != 0}
 }
 
 type node struct {
@@ -170,7 +179,7 @@ func (cmd *command) run(c *memcache.Client) error {
 	for _, w := range cmd.batch {
 		w.item = nil
 		if it := items[w.key]; it != nil {
-			w.found, asked = item{it.Value, it.CasID}, asked+1
+			w.found, asked = itemOf(it), asked+1
 			w.item = &w.found
 		}
 	}
@@ -191,7 +200,7 @@ func (w *waiter) fetch(c *memcache.Client) error {
 	case it.Key != w.key:
 		return errOutOfStep
 	}
-	w.found = item{it.Value, it.CasID}
+	w.found = itemOf(it)
 	w.item = &w.found
 	return nil
 }
@@ -270,6 +279,15 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 		return outrun, again, nil
 	}
 	return failed, again || !isUnsent(err), err
+}
+
+// retire writes the copy that was seen once more, with a short life and a flag that
+// says so. By cas: a touch that is applied late could shorten the life of a copy that
+// has become a target's.
+func (n *node) retire(key string, seen *item, ttl int32) error {
+	item := memcache.Item{Key: key, Value: seen.value, CasID: seen.cas, Flags: retiredFlag, Expiration: ttl}
+	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
+	return err
 }
 
 // set writes without looking. For destroyed records only.

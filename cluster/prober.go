@@ -95,8 +95,11 @@ func (c *Cluster) backWith(n *node) []*node {
 		c.running.Add(1)
 		go func() {
 			defer c.running.Done()
-			if o.ping() != nil || o.ping() != nil {
-				o = nil
+			for range goodAnswers {
+				if o.ping() != nil {
+					answers <- nil
+					return
+				}
 			}
 			answers <- o
 		}()

@@ -35,7 +35,6 @@ func (c *Cluster) Save(_ context.Context, r *Record) error {
 		return ErrEmptyKey
 	}
 	k := c.newCall(r.key)
-	c.missing.remove(k.hash)
 	// Saves of one session in one process take turns: they would only outrun each
 	// other. Between processes the nodes decide.
 	c.lanes.enter(k.hash)

@@ -3,10 +3,15 @@ package cluster_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// patient is a timeout for stories in which no node hangs: a busy machine must not add
+// a fault to them.
+const patient = 20 * time.Second
 
 // All nodes die in turn and are restarted empty, faster than any prober looks. Each
 // request finds the restarted node by itself, because too few others are up.
@@ -17,7 +22,7 @@ func TestNodesRestartedInQuickSuccession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := cluster.New(cluster.Config{Nodes: nodes, Replicas: replicas, DialContext: env.DialContext})
+		c, err := cluster.New(cluster.Config{Nodes: nodes, Replicas: replicas, DialContext: env.DialContext, Timeout: patient})
 		if err != nil {
 			t.Fatal(err)
 		}

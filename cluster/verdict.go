@@ -64,27 +64,26 @@ func isUnsent(err error) bool {
 		errors.Is(err, errItemSize) || errors.Is(err, errMemory)
 }
 
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
 // judge turns the client's error into one that is safe to show, and says what it
 // means for the node's health.
 func judge(err error) (error, verdict) {
 	if err == nil || isRefusal(err) {
 		return err, answered
 	}
-	var (
-		netErr  net.Error
-		dialled *memcache.ConnectTimeoutError
-		failure unreachable
-	)
+	var dialled *memcache.ConnectTimeoutError
+	var failure unreachable
 	switch {
-	case errors.As(err, &dialled):
+	case errors.Is(err, errNoTLS):
+		return errNoTLS, timedOut
+	case errors.As(err, &dialled), isTimeout(err):
 		return errTimeout, timedOut
 	case errors.As(err, &failure):
-		if errors.As(failure.err, &netErr) && netErr.Timeout() {
-			return errTimeout, timedOut
-		}
 		return failure, refused
-	case errors.As(err, &netErr) && netErr.Timeout():
-		return errTimeout, timedOut
 	case isBroken(err):
 		return errBroken, timedOut
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
