@@ -113,6 +113,29 @@ func TestEqualSessionsGiveEqualBytes(t *testing.T) {
 	}
 }
 
+func TestTheDeadlinesZoneDoesNotMatter(t *testing.T) {
+	here, err := Codec{}.Encode(noon, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := Codec{}.Encode(noon.In(far), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(here, there) {
+		t.Errorf("%x and %x", here, there)
+	}
+	zoned, err := Marshal(noon.In(far))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadline, _, err := Codec{}.Decode(Join(map[string][]byte{DeadlineAttr: zoned}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustEqual(t, deadline, noon)
+}
+
 func TestAnEmptySession(t *testing.T) {
 	for _, values := range []map[string]any{nil, {}} {
 		b, err := Codec{}.Encode(time.Time{}, values)

@@ -34,6 +34,10 @@ func TestRegisteringTwiceIsFine(t *testing.T) {
 	for _, v := range []any{1, "", []byte{}, time.Time{}, time.Second, []any{}, map[string]any{}, map[any]any{}, [][]int{}, struct{}{}, new(any)} {
 		Register(v)
 	}
+	RegisterName("when", time.Time{}) // ignored, and so in no conflict with the line above
+	if b, err := Marshal(regA{}); err != nil || !strings.Contains(string(b), "github.com/holdfast-go/holdfast/serializer.regA") {
+		t.Errorf("a type is not told by its package and name: %q, %v", b, err)
+	}
 	for _, v := range []any{regA{1}, &regA{1}, []regA{{1}}, map[string]*regA{"a": {1}}, regB{2}, &regB{2}} {
 		b, err := Marshal(v)
 		if err != nil {
