@@ -225,7 +225,7 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 		n.commands.Add(1)
 		err = cmd.run(n.client)
 	}
-	err, v := judge(err)
+	v, err := judge(err)
 	if errors.Is(err, errOutOfStep) {
 		n.client.Close() // answers and questions do not belong together any more
 	}

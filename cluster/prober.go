@@ -49,7 +49,7 @@ func (c *Cluster) startProber(n *node) {
 func (c *Cluster) probe(n *node) {
 	bad := 0
 	for {
-		err, v := judge(n.ping())
+		v, err := judge(n.ping())
 		var others []*node
 		if bad++; err == nil {
 			bad = 0
@@ -117,7 +117,7 @@ func (c *Cluster) backWith(n *node) []*node {
 // Ping calls reachable must also be in use.
 func (c *Cluster) check(n *node) error {
 	for range goodAnswers {
-		err, v := judge(n.ping())
+		v, err := judge(n.ping())
 		n.note(health.probe, v, err)
 		if err != nil {
 			return err

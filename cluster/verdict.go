@@ -71,32 +71,32 @@ func isTimeout(err error) bool {
 
 // judge turns the client's error into one that is safe to show, and says what it
 // means for the node's health.
-func judge(err error) (error, verdict) {
+func judge(err error) (verdict, error) {
 	if err == nil || isRefusal(err) {
-		return err, answered
+		return answered, err
 	}
 	var dialled *memcache.ConnectTimeoutError
 	var failure unreachable
 	switch {
 	case errors.Is(err, errNoTLS):
-		return errNoTLS, timedOut
+		return timedOut, errNoTLS
 	case errors.As(err, &dialled), isTimeout(err):
-		return errTimeout, timedOut
+		return timedOut, errTimeout
 	case errors.As(err, &failure):
-		return failure, refused
+		return refused, failure
 	case isBroken(err):
-		return errBroken, timedOut
+		return timedOut, errBroken
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
-		return err, timedOut
+		return timedOut, err
 	}
 	text := err.Error()
 	switch {
 	case strings.Contains(text, "SERVER_ERROR object too large"):
-		return errItemSize, answered
+		return answered, errItemSize
 	case strings.Contains(text, "SERVER_ERROR out of memory"):
-		return errMemory, answered
+		return answered, errMemory
 	case strings.Contains(text, `"SERVER_ERROR `):
-		return errServer, answered
+		return answered, errServer
 	}
-	return errAnswer, timedOut
+	return timedOut, errAnswer
 }

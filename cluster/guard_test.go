@@ -1,0 +1,115 @@
+package cluster
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTheGuardFollowsAnAnswerHoweverItIsCut(t *testing.T) {
+	const good = "VALUE k 0 5 1\r\nab\r\nc\r\nVALUE l 0 0 2\r\n\r\nEND\r\n"
+	for _, c := range []struct {
+		why    string
+		answer string
+		want   error
+	}{
+		{"two values, one with a line break", good, nil},
+		{"a miss", "END\r\n", nil},
+		{"an answer too many", good + "END\r\n", errOutOfStep},
+		{"a value too many", "VALUE k 0 1 1\r\na\r\n" + "VALUE k 0 1 1\r\na\r\n" + "VALUE k 0 1 1\r\na\r\n", errOversized},
+		{"a value too large", "VALUE k 0 1001 1\r\n", errOversized},
+		{"a length that is no number", "VALUE k 0 many 1\r\n", errOversized},
+		{"a line without end", strings.Repeat("x", maxAnswerLine+1), errOversized},
+		{"a VALUE line without end", "VALUE " + strings.Repeat("x", maxAnswerLine), errOversized},
+	} {
+		for _, cut := range []int{1, 2, 3, 7, 4096} {
+			guard := &guardedConn{maxValue: 1000, getting: true, values: 2}
+			var got error
+			for b := []byte(c.answer); len(b) > 0 && got == nil; {
+				n := min(cut, len(b))
+				got, b = guard.inspect(b[:n]), b[n:]
+			}
+			if !isErr(got, c.want) {
+				t.Errorf("%s, %d bytes at a time: %v, want %v", c.why, cut, got, c.want)
+			}
+			if cap(guard.line) > 2*maxAnswerLine {
+				t.Errorf("%s: the guard keeps %d bytes of a line", c.why, cap(guard.line))
+			}
+		}
+	}
+}
+
+// What comes behind the answer to a write would be taken for the answer to the next.
+func TestASecondAnswerToAWriteSpoilsTheConnection(t *testing.T) {
+	var mu sync.Mutex
+	dialled := 0
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		mu.Lock()
+		dialled++
+		mu.Unlock()
+		for {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			if _, err := io.WriteString(nc, "STORED\r\nEXISTS\r\n"); err != nil {
+				return
+			}
+		}
+	}, func(t *testing.T, n *node) {
+		for range 3 {
+			if o, maybe, err := n.write("k", []byte("v"), &item{cas: 1}, 60); o != failed || !maybe || !isErr(err, errOutOfStep) {
+				t.Errorf("outcome %v, maybe %v, %v", o, maybe, err)
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if dialled != 3 {
+			t.Errorf("%d connections for 3 writes: a spoiled one was used again", dialled)
+		}
+	})
+}
+
+// A node that answers a shared get with another key is believed in nothing.
+func TestASharedGetThatBringsAnotherKeyFailsAllInIt(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			time.Sleep(time.Millisecond)
+			keys := strings.Fields(line)[1:]
+			if len(keys) > 1 {
+				keys[0] = "other"
+			}
+			for _, k := range keys {
+				fmt.Fprintf(nc, "VALUE %s 0 11 1\r\n%s\r\n", k, planted)
+			}
+			_, _ = io.WriteString(nc, "END\r\n")
+		}
+	}, func(t *testing.T, n *node) {
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				it, err := n.getOne(fmt.Sprint("k", i))
+				if i == 0 && (err != nil || it == nil) {
+					t.Errorf("the first went alone and was answered: %v", err)
+				}
+				if i > 0 && !isErr(err, errOutOfStep) {
+					t.Errorf("k%d: %v, %v", i, it, err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+	})
+}
