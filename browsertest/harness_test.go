@@ -84,6 +84,8 @@ type tab struct {
 	ctx context.Context
 	url string
 
+	ignore bool // errors in the console are expected
+
 	mu     sync.Mutex // guards below
 	errors []string   // in the browser's console
 }
@@ -137,6 +139,9 @@ func open(t *testing.T, url string, width, height int64, opts ...chromedp.Action
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, e := range p.errors {
+			if p.ignore {
+				break
+			}
 			t.Errorf("in the console: %s", e)
 		}
 	})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -53,13 +54,18 @@ var nodeActions = map[string]func(d *demo, id string) error{
 	"remove": (*demo).removeNode,
 }
 
-// broke notes that something was broken.
+// broke notes that something was broken, and when that is more than is promised.
 func (d *demo) broke(mark, format string, args ...any) {
-	if n := d.watch.fault(time.Now()); n > 0 {
-		defer d.journal.add(note, "", "That was quick: %s had not been used since the fault before, so both copies may have been hit. "+
-			"This is the one thing that two copies cannot cover.", countSessions(n))
-	}
+	exposed := d.watch.fault(time.Now())
 	d.journal.add(fault, mark, format, args...)
+	if exposed > 0 {
+		d.journal.add(note, "", "That was quick: %s had not been used since the fault before, so both copies may have been hit. "+
+			"This is the one thing that two copies cannot cover.", countSessions(exposed))
+	}
+	if cuts := d.watch.allCuts(); len(cuts) > 1 || len(cuts) == 1 && !strings.HasPrefix(mark, "cut") {
+		d.journal.add(note, "", "%s. With a second fault on top, that app may meet older copies: one fault at a time is what is promised.",
+			strings.Join(cuts, "; "))
+	}
 }
 
 // mended notes that something was put right.

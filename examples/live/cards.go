@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,11 +31,13 @@ type card struct {
 	Version string
 }
 
-func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) (cards []card, copies int) {
+// cards returns the cards of the nodes, and a sentence about the copies of the session.
+func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) (cards []card, summary string) {
 	var places []cluster.Placement
 	if id != "" {
 		places = d.where(ctx, driver, id)
 	}
+	copies, ended := 0, false
 	var newest int64
 	for _, p := range places {
 		newest = max(newest, p.Version)
@@ -58,9 +61,24 @@ func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) 
 		if c.Holds == "fresh" {
 			copies++
 		}
+		ended = ended || c.Holds == "ended"
 		cards = append(cards, c)
 	}
-	return cards, copies
+	return cards, summarise(copies, ended, id != "")
+}
+
+func summarise(copies int, ended, any bool) string {
+	switch {
+	case !any:
+		return ""
+	case ended:
+		return "ended. The nodes remember that, so no old copy can bring it back."
+	case copies == 0:
+		return "no copy within reach."
+	case copies == 1:
+		return "one copy. Your next request makes the second."
+	}
+	return fmt.Sprintf("%d copies, the same on each.", copies)
 }
 
 func newCard(n nodeState) card {
@@ -87,10 +105,10 @@ func newCard(n nodeState) card {
 // opinion says what the apps think of a node.
 func opinion(by map[string][]string) string {
 	words := []struct{ state, all, some string }{
-		{"up", "All apps use it.", "use it"},
-		{"suspect", "All apps wait for a sign of life.", "wait for a sign of life"},
-		{"down", "All apps do without it.", "do without it"},
-		{"cut off", "No app can reach it.", "cannot reach it"},
+		{"up", "All apps use it.", "in use by"},
+		{"suspect", "All apps wait for a sign of life.", "doubted by"},
+		{"down", "All apps do without it.", "given up by"},
+		{"cut off", "No app can reach it.", "out of reach for"},
 	}
 	var parts []string
 	for _, w := range words {
@@ -100,10 +118,14 @@ func opinion(by map[string][]string) string {
 		}
 		if len(apps) > 0 {
 			slices.Sort(apps)
-			parts = append(parts, strings.Join(apps, ", ")+": "+w.some)
+			parts = append(parts, w.some+" "+strings.Join(apps, ", "))
 		}
 	}
-	return strings.Join(parts, " · ")
+	if len(parts) == 0 {
+		return ""
+	}
+	text := strings.Join(parts, "; ") + "."
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // show puts what the node has of the visitor's session on the card.
@@ -114,7 +136,7 @@ func (c *card) show(p cluster.Placement, newest int64) {
 	case p.Err != nil && !home:
 		c.Role = ""
 	case p.Err != nil:
-		c.Holds, c.Copy = "unknown", "Its place, out of reach"
+		c.Holds, c.Copy = "unknown", "Out of reach"
 	case p.Destroyed:
 		c.Holds, c.Copy = "ended", "Knows you logged out"
 	case p.Held && p.Version == newest:
@@ -122,7 +144,7 @@ func (c *card) show(p cluster.Placement, newest int64) {
 	case p.Held:
 		c.Holds, c.Copy = "old", "An older copy"
 	case home:
-		c.Holds, c.Copy = "none", "Its place, still empty"
+		c.Holds, c.Copy = "none", "Empty so far"
 	default:
 		c.Role = ""
 	}

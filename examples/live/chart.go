@@ -58,12 +58,12 @@ func newChart(now time.Time, holdfast, oneCopy []second, marks []entry) chart {
 	return c
 }
 
-// roundUp returns the next of 10, 20, 50, 100, 200, …
+// roundUp returns the next of 10, 15, 20, 30, 40, 60, 80, 100, 150, …
 func roundUp(n int) int {
 	for step := 10; ; step *= 10 {
-		for _, m := range []int{1, 2, 5} {
-			if n <= step*m {
-				return step * m
+		for _, tenths := range []int{10, 15, 20, 30, 40, 60, 80} {
+			if top := step * tenths / 10; n <= top {
+				return top
 			}
 		}
 	}

@@ -69,7 +69,7 @@ type live struct {
 	Own     bool
 	Most    int
 	Cards   []card
-	Copies  int // of the visitor's session, on nodes that answer
+	Yours   string // the visitor's session, in a sentence
 	HasID   bool
 	Chart   chart
 	Entries []entry
@@ -176,7 +176,7 @@ func (d *demo) live(ctx context.Context, driver, id string) live {
 	now := time.Now()
 	l := live{state: d.state(), Driver: driver, Own: d.nodes.own(), Most: mostUsers, HasID: id != ""}
 	l.Entries = l.Log[:min(len(l.Log), 40)]
-	l.Cards, l.Copies = d.cards(ctx, driver, id, l.Nodes)
+	l.Cards, l.Yours = d.cards(ctx, driver, id, l.Nodes)
 	l.Chart = newChart(now, d.crowd.holdfast.seconds(now), d.crowd.oneCopy.seconds(now), d.journal.marks(now.Add(-chartSeconds*time.Second)))
 	return l
 }

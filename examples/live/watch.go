@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -86,6 +85,18 @@ func (w *watch) cut(node, app string) bool {
 	return w.cuts[[2]string{node, app}]
 }
 
+// allCuts says which apps cannot reach which nodes.
+func (w *watch) allCuts() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []string
+	for cut := range w.cuts {
+		all = append(all, cut[1]+" is still cut off from "+cut[0])
+	}
+	sort.Strings(all)
+	return all
+}
+
 func (w *watch) setCut(node, app string, is bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,116 +158,6 @@ func after(d time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf(", %d ms after the fault", max(1, d.Milliseconds()))
-}
-
-// tellMoved tells where the second copies went, once every session has been used.
-func (w *watch) tellMoved(ctx context.Context) {
-	w.mu.Lock()
-	var done []string
-	for id, since := range w.moving {
-		if w.d.crowd.exposed(since) == 0 {
-			done = append(done, id)
-			delete(w.moving, id)
-		}
-	}
-	w.mu.Unlock()
-	if len(done) == 0 {
-		return
-	}
-	sort.Strings(done)
-	all := w.census(ctx)
-	w.count(all)
-	for _, id := range done {
-		if text := moved(id, all); text != "" {
-			w.d.journal.add(note, "", "%s", text)
-		}
-	}
-}
-
-// moved says where the copies are that belong on the node with that id.
-func moved(id string, all [][]cluster.Placement) string {
-	on, sum := map[string]int{}, 0
-	for _, places := range all {
-		atHome := false
-		for _, p := range places {
-			atHome = atHome || p.Node.ID == id && (p.Role == cluster.Primary || p.Role == cluster.Backup)
-		}
-		for _, p := range places {
-			if atHome && p.Held && (p.Role == cluster.StandIn || p.Role == cluster.Standby) {
-				on[p.Node.ID]++
-				sum++
-				break
-			}
-		}
-	}
-	if sum == 0 {
-		return ""
-	}
-	var parts []string
-	for node, n := range on {
-		parts = append(parts, fmt.Sprintf("%d on %s", n, node))
-	}
-	sort.Strings(parts)
-	have := "have"
-	if sum == 1 {
-		have = "has"
-	}
-	return fmt.Sprintf("%s that belonged on %s %s the second copy elsewhere now: %s.", countSessions(sum), id, have, strings.Join(parts, ", "))
-}
-
-// countSessions counts sessions in words.
-func countSessions(n int) string {
-	if n == 1 {
-		return "1 session"
-	}
-	return fmt.Sprintf("%d sessions", n)
-}
-
-// census asks where each user's session lies. It changes nothing.
-func (w *watch) census(ctx context.Context) [][]cluster.Placement {
-	var all [][]cluster.Placement
-	for _, u := range w.d.crowd.all() {
-		if id, _ := u.lately(); id != "" && ctx.Err() == nil {
-			if places := w.d.where(ctx, u.driver, id); places != nil {
-				all = append(all, places)
-			}
-		}
-	}
-	return all
-}
-
-// where asks any running instance of the driver's app what the nodes hold; nil where
-// none can say.
-func (d *demo) where(ctx context.Context, driver, id string) []cluster.Placement {
-	for _, in := range d.apps {
-		if c := in.sessions(); in.driver == driver && c != nil {
-			if places, err := c.Where(ctx, id); err == nil {
-				return places
-			}
-		}
-	}
-	return nil
-}
-
-func (w *watch) count(all [][]cluster.Placement) {
-	copies := map[string]int{}
-	for _, places := range all {
-		for _, p := range places {
-			if p.Held && !p.Destroyed {
-				copies[p.Node.ID]++
-			}
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.copies = copies
-}
-
-// copiesOn returns how many users' sessions the node held lately.
-func (w *watch) copiesOn(id string) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.copies[id]
 }
 
 // settled reports whether every app thinks of every node what is true of it.
