@@ -77,11 +77,15 @@ func strangers() []string {
 	return found
 }
 
-// eventually polls until ok, and fails the test when that does not happen.
-func eventually(t *testing.T, what string, ok func() bool) {
+// eventually polls until ok, and fails the test when that does not happen. What is
+// there instead is read then.
+func eventually(t *testing.T, what string, ok func() bool, instead ...*string) {
 	t.Helper()
 	for end := time.Now().Add(limit); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
+			for _, s := range instead {
+				what += "; " + *s
+			}
 			t.Fatalf("it does not happen: %s", what)
 		}
 	}

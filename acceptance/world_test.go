@@ -211,16 +211,18 @@ func (w *world) key(id string) string {
 // isUp waits until each instance takes all nodes for up.
 func isUp(t *testing.T, apps ...*app) {
 	t.Helper()
-	eventually(t, "all nodes are up", func() bool {
-		for _, a := range apps {
+	for _, a := range apps {
+		var sick string
+		eventually(t, "all nodes are up", func() bool {
 			for _, n := range a.cluster.Nodes() {
 				if n.State != cluster.Up {
+					sick = a.String()
 					return false
 				}
 			}
-		}
-		return true
-	})
+			return true
+		}, &sick)
+	}
 }
 
 // transcript collects what is logged. Logs are read by people who must not be able
