@@ -155,7 +155,7 @@ func TestTLS(t *testing.T) {
 		{"an unknown CA", withEnv(l, "MEMCACHED_TLS", "true", "MEMCACHED_TLS_SERVER_NAME", "cache"), "certificate signed by unknown authority"},
 		{"another name", withEnv(l, "MEMCACHED_TLS", "true", "MEMCACHED_TLS_CA", ca, "MEMCACHED_TLS_SERVER_NAME", "other"), "not other"},
 		{"no name is the host's", withEnv(l, "MEMCACHED_TLS", "true", "MEMCACHED_TLS_CA", ca), "127.0.0.1"},
-		{"a plain node waits for the end of a line", withEnv(plainly, "MEMCACHED_TLS", "true", "MEMCACHED_TLS_CA", ca, "MEMCACHED_TIMEOUT", "300ms"), ""},
+		{"a plain node waits for the end of a line", withEnv(plainly, "MEMCACHED_TLS", "true", "MEMCACHED_TLS_CA", ca, "MEMCACHED_TIMEOUT", "300ms"), "TLS"},
 	} {
 		err := saveAndLoad(t, c.cfg)
 		if !isErr(err, ErrUnavailable) || !strings.Contains(err.Error(), c.want) {
