@@ -20,9 +20,10 @@ const (
 type waiter struct {
 	node  *node
 	key   string
-	came  chan<- *waiter // has room for it
-	item  *item          // nil: a miss
-	found item           // what item points to
+	place int        // among the caller's waiters
+	came  chan<- int // gets the place; has room for it
+	item  *item      // nil: a miss
+	found item       // what item points to
 	err   error
 }
 
@@ -31,6 +32,7 @@ type waiter struct {
 type batcher struct {
 	fetch   func(batch []*waiter) error // sets what was found
 	running *sync.WaitGroup
+	loop    func() // send, bound once: a go statement then allocates nothing
 
 	mu      sync.Mutex // guards below
 	busy    bool
@@ -39,7 +41,7 @@ type batcher struct {
 	going   []*waiter // the batch under way
 }
 
-// get sends w to its came channel when there is an answer. The caller must be within
+// get sends w's place to its came channel when there is an answer. The caller must be within
 // an operation that running counts.
 func (b *batcher) get(w *waiter) {
 	b.mu.Lock()
@@ -49,7 +51,7 @@ func (b *batcher) get(w *waiter) {
 	b.mu.Unlock()
 	if idle {
 		b.running.Add(1)
-		go b.send()
+		go b.loop()
 	}
 }
 
@@ -69,7 +71,7 @@ func (b *batcher) send() {
 		b.sized(batch)
 		for _, w := range batch {
 			w.err = err
-			w.came <- w
+			w.came <- w.place
 		}
 	}
 }
@@ -110,9 +112,9 @@ func (b *batcher) sized(batch []*waiter) {
 	b.most = max(1, min(maxBatchKeys, maxBatchBytes/largest))
 }
 
-// keysOf lists the keys of a batch, each once.
-func keysOf(batch []*waiter) []string {
-	keys := make([]string, 0, len(batch))
+// keysOf lists the keys of a batch, each once, in the place of those of the last.
+func keysOf(batch []*waiter, keys []string) []string {
+	keys = keys[:0]
 	for _, w := range batch {
 		if !slices.Contains(keys, w.key) {
 			keys = append(keys, w.key)

@@ -26,9 +26,10 @@ type slowNode struct {
 func newSlowNode() *slowNode {
 	n := &slowNode{stored: map[string]string{}}
 	n.b.running = &n.running
+	n.b.loop = n.b.send
 	n.b.fetch = func(batch []*waiter) error {
 		n.mu.Lock()
-		n.commands = append(n.commands, strings.Join(keysOf(batch), " "))
+		n.commands = append(n.commands, strings.Join(keysOf(batch, nil), " "))
 		for _, w := range batch {
 			if v, ok := n.stored[w.key]; ok {
 				w.item = &item{value: []byte(v)}
@@ -49,9 +50,10 @@ func newSlowNode() *slowNode {
 }
 
 func (n *slowNode) get(key string) (*item, error) {
-	came := make(chan *waiter, 1)
-	n.b.get(&waiter{key: key, came: came})
-	w := <-came
+	came := make(chan int, 1)
+	w := &waiter{key: key, came: came}
+	n.b.get(w)
+	<-came
 	return w.item, w.err
 }
 

@@ -49,6 +49,7 @@ type Cluster struct {
 	writer  uint64  // names this process in stamps
 	lanes   lanes
 	missing missing
+	cames   sync.Pool // of chan int: empty, and with nobody at the other end
 	unknown *limiter
 	stats   counters
 	// longest is the longest time a session was seen to have left, in ms: how long

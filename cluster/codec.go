@@ -42,11 +42,16 @@ var (
 // encode returns the bytes of s under the key with that hash. A nil sealer leaves
 // them plain.
 func (s *stored) encode(key keyHash, seal *sealer) ([]byte, error) {
+	return s.appendTo(nil, key, seal)
+}
+
+// appendTo is encode into an empty buffer, which grows where it has to.
+func (s *stored) appendTo(b []byte, key keyHash, seal *sealer) ([]byte, error) {
 	size := headerSize + sealOverhead + checksumSize + 64
 	for i := range s.attrs {
 		size += len(s.attrs[i].name) + len(s.attrs[i].value) + 24
 	}
-	b := make([]byte, 0, size)
+	b = slices.Grow(b, size)
 	flags := byte(0)
 	if s.destroyed {
 		flags |= flagDestroyed
@@ -153,19 +158,29 @@ func decodeBody(b []byte, destroyed bool) (*stored, error) {
 	s.dstamp = stamp{newest - r.upTo(newest), r.writer(0)}
 	n := r.count(3)
 	s.attrs = make([]attribute, 0, min(n, 64))
+	// All names are cut from one string: one allocation instead of one each.
+	var nameRoom [512]byte
+	var endRoom [32]int
+	names, ends, last := nameRoom[:0], endRoom[:0], []byte(nil)
 	for i := 0; i < n && !r.bad; i++ {
 		var a attribute
-		a.name = string(r.take(r.count(1)))
+		name := r.take(r.count(1))
 		a.stamp.clock = newest - r.upTo(newest)
 		w := r.upTo(math.MaxInt64)
 		a.stamp.writer, a.removed = r.writer(w>>1), w&1 == 1
 		if !a.removed {
 			a.value = r.take(r.count(1))
 		}
-		if i > 0 && s.attrs[i-1].name >= a.name || a.compare(s.forgotten(a.name)) == 0 {
+		if i > 0 && bytes.Compare(last, name) >= 0 || a.compare(s.forgotten("")) == 0 {
 			r.bad = true // not what encode writes: joins rely on the order
 		}
+		names, last = append(names, name...), name
+		ends = append(ends, len(names))
 		s.attrs = append(s.attrs, a)
+	}
+	all, begin := string(names), 0
+	for i, end := range ends {
+		s.attrs[i].name, begin = all[begin:end], end
 	}
 	return s, r.end()
 }

@@ -185,20 +185,21 @@ func (k *call) further(v *view) []*node {
 // and adds what they say to the view. Asked is false when there was nobody to ask.
 func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err error) {
 	var waiters []waiter
-	var came chan *waiter
+	var came chan int
 	for _, n := range nodes {
 		if v.on(n) != nil {
 			continue
 		}
 		if came == nil {
-			came, waiters = make(chan *waiter, len(nodes)), k.waiters(len(nodes))
+			came, waiters = k.c.newCame(len(nodes)), k.waiters(len(nodes))
 		}
-		waiters = append(waiters, waiter{node: n, key: k.key, came: came})
+		waiters = append(waiters, waiter{node: n, key: k.key, place: len(waiters), came: came})
 		n.batch.get(&waiters[len(waiters)-1])
 	}
 	for range waiters {
 		select {
-		case w := <-came:
+		case i := <-came:
+			w := &waiters[i]
 			if w.err != nil {
 				k.fail(w.node, w.err)
 				continue
@@ -210,7 +211,18 @@ func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err
 			return true, fmt.Errorf("cluster: load: %w", ctx.Err())
 		}
 	}
+	if came != nil {
+		k.c.cames.Put(came) // all have answered: nobody will send to it any more
+	}
 	return len(waiters) > 0, nil
+}
+
+// newCame returns an empty channel for so many answers.
+func (c *Cluster) newCame(most int) chan int {
+	if came, ok := c.cames.Get().(chan int); ok && cap(came) >= most {
+		return came
+	}
+	return make(chan int, max(most, 2*c.cfg.Replicas))
 }
 
 // waiters returns room for most waiters that never moves: they are on their way, by

@@ -99,6 +99,7 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	nd.client.MaxIdleConns = cfg.MaxConns
 	nd.client.DialContext = nd.dialer.connect
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
+	nd.batch.loop = nd.batch.send
 	return nd
 }
 
@@ -162,6 +163,7 @@ type command struct {
 	verb  func(*memcache.Client, *memcache.Item) error // nil: a get
 	item  memcache.Item
 	batch []*waiter
+	keys  []string // of the batch; kept for the next
 }
 
 func (cmd *command) run(c *memcache.Client) error {
@@ -171,7 +173,8 @@ func (cmd *command) run(c *memcache.Client) error {
 	case len(cmd.batch) == 1:
 		return cmd.batch[0].fetch(c)
 	}
-	items, err := c.GetMulti(keysOf(cmd.batch))
+	cmd.keys = keysOf(cmd.batch, cmd.keys)
+	items, err := c.GetMulti(cmd.keys)
 	if err != nil {
 		return err
 	}

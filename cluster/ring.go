@@ -14,7 +14,10 @@ import (
 // keyHash is the SHA-256 of a session id: all that leaves the process.
 type keyHash [sha256.Size]byte
 
-func hashKey(id string) keyHash { return sha256.Sum256([]byte(id)) }
+func hashKey(id string) keyHash {
+	var room [128]byte // most ids fit, and then nothing is allocated
+	return sha256.Sum256(append(room[:0], id...))
+}
 
 // memcacheKey is the key under which the record lies on a node. It cannot be
 // turned back into the session id, so whoever lists a node's keys hijacks nobody.

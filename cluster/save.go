@@ -232,18 +232,21 @@ func (w *write) run(wg *sync.WaitGroup) {
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge: nothing else can help then.
 func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *atomic.Uint64) (all bool, err error) {
-	value, err := want.encode(k.hash, k.c.seal)
+	buf := encoded.Get().(*[]byte)
+	defer keep(buf)
+	value, err := want.appendTo((*buf)[:0], k.hash, k.c.seal)
+	*buf = value
 	if err != nil {
 		return false, err
 	}
 	if len(value) > k.c.cfg.MaxRecordBytes {
 		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
 	}
-	keep := ttl(want.deadline, k.c.cfg.Now())
+	lives := ttl(want.deadline, k.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		writes[i] = write{node: n, key: k.key, value: value, seen: seen(n), ttl: keep}
+		writes[i] = write{node: n, key: k.key, value: value, seen: seen(n), ttl: lives}
 		if i > 0 {
 			wg.Add(1)
 			go writes[i].run(&wg)
@@ -268,4 +271,17 @@ func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *a
 		all = false
 	}
 	return all, err
+}
+
+// encoded holds buffers for records on their way out. A write is done with its bytes
+// when it returns: the client has handed them to the kernel, or given up.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
+// keep saves the buffer for the next record, unless keeping it costs more than a new
+// one would.
+func keep(buf *[]byte) {
+	const most = 64 << 10
+	if cap(*buf) <= most {
+		encoded.Put(buf)
+	}
 }
