@@ -4,7 +4,16 @@ LINTERS := .bin/staticcheck
 # Modules beside the root one, each with dependencies that users must not get.
 MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) $(wildcard examples/*/go.mod)))
 
-.PHONY: test race lint demo demo-text sim mutants chaos fuzz bench bench-compare scale memcached clean
+SEEDS ?= 300
+FUZZ ?= 60
+
+.PHONY: test demo demo-text memcached lint modules sim mutants chaos fuzz bench bench-compare scale clean
+
+demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
+	$(GO) run ./examples/live
+
+demo-text: ## The same as a story in the terminal.
+	$(GO) run ./examples/live -text
 
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...
@@ -12,11 +21,35 @@ test: memcached ## All tests of the root module, under the race detector.
 memcached: ## Installs memcached with the system's package manager where it is missing.
 	@sh scripts/install-memcached
 
-lint: $(LINTERS) ## vet, staticcheck, gofumpt, tidy, in every module.
+modules: memcached ## The tests of the modules beside the root one.
+	for module in $(MODULES); do (cd $$module && echo "module $$module" && $(GO) test -timeout 20m ./...) || exit 1; done
+
+lint: $(LINTERS) ## vet, staticcheck, gofumpt and tidy, in every module.
 	sh scripts/lint $(MODULES)
 
 $(LINTERS): tools/go.mod tools/go.sum
 	cd tools && $(GO) build -o ../.bin/ tool
+
+sim: ## Hours of random faults in virtual time: make sim SEEDS=10000
+	cd sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation$$' . -seeds $(SEEDS)
+
+mutants: memcached ## Takes the rules out one at a time and demands that the tests fail.
+	cd sim && $(GO) run ./mutants
+
+chaos: memcached ## Some minutes of real faults on real nodes, beside stores that keep one copy.
+	cd sim && $(GO) run ./chaos
+
+fuzz: ## Every decoder and parser, FUZZ seconds each.
+	sh scripts/fuzz $(FUZZ)
+
+bench: memcached ## Speed beside peers, as ratios of one run: bench/RESULTS.md
+	cd bench && $(GO) run .
+
+bench-compare: memcached ## A quick run against the recorded results.
+	cd bench && $(GO) run . -compare
+
+scale: ## What grows with the number of nodes.
+	cd bench && $(GO) run . -scale
 
 clean:
 	rm -rf .bin
