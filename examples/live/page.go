@@ -81,8 +81,30 @@ var drivers = map[string]bool{withSCS: true, withGorilla: true}
 // goods are what the shop sells.
 var goods = []string{"Apple", "Teapot", "Umbrella", "Violin"}
 
-// whereCookie holds the id of the visitor's session, for the picture.
+// whereCookie holds the id of the visitor's session, for the picture. After a logout
+// the picture goes on to show that session, marked as left: that every node knows of
+// its end is worth seeing.
 func whereCookie(driver string) string { return "live_where_" + driver }
+
+const leftMark = "left."
+
+// shownID returns the id of the session that the picture shows, and whether the
+// visitor has logged out of it.
+func shownID(r *http.Request, driver string) (id string, left bool) {
+	c, err := r.Cookie(whereCookie(driver))
+	if err != nil {
+		return "", false
+	}
+	return strings.CutPrefix(c.Value, leftMark)
+}
+
+func showID(w http.ResponseWriter, driver, value string) {
+	c := &http.Cookie{Name: whereCookie(driver), Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
 
 func driverOf(r *http.Request) string {
 	if driver := r.FormValue("driver"); drivers[driver] {
@@ -100,10 +122,8 @@ func (d *demo) servePage(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *demo) serveLive(w http.ResponseWriter, r *http.Request) {
-	driver, id := driverOf(r), ""
-	if c, err := r.Cookie(whereCookie(driver)); err == nil {
-		id = c.Value
-	}
+	driver := driverOf(r)
+	id, _ := shownID(r, driver)
 	d.render(w, "live", d.live(r.Context(), driver, id))
 }
 
@@ -143,9 +163,7 @@ func (d *demo) serveSession(w http.ResponseWriter, r *http.Request) {
 // ask has the visitor's app answer a request, and hands its cookies on.
 func (d *demo) ask(w http.ResponseWriter, r *http.Request, driver, method, path, form string) (p panel, id string) {
 	p = panel{Driver: driver, Goods: goods}
-	if c, err := r.Cookie(whereCookie(driver)); err == nil {
-		id = c.Value
-	}
+	id, left := shownID(r, driver)
 	began := time.Now()
 	res, body, err := d.proxy.ask(r.Context(), method, driver, path, form, r.Cookies())
 	p.Took = inMS(float64(time.Since(began).Microseconds()) / 1000)
@@ -159,15 +177,15 @@ func (d *demo) ask(w http.ResponseWriter, r *http.Request, driver, method, path,
 	for _, c := range res.Cookies() {
 		http.SetCookie(w, c)
 	}
-	p.Gone = p.Answer.Name == "" && id != "" && path != "/logout"
-	// After a logout the picture goes on to show the session: that every node knows
-	// of its end is worth seeing.
 	switch {
-	case p.Answer.Name != "" && p.Answer.ID != id:
+	case p.Answer.Name != "":
 		id = p.Answer.ID
-		http.SetCookie(w, &http.Cookie{Name: whereCookie(driver), Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})
-	case p.Answer.Name == "" && path != "/logout":
-		http.SetCookie(w, &http.Cookie{Name: whereCookie(driver), Path: "/", MaxAge: -1})
+		showID(w, driver, id)
+	case path == "/logout" && id != "":
+		showID(w, driver, leftMark+id)
+	case id != "" && !left:
+		p.Gone = true
+		showID(w, driver, "")
 	}
 	return p, id
 }

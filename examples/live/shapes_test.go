@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster"
+)
+
+func TestTallyForgetsAfterTwoMinutes(t *testing.T) {
+	var c tally
+	began := time.Unix(1_000_000, 0)
+	for i := range 10 {
+		c.request(began.Add(time.Duration(i)*time.Millisecond), time.Duration(i+1)*time.Millisecond, i > 0)
+	}
+	c.lost(began, 1, 2)
+	f := c.figures(began.Add(time.Second))
+	if f.Requests != 10 || f.Failed != 1 || f.SessionsLost != 1 || f.ChangesLost != 2 || f.PerSecond != 1 {
+		t.Errorf("a second later: %+v", f)
+	}
+	if f.P50 < 5 || f.P50 > 5*classRatio || f.P99 < 10 || f.P99 > 10*classRatio {
+		t.Errorf("p50 %v of 1 to 10 ms, p99 %v", f.P50, f.P99)
+	}
+	c.request(began.Add(chartSeconds*time.Second), time.Millisecond, true) // the same place in the ring
+	sum := 0
+	for _, s := range c.seconds(began.Add((chartSeconds + 1) * time.Second)) {
+		sum += s.OK + s.Failed
+	}
+	if f = c.figures(began.Add((chartSeconds + 1) * time.Second)); sum != 1 || f.Requests != 11 {
+		t.Errorf("two minutes later the chart has %d requests, the total is %d", sum, f.Requests)
+	}
+	if f = c.figures(began.Add(time.Hour)); f.P99 != 0 || f.PerSecond != 0 {
+		t.Errorf("an hour later: %+v", f)
+	}
+}
+
+func TestMarksDoNotLieOnEachOther(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	var entries []entry
+	for i := range 6 {
+		entries = append(entries, entry{Time: now.Add(time.Duration(i-60) * time.Second), Kind: fault, Mark: "kill n1"})
+	}
+	entries = append(entries,
+		entry{Time: now.Add(-time.Hour), Mark: "long ago"},
+		entry{Time: now.Add(-time.Second), Mark: "just now"})
+	words, rows := 0, map[int]float64{}
+	for _, m := range place(now, 119, entries) {
+		if m.Text == "" {
+			continue
+		}
+		words++
+		if last, ok := rows[m.Row]; ok && m.X-last < markWidth {
+			t.Errorf("in row %d a word at %.1f follows one at %.1f", m.Row, m.X, last)
+		}
+		rows[m.Row] = m.X
+		if m.Text == "long ago" {
+			t.Error("a mark from before the chart is on it")
+		}
+		if m.Text == "just now" && m.Anchor != "end" {
+			t.Error("the last word leaves the chart")
+		}
+	}
+	if words != markRows+1 {
+		t.Errorf("%d words, want %d close ones and the last", words, markRows)
+	}
+}
+
+func TestOpinions(t *testing.T) {
+	for want, seen := range map[string]map[string]string{
+		"All apps use it.":                                   {"a": "up", "b": "up"},
+		"All apps do without it.":                            {"a": "down"},
+		"In use by a; given up by b, c; out of reach for d.": {"a": "up", "b": "down", "c": "down", "d": "cut off"},
+		"": {},
+	} {
+		if got := newCard(nodeState{ID: "n1", State: "up", SeenBy: seen}).Opinion; got != want {
+			t.Errorf("%v: %q, want %q", seen, got, want)
+		}
+	}
+}
+
+func TestWhereTheSecondCopiesAre(t *testing.T) {
+	at := func(id string, role cluster.Role, held bool) cluster.Placement {
+		return cluster.Placement{Node: cluster.NodeStatus{ID: id}, Role: role, Held: held}
+	}
+	got := moved("n1", [][]cluster.Placement{
+		{at("n1", cluster.Primary, false), at("n2", cluster.Backup, true), at("n3", cluster.StandIn, true)},
+		{at("n3", cluster.Primary, true), at("n1", cluster.Backup, false), at("n2", cluster.StandIn, true)},
+		{at("n2", cluster.Primary, true), at("n3", cluster.Backup, true), at("n1", cluster.StandIn, true)}, // never was there
+	})
+	if want := "2 sessions that belonged on n1 have the second copy elsewhere now: 1 on n2, 1 on n3."; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestUsersNoticeLosses lets a user talk to an app that forgets.
+func TestUsersNoticeLosses(t *testing.T) {
+	var says answer
+	status := http.StatusOK
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(says)
+	}))
+	defer app.Close()
+	var j journal
+	u := &user{name: "ann", driver: withSCS, base: app.URL, client: app.Client(), tally: &tally{}, journal: &j}
+	ask := func(path string, counted int, a answer) {
+		t.Helper()
+		says = a
+		if got, ok := u.ask(context.Background(), http.MethodPost, path, nil); ok {
+			u.check(got, counted, 0)
+		}
+	}
+	u.in = true
+	ask("/login", 0, answer{Name: "ann"})
+	ask("/count", 1, answer{Name: "ann", Count: 1})
+	status = http.StatusServiceUnavailable
+	ask("/count", 1, answer{})
+	status = http.StatusOK
+	ask("/count", 1, answer{Name: "ann", Count: 3}) // the failed one was stored: no loss, no matter
+	if f := u.tally.totals; f.SessionsLost+f.ChangesLost > 0 || f.Failed != 1 {
+		t.Errorf("nothing is lost yet: %+v", f)
+	}
+	ask("/count", 1, answer{Name: "ann", Count: 2, Cart: nil})
+	if f := u.tally.totals; f.ChangesLost != 2 {
+		t.Errorf("3 and 1 is 4, and the app says 2: %+v", f)
+	}
+	ask("/count", 1, answer{Name: "ben", Count: 3})
+	ask("/login", 0, answer{Name: "ann"})
+	u.in = true
+	ask("/count", 1, answer{})
+	if f := u.tally.totals; f.SessionsLost != 2 {
+		t.Errorf("somebody else's session, and none: %+v", f)
+	}
+	says = answer{Name: "ann"}
+	u.in, u.cookie = true, "old"
+	u.logOut(context.Background())
+	if f := u.tally.totals; f.LogoutsUndone != 1 {
+		t.Errorf("the old cookie is good after the logout: %+v", f)
+	}
+	text := ""
+	for _, e := range j.latest(9) {
+		text += e.Text
+	}
+	if !strings.Contains(text, "ann misses 2 changes") || !strings.Contains(text, "ann was logged out") {
+		t.Errorf("the journal says %q", text)
+	}
+}
