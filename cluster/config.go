@@ -8,9 +8,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 )
 
@@ -72,6 +69,14 @@ type Config struct {
 	// Lifetime is how long a session lives whose Record.Deadline is zero.
 	// If zero, 24 h is used.
 	Lifetime time.Duration
+
+	// RefreshSlack spares writes where every request moves the deadline, as with an
+	// idle timeout. A save stores its deadline later by the slack, and a later save that
+	// changes nothing and asks for no more than that is done without a write. So a
+	// session never ends early, and at most the slack late; with an idle timeout of
+	// 20 minutes and a slack of one minute, a user who clicks every two seconds costs
+	// one write a minute instead of thirty. If zero, every save writes.
+	RefreshSlack time.Duration
 
 	// Username and Password log in to nodes that run with an auth file
 	// (memcached -Y). Both or none must be set.
@@ -198,6 +203,9 @@ func (cfg Config) withDefaults() (Config, error) {
 			*f.value = f.zero
 		}
 	}
+	if cfg.RefreshSlack < 0 {
+		return cfg, fmt.Errorf("cluster: RefreshSlack is %v: use a positive duration, or 0 for none", cfg.RefreshSlack)
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -210,105 +218,5 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, nil
 }
 
-func checkNodes(nodes []Node) error {
-	if len(nodes) == 0 {
-		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
-	}
-	ids, addrs, regular := map[string]bool{}, map[string]string{}, 0
-	for _, n := range nodes {
-		if err := checkID(n.ID); err != nil {
-			return err
-		}
-		if err := checkAddr(n.Addr); err != nil {
-			return fmt.Errorf("cluster: node %q: %w", n.ID, err)
-		}
-		if ids[n.ID] {
-			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
-		}
-		if other, twice := addrs[n.Addr]; twice {
-			return fmt.Errorf("cluster: nodes %q and %q have the same address %s: both copies of a session would lie on one server", other, n.ID, n.Addr)
-		}
-		ids[n.ID], addrs[n.Addr] = true, n.ID
-		if !n.Standby {
-			regular++
-		}
-	}
-	if regular == 0 {
-		return errors.New("cluster: all nodes are standby nodes: at least one must be a regular node")
-	}
-	return nil
-}
-
-func checkID(id string) error {
-	legal := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/[]%@", r)
-	}
-	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
-		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-'", id, maxNodeID)
-	}
-	return nil
-}
-
-func checkAddr(addr string) error {
-	if isUnix(addr) {
-		return nil
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return fmt.Errorf("address %q: want host:port, [v6]:port or the path of a unix socket", addr)
-	}
-	if p, err := strconv.Atoi(port); err != nil || p < 1 || p > 65535 {
-		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
-	}
-	return nil
-}
-
-// checkLogin refuses what memcached's login has no way to write.
-func checkLogin(username, password string) error {
-	if (username == "") != (password == "") {
-		return errors.New("go together: set both or none")
-	}
-	if strings.ContainsAny(username, " \t\r\n:") || strings.ContainsAny(password, " \t\r\n") {
-		return errors.New("must not contain spaces or line breaks, nor the username a colon: an auth file has no way to write them")
-	}
-	return nil
-}
-
-func checkPrefix(prefix string) error {
-	if len(prefix) > maxPrefix || strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return fmt.Errorf("cluster: KeyPrefix %q: use at most %d bytes without spaces or control characters", prefix, maxPrefix)
-	}
-	return nil
-}
-
 // jitter is a random number from 0 to 1.
 func (cfg *Config) jitter() float64 { return float64(cfg.Rand()>>11) / (1 << 53) }
-
-func isUnix(addr string) bool { return strings.Contains(addr, "/") }
-
-// lookup refuses host names that are known not to exist: a misspelt node would
-// otherwise look like one that is down. A name server that does not answer
-// proves nothing.
-func (cfg Config) lookup() error {
-	if cfg.AllowUnresolved || cfg.DialContext != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
-	defer cancel()
-	errs := make([]error, len(cfg.Nodes))
-	var wg sync.WaitGroup
-	for i, n := range cfg.Nodes {
-		host, _, err := net.SplitHostPort(n.Addr)
-		if err != nil || isUnix(n.Addr) || net.ParseIP(host) != nil {
-			continue
-		}
-		wg.Go(func() {
-			var dns *net.DNSError
-			if _, err := net.DefaultResolver.LookupHost(ctx, host); errors.As(err, &dns) && dns.IsNotFound {
-				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: mend the name, or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}

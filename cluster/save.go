@@ -43,7 +43,7 @@ func (c *Cluster) Save(_ context.Context, r *Record) error {
 	err := s.run()
 	c.missing.remove(k.hash)
 	switch {
-	case err == nil:
+	case err == nil && !s.idle:
 		r.snap = snapshot{base: s.ours}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
@@ -66,6 +66,7 @@ type save struct {
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
+	idle     bool    // what stands says it all, within RefreshSlack
 }
 
 func (k *call) newSave(r *Record) *save {
@@ -78,8 +79,20 @@ func (k *call) newSave(r *Record) *save {
 	}
 	k.c.noteLifetime(s.deadline)
 	s.at = k.stampAfter(s.snap.base)
+	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
+		s.idle = s.standsFor(slack)
+		s.deadline = min(s.deadline+slack, maxDeadline)
+	}
 	s.ours = change(s.snap.base, r.Attrs, s.deadline, s.at)
 	return s
+}
+
+// standsFor reports whether the save asks for nothing that the snapshot does not have:
+// no change, and a deadline at most the slack before that which is stored.
+func (s *save) standsFor(slack int64) bool {
+	base := s.snap.base
+	return base != nil && s.deadline <= base.deadline && s.deadline >= base.deadline-slack &&
+		change(base, s.rec.Attrs, base.deadline, s.at).onlyExtends(base)
 }
 
 // stampAfter is a stamp above everything in the record, so that a change made after
@@ -94,6 +107,7 @@ func (s *save) run() error {
 	if done || err != nil {
 		return err
 	}
+	s.idle = false
 	s.c.stats.merges.Add(1)
 	_, err = s.settle(nil, saveRounds, s.plan, nil)
 	return err
@@ -113,6 +127,10 @@ func (s *save) fast() (done bool, err error) {
 				return false, nil
 			}
 		}
+	}
+	if s.idle {
+		s.c.stats.idleSaves.Add(1)
+		return true, nil
 	}
 	all, err := s.put(targets, s.ours, s.snap.on, nil)
 	if all {

@@ -36,6 +36,7 @@ type Stats struct {
 	Repairs               uint64 // copies written by loads
 	RepairFailures        uint64 // loads that could not bring all targets up to date
 	FastSaves             uint64 // saves done in one round trip
+	IdleSaves             uint64 // saves that needed none, because of RefreshSlack
 	Merges                uint64 // saves that joined with what others had written
 	Conflicts             uint64 // saves that ended in ErrConflict
 	Destroyed             uint64 // saves that ended in ErrDestroyed
@@ -46,7 +47,7 @@ type Stats struct {
 
 type counters struct {
 	loads, saves, deletes, hits, notFound, negativeHits, unavailable, crowded, secondLooks,
-	repairs, repairFailures, fastSaves, merges, conflicts, destroyed, tooLarge,
+	repairs, repairFailures, fastSaves, idleSaves, merges, conflicts, destroyed, tooLarge,
 	damaged, unreadable atomic.Uint64
 }
 
@@ -58,7 +59,7 @@ func (c *Cluster) Stats() Stats {
 		Hits: s.hits.Load(), NotFound: s.notFound.Load(), NegativeHits: s.negativeHits.Load(),
 		Unavailable: s.unavailable.Load(), Crowded: s.crowded.Load(), SecondLooks: s.secondLooks.Load(),
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
-		FastSaves: s.fastSaves.Load(), Merges: s.merges.Load(),
+		FastSaves: s.fastSaves.Load(), IdleSaves: s.idleSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
 		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(),
 	}

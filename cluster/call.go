@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+)
+
+// This file decides which nodes one operation turns to: the key's rank, and the
+// targets in it.
+
+// call is one operation on one key: its rank, and the nodes that failed in it.
+type call struct {
+	c      *Cluster
+	hash   keyHash
+	key    string // on the nodes
+	order  []int  // the rank, as far as it was needed
+	failed []nodeError
+	// stranger is true while nothing but the caller's word says that the session exists.
+	stranger bool
+	// fresh is true while the session may be a new one, which no node has to have.
+	fresh bool
+	// tried is true once something of the caller's may be stored on a node: from
+	// then on its stamp must not change.
+	tried bool
+
+	// Room for what most calls need.
+	orderRoom  [8]int
+	waiterRoom [2]waiter
+	viewRoom   view
+}
+
+type nodeError struct {
+	node *node
+	err  error
+}
+
+func (c *Cluster) newCall(id string) *call {
+	k := &call{c: c, hash: hashKey(id)}
+	k.order = k.orderRoom[:0]
+	k.key = k.hash.memcacheKey(c.cfg.KeyPrefix)
+	return k
+}
+
+// ranked returns the i-th node of the key's rank, or nil behind the last.
+func (k *call) ranked(i int) *node {
+	if i >= len(k.c.nodes) {
+		return nil
+	}
+	if i >= len(k.order) {
+		most := max(2*k.c.cfg.Replicas+2, 2*i)
+		k.order = k.c.ring.rank(k.hash, min(most, len(k.c.nodes)), k.order[:0])
+	}
+	return k.c.nodes[k.order[i]]
+}
+
+// hasFailed reports whether the node failed in this call.
+func (k *call) hasFailed(n *node) bool {
+	for _, f := range k.failed {
+		if f.node == n {
+			return true
+		}
+	}
+	return false
+}
+
+func (k *call) fail(n *node, err error) {
+	if !k.hasFailed(n) {
+		k.failed = append(k.failed, nodeError{n, err})
+	}
+}
+
+// targets appends to ts, which is empty, the first Replicas nodes of the rank that are not down and have not
+// failed in this call. Where too few are up, suspect nodes fill in, and then nodes
+// that were seen to refuse connections: such a node may have been restarted since
+// the last probe, and finding out costs no wait. Without that, nodes that are
+// restarted one after the other could each be empty before the next is in use.
+func (k *call) targets(ts []*node) []*node {
+	want := k.c.cfg.Replicas
+	var suspects, refusing []*node
+	for i := 0; len(ts) < want; i++ {
+		n := k.ranked(i)
+		if n == nil {
+			break
+		}
+		if k.hasFailed(n) {
+			continue
+		}
+		switch state, refuses := n.state(); {
+		case state == Up:
+			ts = append(ts, n)
+		case state == Suspect:
+			suspects = append(suspects, n)
+		case refuses:
+			refusing = append(refusing, n)
+		}
+	}
+	ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)
+	return append(ts, refusing[:min(len(refusing), want-len(ts))]...)
+}
+
+// down counts the nodes that are down.
+func (c *Cluster) down() (count int) {
+	for _, n := range c.nodes {
+		if state, _ := n.state(); state == Down {
+			count++
+		}
+	}
+	return count
+}
+
+// isHome reports whether the node is among the first Replicas of the rank.
+func (k *call) isHome(n *node) bool {
+	for i := range k.c.cfg.Replicas {
+		if k.ranked(i) == n {
+			return true
+		}
+	}
+	return false
+}
+
+// unavailable is ErrUnavailable with each node's reason.
+func (k *call) unavailable() error {
+	var why []string
+	for _, n := range k.c.nodes {
+		reason := ""
+		for _, f := range k.failed {
+			if f.node == n {
+				reason = f.err.Error()
+			}
+		}
+		if reason == "" {
+			if s := n.status(); s.State != Up && s.LastError != "" {
+				reason = s.State.String() + ": " + s.LastError
+			}
+		}
+		if reason != "" {
+			why = append(why, n.String()+": "+reason)
+		}
+	}
+	if len(why) == 0 {
+		return ErrUnavailable
+	}
+	return fmt.Errorf("%w: %s", ErrUnavailable, strings.Join(why, "; "))
+}

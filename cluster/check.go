@@ -1,0 +1,113 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// This file decides which configurations are refused, and says what to do instead.
+
+func checkNodes(nodes []Node) error {
+	if len(nodes) == 0 {
+		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
+	}
+	ids, addrs, regular := map[string]bool{}, map[string]string{}, 0
+	for _, n := range nodes {
+		if err := checkID(n.ID); err != nil {
+			return err
+		}
+		if err := checkAddr(n.Addr); err != nil {
+			return fmt.Errorf("cluster: node %q: %w", n.ID, err)
+		}
+		if ids[n.ID] {
+			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
+		}
+		if other, twice := addrs[n.Addr]; twice {
+			return fmt.Errorf("cluster: nodes %q and %q have the same address %s: both copies of a session would lie on one server", other, n.ID, n.Addr)
+		}
+		ids[n.ID], addrs[n.Addr] = true, n.ID
+		if !n.Standby {
+			regular++
+		}
+	}
+	if regular == 0 {
+		return errors.New("cluster: all nodes are standby nodes: at least one must be a regular node")
+	}
+	return nil
+}
+
+func checkID(id string) error {
+	legal := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/[]%@", r)
+	}
+	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
+		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-'", id, maxNodeID)
+	}
+	return nil
+}
+
+func checkAddr(addr string) error {
+	if isUnix(addr) {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		return fmt.Errorf("address %q: want host:port, [v6]:port or the path of a unix socket", addr)
+	}
+	if p, err := strconv.Atoi(port); err != nil || p < 1 || p > 65535 {
+		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
+	}
+	return nil
+}
+
+// checkLogin refuses what memcached's login has no way to write.
+func checkLogin(username, password string) error {
+	if (username == "") != (password == "") {
+		return errors.New("go together: set both or none")
+	}
+	if strings.ContainsAny(username, " \t\r\n:") || strings.ContainsAny(password, " \t\r\n") {
+		return errors.New("must not contain spaces or line breaks, nor the username a colon: an auth file has no way to write them")
+	}
+	return nil
+}
+
+func checkPrefix(prefix string) error {
+	if len(prefix) > maxPrefix || strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return fmt.Errorf("cluster: KeyPrefix %q: use at most %d bytes without spaces or control characters", prefix, maxPrefix)
+	}
+	return nil
+}
+
+func isUnix(addr string) bool { return strings.Contains(addr, "/") }
+
+// lookup refuses host names that are known not to exist: a misspelt node would
+// otherwise look like one that is down. A name server that does not answer
+// proves nothing.
+func (cfg Config) lookup() error {
+	if cfg.AllowUnresolved || cfg.DialContext != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
+	defer cancel()
+	errs := make([]error, len(cfg.Nodes))
+	var wg sync.WaitGroup
+	for i, n := range cfg.Nodes {
+		host, _, err := net.SplitHostPort(n.Addr)
+		if err != nil || isUnix(n.Addr) || net.ParseIP(host) != nil {
+			continue
+		}
+		wg.Go(func() {
+			var dns *net.DNSError
+			if _, err := net.DefaultResolver.LookupHost(ctx, host); errors.As(err, &dns) && dns.IsNotFound {
+				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: mend the name, or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
