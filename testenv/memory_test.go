@@ -316,26 +316,44 @@ func TestClosedServer(t *testing.T) {
 }
 
 func TestHookStillUnderWayWhenTheTestEnds(t *testing.T) {
-	var n *testenv.Node
-	hooked, goOn := make(chan bool), make(chan bool)
-	t.Run("inner", func(t *testing.T) {
-		env := testenv.Start(t, 1, testenv.InMemory())
-		n = env.Node(0)
+	synctest.Test(t, func(t *testing.T) {
+		program := testenv.NewProgram("inner test", io.Discard)
+		env := testenv.Start(program, 1, testenv.InMemory())
+		n := env.Node(0)
 		n.OnCommand(func(string, string) {
-			close(hooked)
-			<-goOn
-			n.Restart() // too late: it must neither start anything nor block
+			time.Sleep(time.Second)
+			n.Restart() // too late: it must neither start anything nor wait for the end
 		})
 		conn, err := env.DialContext(t.Context(), "tcp", n.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
 		io.WriteString(conn, "version\r\n")
-		<-hooked
-		// Registered after Start, so it runs before the nodes are ended.
-		t.Cleanup(func() { time.AfterFunc(20*time.Millisecond, func() { close(goOn) }) })
+		synctest.Wait()
+		start := time.Now()
+		program.Close()
+		if took := time.Since(start); took != time.Second {
+			t.Errorf("the end took %v, want it to wait for the hook", took)
+		}
+		if n.State() != testenv.Down {
+			t.Errorf("state after the end: %v", n.State())
+		}
 	})
-	if n.State() != testenv.Down {
-		t.Errorf("state after the test: %v", n.State())
-	}
+}
+
+func TestHookThatNeverReturnsDoesNotKeepTheTestFromEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan bool)
+		program := testenv.NewProgram("inner test", io.Discard)
+		env := testenv.Start(program, 1, testenv.InMemory())
+		env.Node(0).OnCommand(func(string, string) { <-never })
+		conn, err := env.DialContext(t.Context(), "tcp", env.Node(0).Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "version\r\n")
+		synctest.Wait()
+		program.Close()
+		close(never) // for the bubble
+	})
 }

@@ -165,13 +165,12 @@ func (l *lane) closeWrite(reset bool) {
 	l.changed.Broadcast()
 }
 
-// closeRead reports whether it threw away bytes that nobody has read.
+// closeRead reports whether there are bytes left that nobody will read.
 func (l *lane) closeRead() (unread bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	unread = l.buf.Len() > 0
 	l.readerGone = true
-	l.buf = bytes.Buffer{}
 	l.readBy.stop()
 	l.changed.Broadcast()
 	return unread
