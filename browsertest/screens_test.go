@@ -1,18 +1,24 @@
 package browsertest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
 // shotsVariable names a directory that TestScreens fills with pictures, to be looked
 // at by somebody.
 const shotsVariable = "HOLDFAST_SHOTS"
+
+// readmeVariable names the directory of the two pictures that the README shows.
+const readmeVariable = "HOLDFAST_README_SHOTS"
 
 func scheme(name string) chromedp.Action {
 	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}})
@@ -83,4 +89,58 @@ func TestScreens(t *testing.T) {
 	p.press("#f-logout button")
 	p.until("a stranger", "document.querySelector('.hello').innerText === 'Hello, stranger'")
 	shoot("10-logged-out")
+}
+
+// TestPicturesForTheReadme lets things go wrong for a while, so that the chart has
+// something to tell, and takes the two pictures while a node is down.
+func TestPicturesForTheReadme(t *testing.T) {
+	dir := os.Getenv(readmeVariable)
+	if dir == "" {
+		t.Skipf("%s is not set: no pictures are taken", readmeVariable)
+	}
+	p := open(t, run(t, "-users", "40"), 1280, 1000, scheme("light"))
+	p.logIn("Ann")
+	p.press("#f-add button")
+	p.count(1)
+	primary, backup := p.node("primary"), p.node("backup")
+	other := "n1n2n3"
+	for _, id := range []string{primary, backup} {
+		other = strings.Replace(other, id, "", 1)
+	}
+	calm := func(long time.Duration) {
+		t.Helper()
+		p.until("a request of everyone", "document.querySelector('.safety.all')")
+		time.Sleep(long) // for the chart to have a width
+	}
+	calm(12 * time.Second)
+	p.press("#" + other + "-kill button")
+	calm(12 * time.Second)
+	p.press("#" + other + "-start button")
+	p.logged("Every app uses " + other + " again")
+	calm(12 * time.Second)
+	p.press("#" + backup + "-hang button")
+	calm(10 * time.Second)
+	p.press("#" + backup + "-resume button")
+	p.logged("Every app uses " + backup + " again")
+	p.count(2)
+	calm(12 * time.Second)
+	p.press("#" + primary + "-kill button")
+	p.logged("Every app knows that " + primary)
+	p.count(3)
+	calm(6 * time.Second)
+	p.until("two copies", "document.querySelectorAll('.copy.fresh').length === 2")
+	for _, name := range []string{"light", "dark"} {
+		var png []byte
+		p.do(scheme(name))
+		time.Sleep(300 * time.Millisecond)
+		p.do(chromedp.ActionFunc(func(ctx context.Context) (err error) {
+			bottom, _ := p.js("document.querySelector('#users').getBoundingClientRect().bottom + scrollY + 24").(float64)
+			png, err = page.CaptureScreenshot().WithCaptureBeyondViewport(true).
+				WithClip(&page.Viewport{Width: 1280, Height: bottom, Scale: 1}).Do(ctx)
+			return err
+		}))
+		if err := os.WriteFile(filepath.Join(dir, "live-"+name+".png"), png, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

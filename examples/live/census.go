@@ -87,17 +87,33 @@ func (w *watch) census(ctx context.Context) [][]cluster.Placement {
 	return all
 }
 
-// where asks any running instance of the driver's app what the nodes hold; nil where
-// none can say.
-func (d *demo) where(ctx context.Context, driver, id string) []cluster.Placement {
+// where asks the running instances of the driver's app what the nodes hold, and
+// returns what the one says that reaches most of them; nil where none can say.
+func (d *demo) where(ctx context.Context, driver, id string) (best []cluster.Placement) {
+	fewest := 0
 	for _, in := range d.apps {
-		if c := in.sessions(); in.driver == driver && c != nil {
-			if places, err := c.Where(ctx, id); err == nil {
-				return places
+		c := in.sessions()
+		if in.driver != driver || c == nil {
+			continue
+		}
+		places, err := c.Where(ctx, id)
+		if err != nil {
+			continue
+		}
+		silent := 0
+		for _, p := range places {
+			if p.Err != nil {
+				silent++
 			}
 		}
+		if best == nil || silent < fewest {
+			best, fewest = places, silent
+		}
+		if silent == 0 {
+			break
+		}
 	}
-	return nil
+	return best
 }
 
 func (w *watch) count(all [][]cluster.Placement) {

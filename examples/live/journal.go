@@ -27,6 +27,8 @@ type entry struct {
 	Text string    `json:"text"`
 	// Mark is what the chart writes beside faults and mends, such as "kill n2".
 	Mark string `json:"mark,omitempty"`
+	// Detail is for whoever has to find out why, not for the page.
+	Detail []string `json:"detail,omitempty"`
 }
 
 // keptEntries is how far back the journal goes; the oldest lines are dropped, since
@@ -41,13 +43,18 @@ type journal struct {
 }
 
 func (j *journal) add(k kind, mark, format string, args ...any) {
+	j.put(entry{Kind: k, Mark: mark, Text: fmt.Sprintf(format, args...)})
+}
+
+func (j *journal) put(e entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
 	if len(j.entries) == keptEntries {
 		j.entries = append(j.entries[:0], j.entries[1:]...)
 	}
-	j.entries = append(j.entries, entry{j.last, time.Now(), k, fmt.Sprintf(format, args...), mark})
+	e.ID, e.Time = j.last, time.Now()
+	j.entries = append(j.entries, e)
 }
 
 // latest returns the last n entries, newest first.

@@ -95,7 +95,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 	s = now(t, d)
 	if s.Holdfast.SessionsLost > 0 || s.Holdfast.ChangesLost > 0 || s.Holdfast.LogoutsUndone > 0 {
 		for _, e := range slices.Backward(s.Log) {
-			t.Logf("%s %-7s %s", e.Time.Format("15:04:05.000"), e.Kind, e.Text)
+			t.Logf("%s %-7s %s\n\t%s", e.Time.Format("15:04:05.000"), e.Kind, e.Text, strings.Join(e.Detail, "\n\t"))
 		}
 		t.Errorf("with holdfast: %+v", s.Holdfast)
 	}

@@ -26,7 +26,9 @@ type user struct {
 	in          bool // logged in, as far as the user knows
 	leaving     bool // a logout failed: it may or may not have happened
 	cookie      string
-	count, cart int // acknowledged
+	count, cart int                              // acknowledged
+	trace       []string                         // of the latest requests
+	evidence    func(driver, id string) []string // what there is to say about a session that lost something; may be nil
 
 	mu   sync.Mutex // guards below, which others read
 	id   string     // of the session
@@ -81,19 +83,41 @@ func (u *user) check(a answer, counted, added int) {
 	if a.Name != u.name {
 		u.in, u.cookie = false, ""
 		u.tally.lost(time.Now(), 1, 0)
-		if u.driver != withOneCopy {
-			u.journal.add(loss, "", "%s was logged out: the session is lost.", u.name)
-		}
+		u.mourn(a.App, "%s was logged out: the session is lost.", u.name)
 		return
 	}
 	missing := max(0, u.count+counted-a.Count) + max(0, u.cart+added-len(a.Cart))
 	if missing > 0 {
 		u.tally.lost(time.Now(), 0, missing)
-		if u.driver != withOneCopy {
-			u.journal.add(loss, "", "%s misses %d changes that had been saved.", u.name, missing)
-		}
+		u.mourn(a.App, "%s misses %d changes that had been saved.", u.name, missing)
 	}
 	u.count, u.cart = a.Count, len(a.Cart)
+}
+
+// mourn writes down a loss on holdfast, with what may help to find its reason.
+func (u *user) mourn(app, format string, args ...any) {
+	if u.driver == withOneCopy {
+		return
+	}
+	e := entry{Kind: loss, Text: fmt.Sprintf(format, args...)}
+	e.Detail = append(e.Detail, fmt.Sprintf("expected count %d, cart %d before this request; answered by %s", u.count, u.cart, app))
+	e.Detail = append(e.Detail, u.trace...)
+	if u.evidence != nil {
+		e.Detail = append(e.Detail, u.evidence(u.driver, u.id)...)
+	}
+	u.journal.put(e)
+}
+
+// remember keeps the latest requests, for mourn.
+func (u *user) remember(began time.Time, path string, a answer, err error) {
+	if len(u.trace) == 15 {
+		u.trace = append(u.trace[:0], u.trace[1:]...)
+	}
+	said := fmt.Sprintf("%s: count %d, cart %d", a.App, a.Count, len(a.Cart))
+	if err != nil {
+		said = err.Error()
+	}
+	u.trace = append(u.trace, fmt.Sprintf("%s %-8s %4d ms  %s", began.Format("15:04:05.000"), path, time.Since(began).Milliseconds(), said))
 }
 
 // logOut ends the session, and makes sure that its cookie is worth nothing now.
@@ -117,6 +141,7 @@ func (u *user) ask(ctx context.Context, method, path string, form url.Values) (a
 		return a, false // the demo ends, which is nobody's failure
 	}
 	u.tally.request(time.Now(), time.Since(began), err == nil)
+	u.remember(began, path, a, err)
 	if err != nil {
 		return a, false
 	}

@@ -64,6 +64,13 @@ func (w *watch) fault(now time.Time) (exposed int) {
 	return exposed
 }
 
+// counted counts a fault that hits no node.
+func (w *watch) counted() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.number++
+}
+
 // faults returns the number of faults so far.
 func (w *watch) faults() int {
 	w.mu.Lock()

@@ -117,7 +117,7 @@ function track(i, from, chip, cards) {
   const y = chip.top + 14 + i;
   if (from.right < cards.left) {
     const rail = cards.top - 10 - 5 * i;
-    const x = chip.left - 21 - 4 * i;
+    const x = chip.left - 31 - 4 * i;
     const r = 7;
     if (x < from.right + r) return `M${from.right} ${rail}H${from.right + 4}`;
     return `M${from.right} ${rail}H${x - r}q${r} 0 ${r} ${r}V${y - r}q0 ${r} ${r} ${r}H${chip.left}`;
