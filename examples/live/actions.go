@@ -81,6 +81,8 @@ func (d *demo) toNode(action, id string) error {
 	}
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	d.watch.touch(id)
+	defer d.watch.touch(id)
 	return do(d, id)
 }
 
@@ -96,6 +98,7 @@ func (d *demo) addNode(id string, standby bool) error {
 	if standby {
 		what = "an empty standby node: it stores sessions only while regular nodes are down"
 	}
+	d.watch.touch(n.ID)
 	err = d.roll()
 	d.mended("add "+n.ID, "%s was added, %s. The apps took it on one after the other; sessions move there when they are used.", n.ID, what)
 	return err
@@ -154,6 +157,7 @@ func (d *demo) onWire(id, app string, do func(*instance, cluster.Node) error) er
 	if err != nil {
 		return err
 	}
+	defer d.watch.touch(id)
 	for _, n := range d.nodes.all() {
 		if n.ID == id {
 			return do(in, n)

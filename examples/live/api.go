@@ -150,6 +150,7 @@ type state struct {
 	Exposed  int         `json:"exposed"` // users whose session was not used since the latest fault
 	Faults   bool        `json:"randomFaults"`
 	Broken   int         `json:"faultsSoFar"`
+	Doubts   int         `json:"timeoutsOfHealthyNodes"` // faults of a busy machine
 	Holdfast figures     `json:"holdfast"`
 	OneCopy  figures     `json:"oneCopy"`
 	Log      []entry     `json:"log"`
@@ -174,7 +175,7 @@ type appState struct {
 func (d *demo) state() state {
 	now := time.Now()
 	s := state{
-		Users: d.crowd.size(), Exposed: d.watch.exposed(), Faults: d.faults.Load(), Broken: d.watch.faults(),
+		Users: d.crowd.size(), Exposed: d.watch.exposed(), Faults: d.faults.Load(), Broken: d.watch.faults(), Doubts: d.watch.doubted(),
 		Holdfast: d.crowd.holdfast.figures(now), OneCopy: d.crowd.oneCopy.figures(now), Log: d.journal.latest(keptEntries),
 	}
 	for _, in := range d.apps {

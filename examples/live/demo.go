@@ -56,6 +56,11 @@ var appNames = []struct{ name, driver string }{
 	{"scs-1", withSCS}, {"scs-2", withSCS}, {"gorilla-1", withGorilla}, {"gorilla-2", withGorilla},
 }
 
+// patienceWithNodes is the Timeout of the demo's own cluster. Nodes, apps, users and
+// a browser share one machine: they get a little more than the default, and a hung
+// node still costs its first requests less than 300 ms.
+const patienceWithNodes = 250 * time.Millisecond
+
 // start starts everything. Close ends it.
 func start(tb testenv.TB, cfg config) (*demo, error) {
 	d := &demo{}
@@ -94,7 +99,7 @@ func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
 		if d.nodes, err = startNodes(tb, 3); err != nil {
 			return fmt.Errorf("the memcached nodes did not start: %w", err)
 		}
-		d.base.KeyPrefix = "live:"
+		d.base.KeyPrefix, d.base.Timeout = "live:", patienceWithNodes
 		return nil
 	}
 	var err error

@@ -129,6 +129,11 @@ func (ns *nodes) state(id string) testenv.State {
 	return ns.env.ByID(id).State()
 }
 
+// healthy reports whether a node is part of the cluster and up, as far as is known.
+func (ns *nodes) healthy(id string) bool {
+	return slices.Contains(ns.ids(), id) && ns.state(id) == testenv.Up
+}
+
 // spare refuses to take away the only node that stores anything.
 func (ns *nodes) spare(id, doing string) error {
 	for _, n := range ns.all() {

@@ -137,7 +137,7 @@ func (o *oneCopy) talk(token string, do func(key string, c *bufio.ReadWriter) er
 		if err != nil {
 			return fmt.Errorf("%w: %w", errNode, err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(cluster.DefaultTimeout))
+		_ = conn.SetDeadline(time.Now().Add(patienceWithNodes))
 		err = do(key, bufio.NewReadWriter(bufio.NewReader(conn), bufio.NewWriter(conn)))
 		if err == nil {
 			o.release(addr, conn)
@@ -161,7 +161,7 @@ func (o *oneCopy) conn(addr string) (c net.Conn, pooled bool, err error) {
 	if c != nil {
 		return c, true, nil
 	}
-	c, err = net.DialTimeout("tcp", addr, cluster.DefaultTimeout)
+	c, err = net.DialTimeout("tcp", addr, patienceWithNodes)
 	return c, false, err
 }
 

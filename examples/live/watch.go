@@ -16,14 +16,27 @@ import (
 type watch struct {
 	d *demo
 
-	mu     sync.Mutex // guards below
-	number int        // of faults so far
-	broken time.Time  // the latest fault
-	cuts   map[[2]string]bool
-	out    map[string]bool      // nodes that every app has given up
-	moving map[string]time.Time // of them: those whose sessions may still be on the move, since when
-	copies map[string]int       // sessions by node, as of the latest census
+	mu      sync.Mutex // guards below
+	number  int        // of faults so far
+	broken  time.Time  // the latest fault
+	cuts    map[[2]string]bool
+	touched map[string]time.Time // when something was last done to a node
+	silent  map[ear]uint64       // timeouts so far
+	doubts  int                  // exchanges with healthy nodes that timed out
+	out     map[string]bool      // nodes that every app has given up
+	moving  map[string]time.Time // of them: those whose sessions may still be on the move, since when
+	copies  map[string]int       // sessions by node, as of the latest census
 }
+
+// ear is one instance, from one start or change of its configuration to the next,
+// and a node that it talks to.
+type ear struct {
+	c    *cluster.Cluster
+	node string
+}
+
+// grace is how long after something was done to a node its timeouts have a reason.
+const grace = 3 * time.Second
 
 const (
 	lookEvery   = 100 * time.Millisecond
@@ -33,6 +46,7 @@ const (
 func newWatch(d *demo) *watch {
 	return &watch{
 		d: d, cuts: map[[2]string]bool{}, out: map[string]bool{}, moving: map[string]time.Time{}, copies: map[string]int{},
+		touched: map[string]time.Time{},
 	}
 }
 
@@ -47,10 +61,57 @@ func (w *watch) run(ctx context.Context) {
 			return
 		case <-look.C:
 			w.look(ctx)
+			w.listen(time.Now())
 		case <-count.C:
 			w.count(w.census(ctx))
 		}
 	}
+}
+
+// listen counts the exchanges that timed out although nothing is wrong with the node:
+// on a machine with too much to do, that is one more fault, and nobody's button.
+func (w *watch) listen(now time.Time) {
+	heard := map[ear]uint64{}
+	fresh := 0
+	for _, in := range w.d.apps {
+		c := in.sessions()
+		if c == nil {
+			continue
+		}
+		for _, n := range c.Nodes() {
+			e := ear{c, n.ID}
+			heard[e] = n.Timeouts
+			w.mu.Lock()
+			before, known := w.silent[e]
+			excused := w.cuts[[2]string{n.ID, in.name}] || now.Sub(w.touched[n.ID]) < grace
+			w.mu.Unlock()
+			if known && !excused && n.Timeouts > before && w.d.nodes.healthy(n.ID) {
+				fresh += int(n.Timeouts - before)
+			}
+		}
+	}
+	w.mu.Lock()
+	first := w.doubts == 0 && fresh > 0
+	w.silent = heard
+	w.doubts += fresh
+	w.mu.Unlock()
+	if first {
+		w.d.journal.add(note, "", "This machine is busy: a healthy node did not answer within %v. Holdfast takes that for a fault, on top of those made here.", patienceWithNodes)
+	}
+}
+
+// doubted returns how many exchanges with healthy nodes timed out.
+func (w *watch) doubted() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.doubts
+}
+
+// touch notes that something is done to a node.
+func (w *watch) touch(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.touched[id] = time.Now()
 }
 
 // fault notes that something was broken and returns how many sessions had not been
@@ -184,17 +245,32 @@ func (w *watch) settled() bool {
 	return true
 }
 
+// steady returns since when no app has changed its opinion of a node, and whether
+// all these opinions are true.
+func (w *watch) steady() (since time.Time, ok bool) {
+	for _, in := range w.d.apps {
+		if c := in.sessions(); c != nil {
+			for _, n := range c.Nodes() {
+				if n.Since.After(since) {
+					since = n.Since
+				}
+			}
+		}
+	}
+	return since, w.settled()
+}
+
 // calm waits until the apps have noticed the latest change and every session has
-// been used after that. It is false when ctx ended before.
+// been used after that: until then, one more fault would be the second. It is false
+// when ctx ended before.
 func (w *watch) calm(ctx context.Context) bool {
-	var since time.Time
+	began := time.Now()
 	for {
-		switch {
-		case !w.settled():
-			since = time.Time{}
-		case since.IsZero():
-			since = time.Now()
-		case w.d.crowd.exposed(since) == 0:
+		since, ok := w.steady()
+		if since.Before(began) {
+			since = began
+		}
+		if ok && w.d.crowd.exposed(since) == 0 {
 			return true
 		}
 		select {
