@@ -1,0 +1,265 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// This file decides what the page of guarantees says.
+
+// guarantee is a line of the table of promises, and the faults that try to break it.
+type guarantee struct {
+	event, sees string
+	faults      []string // none: all of them
+	how         string   // where the names of the faults do not say it
+}
+
+var guarantees = []guarantee{
+	{"one memcached node killed, hung, partitioned, or restarted empty", "nothing: no logout, no error page, no lost change", []string{"kill", "hang", "hang30", "partition"}, ""},
+	{"that node comes back with its old memory", "the newest session, never the old one; a logged-out session stays logged out", []string{"hang", "hang30", "partition"}, "users log out meanwhile, and try their old cookies afterwards"},
+	{"nodes fail one after another, with a request to the session in between", "nothing: each request restores the second copy", []string{"rolling"}, "and all faults of a run follow one another on the same nodes"},
+	{"a node is added, removed or replaced, one at a time, instances rolling", "nothing; sessions move when they are next used", []string{"add", "remove", "replace"}, ""},
+	{"two requests of one session run in parallel and change different keys", "both changes are kept, without locks; the same key: the later one", nil, "every fifth thing that a user does is three requests at once, on any instance, each with a key of its own and one that all three change"},
+	{"logout while another request of that session is still running", "the session stays destroyed", nil, "every third logout overtakes a slow request, and each is followed by requests with the old cookie"},
+	{"an app instance dies", "another instance serves the session at once: nothing lives only in the app", []string{"app"}, ""},
+	{"no home node reachable", "an error, never \"no session\"", []string{"outage"}, ""},
+	{"a value too large, or no memory left on the nodes", "an error; the session as it was is still served", []string{"oversized", "full"}, ""},
+	{"nodes evict what nobody reads", "nothing, for sessions in use: each request reads both copies", []string{"evict"}, ""},
+	{"both copies lost before a request touched the session", "that session is lost; reported as \"no session\"", []string{"two"}, "not promised otherwise: see the end of this page"},
+}
+
+const method = `# What is promised, and what was measured
+
+This page is written by ` + "`cd sim && go run ./chaos -write`" + `: the numbers are those of one run on real memcached
+processes, whatever they turned out to be.
+
+## How it is tested
+
+Four kinds of test try to break the promises, each good at something that the others are not.
+
+1. **Simulation.** Several instances and many users live through hours of faults in virtual time, within seconds: nodes
+   killed, hung, cut off, restarted empty, added and removed, evictions, clocks minutes apart. The code is the real one, on
+   in-memory nodes; a seed decides everything and repeats it.
+2. **Every interleaving.** Two writers and a deleter of one session over two nodes and a stand-in: each exchange with a
+   node arrives, is lost, or arrives late, in every order within the scope. Nothing is left to chance.
+3. **Mutants.** The rules of the code are taken out one at a time. For each the tests must fail: a rule whose absence
+   nobody notices is not tested.
+4. **Real nodes under fire**, the rest of this page. Users with browsers' cookies visit two instances of an app over HTTP,
+   on memcached processes, while faults are made. Both drivers run, and beside them, on the same nodes and at the same
+   moments, two stores without this protocol.
+
+All of them are judged by the same checker. It knows every request, its begin and end, and what it read or changed; each
+value is written once, so a read tells which write it saw. A save that failed counts as "may have happened, now or later",
+never as if it had not been tried. What it looks for:
+
+- **lost**: an acknowledged change, neither overwritten nor removed since, that is gone when all is healed
+- **stale**: a read that began after a newer change was acknowledged, or had been read by anybody, and does not show it
+- **revived**: a session read after its logout was acknowledged
+- **false "no session"**: a user asked to log in who is logged in
+- **foreign**: bytes that nobody wrote to that session; **diverged**: copies that still differ after the fault
+
+`
+
+// page returns the page of guarantees. simulation is what is to be told of the other
+// three kinds of test, in Markdown.
+func (r *results) page(simulation string) []byte {
+	b := &bytes.Buffer{}
+	b.WriteString(method)
+	if simulation == "" {
+		simulation = "`make sim` runs the simulation and the interleavings, `make mutants` the mutants; they print their numbers."
+	}
+	fmt.Fprintf(b, "%s\n\n", strings.TrimSpace(simulation))
+	r.tellGuarantees(b)
+	r.tellRun(b)
+	r.tellCounts(b)
+	r.tellTimes(b)
+	r.tellBaselines(b)
+	r.tellLimits(b)
+	return b.Bytes()
+}
+
+// write rewrites the page at path.
+func (r *results) write(path, simulation string) error {
+	text := ""
+	if simulation != "" {
+		b, err := os.ReadFile(simulation)
+		if err != nil {
+			return fmt.Errorf("-simulation: %w", err)
+		}
+		text = string(b)
+	}
+	if err := os.WriteFile(path, r.page(text), 0o644); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	return nil
+}
+
+// ours sums both drivers up.
+func (r *results) ours(pass func(f *fault) bool) *counts {
+	sum := r.total(onSCS, pass)
+	sum.add(r.total(onGorilla, pass))
+	return sum
+}
+
+func named(names []string) func(f *fault) bool {
+	return func(f *fault) bool {
+		for _, name := range names {
+			if f.name == name {
+				return true
+			}
+		}
+		return names == nil && f.promised
+	}
+}
+
+func (r *results) tellGuarantees(b *bytes.Buffer) {
+	b.WriteString("## The promises, and what tests them\n\n")
+	b.WriteString("The last two columns are of this run, both drivers together.\n\n")
+	b.WriteString("| event | what the user sees | the fault that tests it | acknowledged saves | promises broken |\n|---|---|---|---:|---:|\n")
+	for _, g := range guarantees {
+		var tests []string
+		for _, name := range g.faults {
+			tests = append(tests, "`"+name+"`")
+		}
+		test := strings.Join(tests, ", ")
+		if g.faults == nil {
+			test = "all"
+		}
+		if g.how != "" {
+			test += ": " + g.how
+		}
+		c := r.ours(named(g.faults))
+		broken := fmt.Sprint(c.broken())
+		if c.requests == 0 {
+			broken = "not in this run"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %d | %s |\n", g.event, g.sees, test, c.acked, broken)
+	}
+}
+
+func (r *results) tellRun(b *bytes.Buffer) {
+	s := r.settings
+	c := r.ours(promised)
+	fmt.Fprintf(b, "\n## The run\n\n%s, seed %d, %v, %d users a driver and %d a baseline, `Timeout` %v.\n",
+		r.date.UTC().Format(time.DateOnly), s.seed, r.took.Round(time.Second), s.users, max(2, s.users/2), s.timeout)
+	fmt.Fprintf(b, "Versions: %s; load average at the start %s. The seed repeats what users do and which\nnodes fail; processes and networks have their own mind about when.\n\n", r.versions, r.load)
+	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
+		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)
+	if c.broken() > 0 {
+		b.WriteString("\nThis run did not keep what is promised.\n")
+	}
+}
+
+func (r *results) tellCounts(b *bytes.Buffer) {
+	b.WriteString(`
+### What users lost
+
+Errors are error pages; where a fault is marked with *, they are part of what is promised. "Cut" are requests whose instance died under
+them. "Unknown" are saves that failed and may have happened.
+
+| fault | driver | requests | saves | acknowledged | unknown | refused | lost | stale | revived | false "no session" | foreign | diverged | errors | cut | conflicts merged |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+`)
+	r.eachOurs(promised, func(f *fault, k kind, c *counts) {
+		what := "`" + f.name + "` " + f.what
+		if f.errors {
+			what += " *"
+		}
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", what, driver(k),
+			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged)
+	})
+	if r.thrown > 0 {
+		fmt.Fprintf(b, "\nUnder `evict`, the nodes threw out %d items.\n", r.thrown)
+	}
+}
+
+func (r *results) tellTimes(b *bytes.Buffer) {
+	b.WriteString(`
+### What users waited for
+
+Of requests that began while the fault lasted, pages that think for 20 ms included. "First success" is the longest that any user went from the
+begin of the fault without a page. "Copies equal" counts from the end of the fault until both home nodes hold the same
+copy of every session: nodes must be found to be up again, and then each session is used once. Commands are to nodes, all requests of the row
+divided; probes and the looks of this harness are among them.
+
+| fault | driver | p50 | p99 | max | first success | commands a request | copies equal |
+|---|---|---:|---:|---:|---:|---:|---:|
+`)
+	r.eachOurs(promised, func(f *fault, k kind, c *counts) {
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s | %.1f | %s |\n", f.name, driver(k),
+			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal))
+	})
+	killed, hung := r.ours(named([]string{"kill"})), r.ours(named([]string{"hang", "hang30"}))
+	fmt.Fprintf(b, "\nAimed at: a killed node below 300 ms at p99, measured %s; a hung one below `Timeout` plus 150 ms (%s), measured %s\nat p99. The machine has the users, the instances, the baselines and the nodes to run, and others beside them.\n",
+		ms(killed.percentile(.99)), ms(r.settings.timeout+150*time.Millisecond), ms(hung.percentile(.99)))
+}
+
+func (r *results) tellBaselines(b *bytes.Buffer) {
+	b.WriteString(`
+## The same faults on two other designs
+
+Written plainly in ` + "`sim/chaos/baseline.go`" + `, on scs, with half as many users each: **one hashed copy**, as the memcached store for
+gorilla/sessions keeps it, and **primary and blind backup**, both written by ` + "`set`" + `, the first answer wins, as
+memcached-session-manager and PHP's session handler do. They write a session whole, so parallel requests undo each other's changes
+also without a fault; that is the first row.
+
+Each cell: lost + stale changes / revived sessions / false "no session" / error pages; then acknowledged saves.
+
+| fault | holdfast | one hashed copy | primary and blind backup |
+|---|---|---|---|
+`)
+	for _, f := range faults {
+		row := fmt.Sprintf("| `%s`", f.name)
+		for _, c := range []*counts{r.ours(named([]string{f.name})), r.total(oneCopy, named([]string{f.name})), r.total(blind, named([]string{f.name}))} {
+			row += fmt.Sprintf(" | %d / %d / %d / %d; %d", c.lost+c.stale, c.revived, c.absent, c.shown, c.acked)
+		}
+		if r.ours(named([]string{f.name})).requests > 0 {
+			fmt.Fprintf(b, "%s |\n", row)
+		}
+	}
+}
+
+func (r *results) tellLimits(b *bytes.Buffer) {
+	b.WriteString(`
+## What is not promised, and what it costs
+
+Faults that overlap, without a request to the session in between, can take both copies. After an outage of several nodes at
+once the instances find them again one by one, and may disagree for about a second: what one has just saved, another may not yet see. Both
+are measured, not demanded.
+
+| fault | driver | acknowledged | lost | stale | revived | false "no session" | diverged | errors | max wait |
+|---|---|---:|---:|---:|---:|---:|---:|---:|---:|
+`)
+	r.eachOurs(unpromised, func(f *fault, k kind, c *counts) {
+		fmt.Fprintf(b, "| `%s` %s | %s | %d | %d | %d | %d | %d | %d | %d | %s |\n", f.name, f.what, driver(k),
+			c.acked, c.lost, c.stale, c.revived, c.absent, c.diverged, c.shown, ms(c.percentile(1)))
+	})
+	b.WriteString(`
+Two more limits of the method. An instance that "dies" here is a server in this process whose connections, to users and to nodes, are cut in the middle; what it had
+not yet sent is never sent, as after a SIGKILL. And a machine that is busy enough makes nodes hang that nobody has paused: such
+faults come on top of those above.
+
+## Repeat it
+
+` + "```sh" + `
+cd sim
+`)
+	fmt.Fprintf(b, "go run ./chaos -for %v -seed %d -users %d        # this run\n", r.settings.lasts, r.settings.seed, r.settings.users)
+	b.WriteString("go run ./chaos -short                                # one quick round\ngo run ./chaos -faults kill,hang                     # some faults only\n```\n")
+}
+
+// eachOurs calls do for each fault that passes and each driver that met it.
+func (r *results) eachOurs(pass func(f *fault) bool, do func(f *fault, k kind, c *counts)) {
+	for _, f := range faults {
+		for _, k := range []kind{onSCS, onGorilla} {
+			if c := r.total(k, named([]string{f.name})); pass(f) && c.requests > 0 {
+				do(f, k, c)
+			}
+		}
+	}
+}
+
+func driver(k kind) string { return strings.TrimPrefix(string(k), "holdfast, ") }

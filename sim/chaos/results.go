@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// This file decides what a run has shown, and whether it was enough.
+
+// results are the counts of a run and what it ran on.
+type results struct {
+	*tally
+	settings settings
+	took     time.Duration
+	versions string
+	date     time.Time
+	load     string
+}
+
+func newResults(t *tally, s settings) *results {
+	return &results{tally: t, settings: s, versions: versions(), date: time.Now(), load: load()}
+}
+
+// versions names what was run on what.
+func versions() string {
+	memcached := "memcached of unknown version"
+	if out, err := exec.Command("memcached", "-V").Output(); err == nil {
+		memcached = strings.TrimSpace(string(out))
+	}
+	list := []string{runtime.Version(), memcached}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			switch m.Path {
+			case "github.com/alexedwards/scs/v2", "github.com/gorilla/sessions", "github.com/bradfitz/gomemcache":
+				list = append(list, m.Path[strings.Index(m.Path, "/")+1:]+" "+m.Version)
+			}
+		}
+	}
+	return strings.Join(list, ", ") + fmt.Sprintf(", %d processors", runtime.NumCPU())
+}
+
+// load is the load average of the machine, which explains latencies.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	return first
+}
+
+func promised(f *fault) bool   { return f.promised }
+func unpromised(f *fault) bool { return !f.promised }
+
+// struck leaves out the times without a fault: what parallel requests do to a
+// store that writes sessions whole is no fault's doing.
+func struck(f *fault) bool { return f.promised && f.name != "none" }
+
+// verdict returns what must not be.
+func (r *results) verdict() error {
+	var bad []error
+	for _, k := range []kind{onSCS, onGorilla} {
+		if n := r.total(k, promised).broken(); n > 0 {
+			bad = append(bad, fmt.Errorf("%s: %d promises broken; -seed %d -timeout %v", k, n, r.settings.seed, r.settings.timeout))
+		}
+		if r.total(k, promised).acked == 0 {
+			bad = append(bad, fmt.Errorf("%s: no save was acknowledged", k))
+		}
+	}
+	if r.settings.faults == nil { // a chosen few may well be gentle
+		for _, k := range []kind{oneCopy, blind} {
+			if c := r.total(k, struck); c.absent+c.revived == 0 {
+				bad = append(bad, fmt.Errorf("%s: no session was lost or revived: the faults are too gentle", k))
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// print writes what was counted, for people at a terminal.
+func (r *results) print(w io.Writer) {
+	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, r.versions)
+	tw := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "fault\tsystem\trequests\tsaves\tacked\tunknown\trefused\tlost\tstale\trevived\tabsent\tforeign\tdiverged\terrors\tcut\tmerged\tp50\tp99\tmax\tfirst\tcmds/req\tequal\t")
+	line := func(name string, k kind, c *counts) {
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%.1f\t%s\t\n", name, k,
+			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged,
+			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal))
+	}
+	for _, f := range faults {
+		for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+			if c := r.faults[f.name][k]; c != nil {
+				line(f.name, k, c)
+			}
+		}
+	}
+	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+		line("promised", k, r.total(k, promised))
+	}
+	_ = tw.Flush()
+	fmt.Fprintf(w, "\nevictions under pressure: %d\n", r.thrown)
+	for _, text := range slices.Sorted(maps.Keys(r.pages)) {
+		fmt.Fprintf(w, "error page %d x %s\n", r.pages[text], text)
+	}
+	for _, text := range r.broken {
+		fmt.Fprintln(w, text)
+	}
+}
+
+func perRequest(c *counts) float64 { return float64(c.commands) / float64(cmp.Or(c.requests, 1)) }
+
+// ms shows a duration in milliseconds.
+func ms(d time.Duration) string {
+	return fmt.Sprintf("%.0f ms", float64(d)/float64(time.Millisecond))
+}
