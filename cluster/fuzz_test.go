@@ -1,0 +1,291 @@
+package cluster
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// This file feeds hostile bytes to what reads them: sealed records, two records that
+// meet, the environment, and what a node answers. FuzzDecode and FuzzParseNodes stand
+// with the tests of what they try.
+
+// under puts a body behind a good header and before a good checksum.
+func under(flags byte, body []byte) []byte {
+	head := append([]byte{formatMagic, formatVersion, flags}, aKey[:keyHashSize]...)
+	return sealed(append(head, body...))
+}
+
+// bodyOf is what stands between a record's header and its checksum.
+func bodyOf(b []byte) []byte { return b[headerSize : len(b)-checksumSize] }
+
+// Nothing but what was sealed comes out of a sealed cluster, and what comes out is read
+// as if it had never been sealed.
+func FuzzOpen(f *testing.F) {
+	seal := mustSealer(f, false, 1)
+	live, gone := liveAt(1<<41, value("user", "ann", 5), removal("cart", 7)), tombstone(1<<41)
+	for _, s := range []*stored{live, gone} {
+		b := sealedBytes(f, s, seal)
+		for _, seed := range [][]byte{b, b[:len(b)-1], plain(s), sealedBytes(f, s, mustSealer(f, false, 2)), bodyOf(b), bodyOf(plain(s))} {
+			f.Add(seed)
+		}
+		moved := slices.Clone(b)
+		copy(moved[3:], anotherKey[:keyHashSize])
+		f.Add(moved)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, b := range [][]byte{b, under(flagSealed, b), under(flagSealed|flagDestroyed, b), under(0, b), under(flagDestroyed, b)} {
+			before := slices.Clone(b)
+			s, err := decode(b, aKey, seal)
+			if !bytes.Equal(b, before) {
+				t.Fatal("decode writes into its input")
+			}
+			if err == nil && !sameRecord(s, live) && !sameRecord(s, gone) {
+				t.Fatalf("never sealed, and opened: %s", show(s))
+			}
+		}
+		head := append([]byte{formatMagic, formatVersion, flagSealed}, aKey[:keyHashSize]...)
+		head = slices.Grow(head, sealOverhead+len(b))
+		whole, err := seal.seal(head, b, aKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := decode(sealed(whole), aKey, seal)
+		bare, bareErr := read(under(0, b))
+		if (err == nil) != (bareErr == nil) || err == nil && !sameRecord(s, bare) {
+			t.Fatalf("sealed it reads as %s, %v; plain as %s, %v", show(s), err, show(bare), bareErr)
+		}
+	})
+}
+
+// Whatever two nodes hold, it joins into one record that both orders agree on, that
+// loses nothing, and that can be written and read again.
+func FuzzJoin(f *testing.F) {
+	for _, pair := range [][2]*stored{
+		{liveAt(1<<41, value("a", "1", 5)), liveAt(1<<41, value("a", "2", 5), value("b", "", 9))},
+		{liveAt(7, removal("a", 5)), liveAt(9, value("a", "2", 4))},
+		{liveAt(7), tombstone(9)},
+		{&stored{deadline: 1, floor: hour, dstamp: stamp{hour, 1}}, liveAt(2, value("a", "1", hour-1), removal("b", hour+1))},
+	} {
+		f.Add(bodyOf(plain(pair[0])), bodyOf(plain(pair[1])), pair[1].destroyed)
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte, destroyed bool) {
+		flags := byte(0)
+		if destroyed {
+			flags = flagDestroyed
+		}
+		a, errA := read(under(0, first))
+		b, errB := read(under(flags, second))
+		if errA != nil || errB != nil {
+			return
+		}
+		wasA, wasB := show(a), show(b)
+		j := join(a, b)
+		if other := join(b, a); !sameRecord(j, other) {
+			t.Fatalf("%s\nand in the other order\n%s", show(j), show(other))
+		}
+		if show(a) != wasA || show(b) != wasB {
+			t.Fatal("join writes into its inputs")
+		}
+		if !destroyed && (!j.includes(a) || !j.includes(b)) {
+			t.Fatalf("%s lacks something of\n%s or\n%s", show(j), wasA, wasB)
+		}
+		if again, err := read(plain(j)); err != nil || !sameRecord(again, j) {
+			t.Fatalf("%s\ncomes back as\n%s, %v", show(j), show(again), err)
+		}
+	})
+}
+
+// An environment is a configuration that works, or an error that shows no secret.
+func FuzzConfigFromEnv(f *testing.F) {
+	key := base64.StdEncoding.EncodeToString(sealKeyOf(1))
+	f.Add("n1:a:1,n2:b:2", "n2", "2", "1", "150ms", "app:", "me", "secret-word", key, "true")
+	f.Add("n1:a:1 [::1]:2\t/run/x.sock", "", "3", "3", "1h", "", "", "", key+","+key, "false")
+	f.Add("", "n9", "-1", "x", "150", "a b", "me:", "two words", "AAAA", "maybe")
+	f.Fuzz(func(t *testing.T, nodes, failover, replicas, copies, timeout, prefix, user, password, keys, flag string) {
+		values := map[string]string{
+			"MEMCACHED_NODES": nodes, "MEMCACHED_FAILOVER_NODES": failover, "MEMCACHED_REPLICAS": replicas,
+			"MEMCACHED_MIN_COPIES": copies, "MEMCACHED_TIMEOUT": timeout, "MEMCACHED_KEY_PREFIX": prefix,
+			"MEMCACHED_USERNAME": user, "MEMCACHED_PASSWORD": password, "MEMCACHED_SEAL_KEYS": keys,
+			"MEMCACHED_ALLOW_UNSEALED": flag, "MEMCACHED_ALLOW_UNRESOLVED": flag, "MEMCACHED_TLS": flag,
+		}
+		cfg, err := ConfigFromEnv(func(name string) string { return values[name] })
+		if err == nil {
+			if _, err := cfg.withDefaults(); err != nil {
+				t.Fatalf("read, and then refused: %v", err)
+			}
+			return
+		}
+		if !strings.HasPrefix(err.Error(), "cluster: ") {
+			t.Fatal(err)
+		}
+		values["MEMCACHED_PASSWORD"], values["MEMCACHED_SEAL_KEYS"] = "", ""
+		others := fmt.Sprintf("%q", values) + nodesForm + "at most 100 bytes without spaces or control characters a positive duration with its unit, such as 150ms"
+		for _, secret := range append(listed(keys), password) {
+			if len(secret) > 12 && strings.Contains(err.Error(), secret) && !strings.Contains(others, secret) {
+				t.Fatalf("the error shows %q: %v", secret, err)
+			}
+		}
+	})
+}
+
+// scripted is a node that answers whatever it is sent with the same bytes, in pieces
+// and with pauses of so many milliseconds, and hangs up afterwards or not.
+func scripted(nc net.Conn, answer []byte, pieces, pause uint8, hangUp bool) {
+	defer nc.Close()
+	buf := make([]byte, 4096)
+	for {
+		if _, err := nc.Read(buf); err != nil {
+			return
+		}
+		size := max(1, len(answer)/(int(pieces%8)+1))
+		for piece := range slices.Chunk(answer, size) {
+			time.Sleep(time.Duration(pause) * time.Millisecond)
+			if _, err := nc.Write(piece); err != nil {
+				return
+			}
+		}
+		if hangUp {
+			return
+		}
+	}
+}
+
+// honest is a node that holds one value and stores whatever it is asked to.
+func honest(nc net.Conn, key string, value []byte) {
+	defer nc.Close()
+	r := bufio.NewReader(nc)
+	for {
+		line, err := r.ReadString('\n')
+		words := strings.Fields(line)
+		if err != nil || len(words) == 0 {
+			return
+		}
+		answer := "STORED\r\n"
+		switch {
+		case words[0] == "version":
+			answer = "VERSION 1\r\n"
+		case words[0] == "gets" && words[1] == key:
+			answer = fmt.Sprintf("VALUE %s 0 %d 1\r\n%s\r\nEND\r\n", key, len(value), value)
+		case words[0] == "gets":
+			answer = "END\r\n"
+		default:
+			size, _ := strconv.Atoi(words[4])
+			if _, err := io.CopyN(io.Discard, r, int64(size)+2); err != nil {
+				return
+			}
+		}
+		if _, err := io.WriteString(nc, answer); err != nil {
+			return
+		}
+	}
+}
+
+// One of a session's two nodes answers with any bytes at any pace, the other one is
+// honest: the user sees the session or a typed error, never "no session" and never
+// another's, within a bounded number of timeouts.
+func FuzzAnswers(f *testing.F) {
+	key := hashKey("one").memcacheKey("")
+	mine := sealedBytes(f, liveAt(1<<41, value("user", "ann", 5)), mustSealer(f, false, 1))
+	foreign, err := liveAt(1<<41, value("user", "eve", 9)).encode(anotherKey, mustSealer(f, false, 1))
+	if err != nil {
+		f.Fatal(err)
+	}
+	bad := resealed(append(slices.Clone(mine[:len(mine)-5]), mine[len(mine)-5]^1, 0, 0, 0, 0))
+	for _, v := range [][]byte{mine, foreign, bad, plain(liveAt(1<<41, value("user", "eve", 9))), {}} {
+		for _, flags := range []int{0, retiredFlag} {
+			f.Add(fmt.Appendf(nil, "VALUE %s %d %d 7\r\n%s\r\nEND\r\n", key, flags, len(v), v), uint8(0), uint8(0), false)
+		}
+		f.Add(fmt.Appendf(nil, "VALUE %s 0 %d 7\r\n%s\r\nEND\r\n", key, len(v), v), uint8(3), uint8(30), true)
+	}
+	for _, s := range []string{
+		"", "END\r\n", "STORED\r\n", "EXISTS\r\n", "NOT_FOUND\r\n", "ERROR\r\n", "SERVER_ERROR out of memory\r\n", "END\r\nEND\r\n",
+		"VALUE " + key + " 0 4294967295 1\r\n", "VALUE " + key + " 0 -1 1\r\nEND\r\n", "VALUE x 0 1 1\r\na\r\nEND\r\n", "VALUE \r\n", "\r\n", "VERSION 1\r\n",
+	} {
+		f.Add([]byte(s), uint8(0), uint8(0), false)
+		f.Add([]byte(s), uint8(1), uint8(140), false)
+	}
+	f.Fuzz(func(t *testing.T, answer []byte, pieces, pause uint8, hangUp bool) {
+		synctest.Test(t, func(t *testing.T) {
+			var servers sync.WaitGroup
+			c, err := New(Config{
+				Nodes: []Node{{ID: "n1", Addr: "hostile:1"}, {ID: "n2", Addr: "honest:1"}}, SealKeys: [][]byte{sealKeyOf(1)},
+				Logger: slog.New(slog.DiscardHandler),
+				DialContext: func(_ context.Context, _, addr string) (net.Conn, error) {
+					client, server := net.Pipe()
+					servers.Go(func() {
+						if addr == "hostile:1" {
+							scripted(server, answer, pieces, pause, hangUp)
+						} else {
+							honest(server, key, mine)
+						}
+					})
+					return client, nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			r, err := c.Load(context.Background(), "one")
+			took := time.Since(began)
+			switch {
+			case err == nil && (len(r.Attrs) != 1 || string(r.Attrs["user"]) != "ann"):
+				t.Errorf("another session: %q", r.Attrs)
+			case err != nil && !errors.Is(err, ErrSealed) && !errors.Is(err, ErrVersion):
+				t.Errorf("the honest node has it: %v", err)
+			}
+			// A look, and three attempts at a repair, each a write and another look.
+			if most := (1 + 2*repairRounds) * DefaultTimeout * 5 / 4; took > most {
+				t.Errorf("took %v, want at most %v", took, most)
+			}
+			c.Close()
+			servers.Wait()
+		})
+	})
+}
+
+// A login succeeds on the one answer that means so, and ends within its time on all.
+func FuzzLogin(f *testing.F) {
+	for _, s := range []string{"STORED\r\n", "STORED", "STORED\n", "CLIENT_ERROR authentication failure\r\n", "ERROR\r\n", "", "\n", "STORED\r\nEND\r\n", strings.Repeat("S", 100)} {
+		f.Add([]byte(s), uint8(0), uint8(0), true)
+		f.Add([]byte(s), uint8(7), uint8(20), false)
+	}
+	f.Fuzz(func(t *testing.T, answer []byte, pieces, pause uint8, hangUp bool) {
+		synctest.Test(t, func(t *testing.T) {
+			var servers sync.WaitGroup
+			d := &dialer{username: "app", password: secretPass, timeout: DefaultTimeout, dial: func(context.Context, string, string) (net.Conn, error) {
+				client, server := net.Pipe()
+				servers.Go(func() { scripted(server, answer, pieces, pause, hangUp) })
+				return client, nil
+			}}
+			began := time.Now()
+			nc, err := d.connect(context.Background(), "tcp", "node:1")
+			if took := time.Since(began); took > DefaultTimeout {
+				t.Errorf("took %v", took)
+			}
+			if err == nil {
+				if !bytes.HasPrefix(answer, []byte("STORED\r\n")) {
+					t.Errorf("logged in by %q", answer)
+				}
+				nc.Close()
+			} else if strings.Contains(err.Error(), secretPass) {
+				t.Errorf("the error shows the password: %v", err)
+			}
+			servers.Wait()
+		})
+	})
+}
