@@ -10,7 +10,7 @@ import (
 //
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
-//  2. Where fewer than Replicas copies came, it is looked for once more: at the
+//  2. Where fewer than Replicas copies came, or they differ, it is looked for once more, at the
 //     next Replicas nodes of the rank and, if a node failed in this very call, at home
 //     nodes thought down. This keeps a node that returns with old memory from winning
 //     when its partner has just lost its own. Where nothing was found and several
@@ -67,6 +67,22 @@ func (v *view) copies() int {
 	return n
 }
 
+// differ reports whether two copies say different things. Then a target was away, and
+// another node may have stood in for it.
+func (v *view) differ() bool {
+	var first *stored
+	for i := range v.answers {
+		rec := v.answers[i].rec
+		if first == nil {
+			first = rec
+		}
+		if rec != nil && !rec.equal(first) {
+			return true
+		}
+	}
+	return false
+}
+
 // anything reports whether some node holds something under the key that counts.
 func (v *view) anything() bool {
 	for i := range v.answers {
@@ -107,7 +123,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			break
 		}
 	}
-	if v.copies() < k.c.cfg.Replicas {
+	if v.copies() < k.c.cfg.Replicas || v.differ() {
 		further := k.further(v)
 		if k.stranger && len(further) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
 			v.crowded, further = true, nil

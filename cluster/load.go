@@ -128,12 +128,13 @@ const repairRounds = 3
 // thinks that a target is down.
 const strayTTL = 60
 
-// retire shortens the life of live copies that were met outside the targets.
+// retire shortens the life of live copies that were met outside the targets, except on
+// home nodes, which other processes may have among their targets.
 func (k *call) retire(v *view) {
 	var wg sync.WaitGroup
 	for i := range v.answers {
 		a := &v.answers[i]
-		stray := a.rec != nil && !a.rec.destroyed && !a.item.retired
+		stray := a.rec != nil && !a.rec.destroyed && !a.item.retired && !k.isHome(a.node)
 		for _, t := range v.targets {
 			stray = stray && a.node != t
 		}
