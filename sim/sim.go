@@ -51,8 +51,8 @@ type Result struct {
 	Tally      Tally
 	Stats      cluster.Stats // summed over all instances
 
-	skew, final time.Duration
-	outages     []outage
+	skew, slack, final time.Duration
+	outages            []outage
 }
 
 // outage is a time in which no node can be reached: errors are right then.
@@ -78,6 +78,7 @@ type sim struct {
 	list   []cluster.Node
 	tally  *tallies
 	skew   time.Duration
+	slack  time.Duration // Config.RefreshSlack of every instance
 	nodeNo int
 	hidden map[string]bool // addresses of nodes that a fault takes away from all
 
@@ -122,13 +123,13 @@ func Run(cfg Config) *Result {
 	s.world.Close()
 	return &Result{
 		Config: cfg, History: s.hist, Virtual: s.now(), Tally: s.tally.total(), Stats: s.stats,
-		Violations: s.extra, skew: s.skew, final: s.final, outages: s.outages,
+		Violations: s.extra, skew: s.skew, slack: s.slack, final: s.final, outages: s.outages,
 	}
 }
 
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
-	opts := check.Options{Skew: r.skew, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
+	opts := check.Options{Skew: r.skew, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
 	opts.Excused = func(op *check.Op) bool {
 		for _, o := range r.outages {
 			if op.Call < o.to && op.Return > o.from {
@@ -166,6 +167,9 @@ func (s *sim) build() {
 	if s.rng.IntN(4) == 0 {
 		s.list = append(s.list, s.addNode(true))
 	}
+	if s.cfg.Seed%3 == 0 {
+		s.slack = time.Minute
+	}
 	skewed := s.rng.IntN(2) == 0
 	var least, most time.Duration
 	for i := range 3 + s.rng.IntN(2) {
@@ -181,7 +185,7 @@ func (s *sim) build() {
 	for i := range 6 + s.rng.IntN(6) {
 		s.users = append(s.users, newUser(s, i))
 	}
-	s.note("%d nodes, %d instances, %d users, clocks differ by %v", len(s.list), len(s.insts), len(s.users), s.skew)
+	s.note("%d nodes, %d instances, %d users, clocks differ by %v, refresh slack %v", len(s.list), len(s.insts), len(s.users), s.skew, s.slack)
 }
 
 // addNode starts a node under a fresh id.
@@ -235,7 +239,7 @@ func (in *instance) connect(list []cluster.Node) *cluster.Cluster {
 func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() time.Time) cluster.Config {
 	return cluster.Config{
 		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock, Rand: s.world.Dice(process),
-		MaxRecordBytes: maxRecord, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		MaxRecordBytes: maxRecord, RefreshSlack: s.slack, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 

@@ -46,6 +46,8 @@ type Options struct {
 	Skew time.Duration
 	// Grain is how exact deadlines are besides.
 	Grain time.Duration
+	// Slack is for how long a session may be served after its deadline.
+	Slack time.Duration
 	// Errors allows failed operations. (Those of an instance that was killed have
 	// Return Never and are always allowed.)
 	Errors bool
@@ -241,7 +243,13 @@ func (s *session) judge(op *Op) {
 	switch op.Outcome {
 	case Unknown, Refused:
 		excused := s.opts.Errors || op.Return == Never || s.opts.Excused != nil && s.opts.Excused(op)
-		if !excused && !(op.Kind == Load && s.absent(op)) {
+		switch op.Kind {
+		case Load:
+			excused = excused || s.absent(op)
+		case Delete:
+			excused = excused || s.born >= op.Call || s.expired(op)
+		}
+		if !excused {
 			s.fail(UserError, op, "", "failed")
 		}
 		return
@@ -282,7 +290,7 @@ func (s *session) judgeRead(op *Op) {
 				last = max(last, w.op.Deadline)
 			}
 		}
-		if op.Call > last+s.opts.Skew+s.opts.Grain {
+		if op.Call > last+s.opts.Skew+s.opts.Grain+s.opts.Slack {
 			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
 		}
 	}

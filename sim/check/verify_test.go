@@ -80,6 +80,8 @@ func TestVerifyDeadline(t *testing.T) {
 	}{
 		{other(Load, 30*time.Second, 30*time.Second+1, NotFound), 1},
 		{other(Load, 61*time.Second, 61*time.Second+1, NotFound), 0},
+		{other(Delete, 30*time.Second, 30*time.Second+1, Unknown), 1},
+		{other(Delete, 61*time.Second, 61*time.Second+1, Unknown), 0},
 		{read(59*time.Second, "a", "1"), 0},
 		{read(63*time.Second, "a", "1"), 1},
 	} {
