@@ -103,19 +103,19 @@ var faults = []*fault{
 	}},
 	{name: "evict", what: "others fill the memory of all nodes (-m 4), which evict", promised: true, place: "evict", strike: func(a *arena) { a.fill(a.hold*2, false) }},
 	{name: "full", what: "the memory of all nodes is full, and they do not evict (-M)", promised: true, errors: true, place: "full", strike: func(a *arena) { a.fill(a.hold, true) }},
-	{name: "pairs", what: "two nodes fail at once: killed, hung or cut off from one instance, in all combinations", errors: true, strike: (*arena).overlap},
+	{name: "pairs", what: "two nodes fail at once, before anybody makes a request: each is killed, hung or cut off from one instance", errors: true, strike: (*arena).overlap},
 	{name: "abrupt", what: "all nodes hang and come back with their memory while users never stop", errors: true, strike: func(a *arena) {
 		a.all((*testenv.Node).Pause)
 		a.wait(a.hold)
 		a.all((*testenv.Node).Resume)
 	}},
-	{name: "two", what: "two nodes of three are restarted empty at once", errors: true, strike: func(a *arena) {
+	{name: "two", what: "two nodes are restarted empty at once, before anybody makes a request", errors: true, strike: func(a *arena) {
 		n, m := a.two()
-		n.Kill()
-		m.Kill()
+		a.held(func() {
+			n.Restart()
+			m.Restart()
+		})
 		a.wait(a.hold)
-		n.Restart()
-		m.Restart()
 	}},
 }
 
@@ -160,6 +160,7 @@ func (a *arena) large(on bool) {
 func (a *arena) overlap() {
 	n, m := a.two()
 	mend := [2]func(){}
+	a.gather(nil)
 	for i, n := range []*testenv.Node{n, m} {
 		switch a.rand.IntN(3) {
 		case 0:
@@ -174,6 +175,7 @@ func (a *arena) overlap() {
 			mend[i] = func() { a.each(one, func(in *instance) { in.wire().Heal(n.Addr()) }) }
 		}
 	}
+	a.release()
 	a.wait(a.hold)
 	mend[0]()
 	mend[1]()

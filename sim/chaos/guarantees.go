@@ -15,20 +15,21 @@ type guarantee struct {
 	event, sees string
 	faults      []string // none: all of them
 	how         string   // where the names of the faults do not say it
+	lost        bool     // what is promised is the loss
 }
 
 var guarantees = []guarantee{
-	{"one memcached node killed, hung, partitioned, or restarted empty", "nothing: no logout, no error page, no lost change", []string{"kill", "hang", "hang30", "partition"}, ""},
-	{"that node comes back with its old memory", "the newest session, never the old one; a logged-out session stays logged out", []string{"hang", "hang30", "partition"}, "users log out meanwhile, and try their old cookies afterwards"},
-	{"nodes fail one after another, with a request to the session in between", "nothing: each request restores the second copy", []string{"rolling"}, "and all faults of a run follow one another on the same nodes"},
-	{"a node is added, removed or replaced, one at a time, instances rolling", "nothing; sessions move when they are next used", []string{"add", "remove", "replace"}, ""},
-	{"two requests of one session run in parallel and change different keys", "both changes are kept, without locks; the same key: the later one", nil, "every fifth thing that a user does is three requests at once, on any instance, each with a key of its own and one that all three change"},
-	{"logout while another request of that session is still running", "the session stays destroyed", nil, "every third logout overtakes a slow request, and each is followed by requests with the old cookie"},
-	{"an app instance dies", "another instance serves the session at once: nothing lives only in the app", []string{"app"}, ""},
-	{"no home node reachable", "an error, never \"no session\"", []string{"outage"}, ""},
-	{"a value too large, or no memory left on the nodes", "an error; the session as it was is still served", []string{"oversized", "full"}, ""},
-	{"nodes evict what nobody reads", "nothing, for sessions in use: each request reads both copies", []string{"evict"}, ""},
-	{"both copies lost before a request touched the session", "that session is lost; reported as \"no session\"", []string{"two"}, "not promised otherwise: see the end of this page"},
+	{"one memcached node killed, hung, partitioned, or restarted empty", "nothing: no logout, no error page, no lost change", []string{"kill", "hang", "hang30", "partition"}, "", false},
+	{"that node comes back with its old memory", "the newest session, never the old one; a logged-out session stays logged out", []string{"hang", "hang30", "partition"}, "users log out meanwhile, and try their old cookies afterwards", false},
+	{"nodes fail one after another, with a request to the session in between", "nothing: each request restores the second copy", []string{"rolling"}, "and all faults of a run follow one another on the same nodes", false},
+	{"a node is added, removed or replaced, one at a time, instances rolling", "nothing; sessions move when they are next used", []string{"add", "remove", "replace"}, "", false},
+	{"two requests of one session run in parallel and change different keys", "both changes are kept, without locks; the same key: the later one", nil, "every fifth thing that a user does is three requests at once, on any instance, each with a key of its own and one that all three change", false},
+	{"logout while another request of that session is still running", "the session stays destroyed", nil, "every third logout overtakes a slow request, and each is followed by requests with the old cookie", false},
+	{"an app instance dies", "another instance serves the session at once: nothing lives only in the app", []string{"app"}, "", false},
+	{"no home node reachable", "an error, never \"no session\"", []string{"outage"}, "", false},
+	{"a value too large, or no memory left on the nodes", "an error; the session as it was is still served", []string{"oversized", "full"}, "", false},
+	{"nodes evict what nobody reads", "nothing, for sessions in use: each request reads both copies", []string{"evict"}, "", false},
+	{"both copies lost before a request touched the session", "that session is lost; reported as \"no session\"", []string{"two"}, "see the end of this page", true},
 }
 
 const method = `# What is promised, and what was measured
@@ -133,8 +134,11 @@ func (r *results) tellGuarantees(b *bytes.Buffer) {
 		}
 		c := r.ours(named(g.faults))
 		broken := fmt.Sprint(c.broken())
-		if c.requests == 0 {
+		switch {
+		case c.requests == 0:
 			broken = "not in this run"
+		case g.lost:
+			broken = fmt.Sprintf("none: %d sessions were lost", c.absent)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %d | %s |\n", g.event, g.sees, test, c.acked, broken)
 	}
@@ -148,12 +152,19 @@ func (r *results) tellRun(b *bytes.Buffer) {
 	fmt.Fprintf(b, "Versions: %s; load average at the start %s. The seed repeats what users do and which\nnodes fail; processes and networks have their own mind about when.\n\n", r.versions, r.load)
 	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
 		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)
+	fmt.Fprintf(b, "Error pages where none belong to the fault: %d.\n", r.ours(func(f *fault) bool { return f.promised && !f.errors }).shown)
 	if c.broken() > 0 {
 		b.WriteString("\nThis run did not keep what is promised.\n")
 	}
 }
 
 func (r *results) tellCounts(b *bytes.Buffer) {
+	b.WriteString("\n| fault | what happens | times |\n|---|---|---:|\n")
+	for _, f := range faults {
+		if c := r.ours(named([]string{f.name})); c.requests > 0 {
+			fmt.Fprintf(b, "| `%s` | %s | %d |\n", f.name, f.what, c.rounds)
+		}
+	}
 	b.WriteString(`
 ### What users lost
 
@@ -164,11 +175,11 @@ them. "Unknown" are saves that failed and may have happened.
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 `)
 	r.eachOurs(promised, func(f *fault, k kind, c *counts) {
-		what := "`" + f.name + "` " + f.what
+		name := "`" + f.name + "`"
 		if f.errors {
-			what += " *"
+			name += " *"
 		}
-		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", what, driver(k),
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, driver(k),
 			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged)
 	})
 	if r.thrown > 0 {
@@ -234,7 +245,7 @@ are measured, not demanded.
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
 `)
 	r.eachOurs(unpromised, func(f *fault, k kind, c *counts) {
-		fmt.Fprintf(b, "| `%s` %s | %s | %d | %d | %d | %d | %d | %d | %d | %s |\n", f.name, f.what, driver(k),
+		fmt.Fprintf(b, "| `%s` | %s | %d | %d | %d | %d | %d | %d | %d | %s |\n", f.name, driver(k),
 			c.acked, c.lost, c.stale, c.revived, c.absent, c.diverged, c.shown, ms(c.percentile(1)))
 	})
 	b.WriteString(`
@@ -247,8 +258,12 @@ faults come on top of those above.
 ` + "```sh" + `
 cd sim
 `)
-	fmt.Fprintf(b, "go run ./chaos -for %v -seed %d -users %d        # this run\n", r.settings.lasts, r.settings.seed, r.settings.users)
-	b.WriteString("go run ./chaos -short                                # one quick round\ngo run ./chaos -faults kill,hang                     # some faults only\n```\n")
+	length := fmt.Sprint("-for ", r.settings.lasts)
+	if r.settings.short {
+		length = "-short"
+	}
+	fmt.Fprintf(b, "go run ./chaos %s -seed %d -users %d -timeout %v    # this run\n", length, r.settings.seed, r.settings.users, r.settings.timeout)
+	b.WriteString("go run ./chaos -short                       # one quick round\ngo run ./chaos -faults kill,hang            # some faults only\n```\n")
 }
 
 // eachOurs calls do for each fault that passes and each driver that met it.

@@ -47,6 +47,7 @@ type deployment struct {
 	cluster *cluster.Cluster // nil for a baseline
 	plain   *baseline        // nil for the others
 	running sync.WaitGroup
+	killed  atomic.Bool
 }
 
 // instance is one server of the app, on a port of its own while it lives.
@@ -140,6 +141,9 @@ func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.mu.Unlock()
 	defer d.running.Done()
 	d.handler.ServeHTTP(w, r)
+	if d.killed.Load() {
+		panic(http.ErrAbortHandler) // the dead show no error pages
+	}
 }
 
 // kill ends the instance as a SIGKILL would, as far as anybody outside can tell: what
@@ -149,6 +153,7 @@ func (in *instance) kill() {
 	srv, d := in.server, in.now
 	in.url = ""
 	in.mu.Unlock()
+	d.killed.Store(true)
 	_ = d.wire.Close()
 	_ = srv.Close()
 }
