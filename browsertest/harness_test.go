@@ -242,8 +242,12 @@ func (p *tab) logged(text string) {
 // state is the part of /api/state that tests look at.
 type state struct {
 	Users, Exposed, FaultsSoFar int
+	TimeoutsOfHealthyNodes      int
 	Holdfast, OneCopy           struct{ Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone int }
-	Log                         []struct{ Text string }
+	Log                         []struct {
+		Text   string
+		Detail []string
+	}
 }
 
 func (p *tab) state() (s state) {
