@@ -328,7 +328,7 @@ func (s *sim) outage() func() {
 		n.Suffer(world.Faults{})
 	}
 	s.note("all nodes can be reached")
-	s.outages = append(s.outages, outage{from, s.now() + settled})
+	s.outages = append(s.outages, outage{from, s.now() + grace})
 	return nil
 }
 

@@ -55,12 +55,15 @@ type Result struct {
 	outages            []outage
 }
 
-// outage is a time in which no node can be reached: errors are right then.
+// outage is a time in which no node can be reached, and the grace after it.
 type outage struct{ from, to time.Duration }
 
 const (
-	timeout   = cluster.DefaultTimeout
-	settled   = 4 * time.Second // by then every prober has found what is up
+	timeout = cluster.DefaultTimeout
+	settled = 4 * time.Second // by then every prober has found what is up
+	// grace is for how long after an outage of all nodes instances may disagree on who
+	// is up: a probe times out, the next comes a second later, and two must be answered.
+	grace     = 2 * time.Second
 	maxRecord = 64 << 10
 	maxOps    = 60 // of one session, so that its history can be ordered
 	grain     = 1100 * time.Millisecond
@@ -130,13 +133,13 @@ func Run(cfg Config) *Result {
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
 	opts := check.Options{Skew: r.skew, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
-	opts.Excused = func(op *check.Op) bool {
+	opts.Outage = func(op *check.Op) (time.Duration, bool) {
 		for _, o := range r.outages {
 			if op.Call < o.to && op.Return > o.from {
-				return true
+				return o.to, true
 			}
 		}
-		return false
+		return 0, false
 	}
 	if r.Config.Class == Promised {
 		opts.Linear = 20 * time.Second

@@ -51,8 +51,12 @@ type Options struct {
 	// Errors allows failed operations. (Those of an instance that was killed have
 	// Return Never and are always allowed.)
 	Errors bool
-	// Excused, if not nil, reports whether this operation may fail.
-	Excused func(op *Op) bool
+	// Outage, if not nil, reports whether an operation fell into an outage of the store,
+	// or into the moment after it in which its clients do not know of each other what
+	// they can reach, and when that moment ended. Such an operation may fail, what a
+	// load says counts for nothing, and a write counts only from that end on. From
+	// then on everything is as strict as ever.
+	Outage func(op *Op) (end time.Duration, during bool)
 	// Final is when the last reads began: after it all faults were healed. A stale
 	// read from then on is a loss. Zero: there are no such reads.
 	Final time.Duration
@@ -96,6 +100,7 @@ type session struct {
 	deletes   []*write
 	deadlines register
 	born      time.Duration // when the first save stood; Never if none did
+	blurred   map[*Op]bool  // those of an outage
 	out       []Violation
 }
 
@@ -104,7 +109,8 @@ func (h *History) Verify(opts Options) []Violation {
 	var out []Violation
 	keys, ops := h.byKey()
 	for _, key := range keys {
-		s := &session{key: key, ops: ops[key], opts: opts, regs: map[string]*register{}, born: Never}
+		s := &session{key: key, ops: ops[key], opts: opts, regs: map[string]*register{}, born: Never, blurred: map[*Op]bool{}}
+		s.blur()
 		s.collect()
 		for i := range s.ops {
 			s.judge(&s.ops[i])
@@ -115,6 +121,30 @@ func (h *History) Verify(opts Options) []Violation {
 		out = append(out, s.out...)
 	}
 	return out
+}
+
+// blur takes from the operations of an outage what they do not prove. Bytes that
+// belong elsewhere are never excused.
+func (s *session) blur() {
+	if s.opts.Outage == nil {
+		return
+	}
+	for i := range s.ops {
+		op := &s.ops[i]
+		end, during := s.opts.Outage(op)
+		if !during {
+			continue
+		}
+		s.blurred[op] = true
+		switch {
+		case op.Kind == Load:
+			op.Outcome = Unknown
+		case op.Outcome == OK && op.Return != Never:
+			op.Return = max(op.Return, end)
+		case op.Outcome == Destroyed || op.Outcome == NotFound:
+			op.Outcome = Unknown
+		}
+	}
 }
 
 func (s *session) fail(rule Rule, op *Op, attr, format string, args ...any) {
@@ -240,9 +270,10 @@ func (s *session) absent(op *Op) bool {
 
 // judge looks at one answer.
 func (s *session) judge(op *Op) {
+	s.judgeOrigin(op)
 	switch op.Outcome {
 	case Unknown, Refused:
-		excused := s.opts.Errors || op.Return == Never || s.opts.Excused != nil && s.opts.Excused(op)
+		excused := s.opts.Errors || op.Return == Never || s.blurred[op]
 		switch op.Kind {
 		case Load:
 			excused = excused || s.absent(op)
@@ -257,7 +288,7 @@ func (s *session) judge(op *Op) {
 		s.judgeAbsent(op)
 		return
 	}
-	if op.Kind == Delete {
+	if op.Kind == Delete || s.blurred[op] {
 		return
 	}
 	for _, d := range s.deletes {
@@ -268,6 +299,18 @@ func (s *session) judge(op *Op) {
 	}
 	if op.Kind == Load {
 		s.judgeRead(op)
+	}
+}
+
+// judgeOrigin asks who wrote what was read.
+func (s *session) judgeOrigin(op *Op) {
+	for attr, v := range op.Read {
+		if s.opts.Genuine != nil && !s.opts.Genuine(s.key, attr, v) {
+			s.fail(Foreign, op, attr, "value %q belongs elsewhere", short(v))
+		}
+		if w := s.regs[attr]; w == nil || w.value[v] == nil || w.value[v].op.Call > op.Return {
+			s.fail(Foreign, op, attr, "nobody has written %q", short(v))
+		}
 	}
 }
 
@@ -292,14 +335,6 @@ func (s *session) judgeRead(op *Op) {
 		}
 		if op.Call > last+s.opts.Skew+s.opts.Grain+s.opts.Slack {
 			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
-		}
-	}
-	for attr, v := range op.Read {
-		if s.opts.Genuine != nil && !s.opts.Genuine(s.key, attr, v) {
-			s.fail(Foreign, op, attr, "value %q belongs elsewhere", short(v))
-		}
-		if w := s.regs[attr]; w == nil || w.value[v] == nil || w.value[v].op.Call > op.Return {
-			s.fail(Foreign, op, attr, "nobody has written %q", short(v))
 		}
 	}
 	for _, attr := range sortedNames(s.regs) {

@@ -24,6 +24,10 @@ func other(k Kind, at, end time.Duration, o Outcome) Op {
 	return Op{Client: "o", Key: "k", Kind: k, Outcome: o, Begun: at, Call: at, Return: end}
 }
 
+func outage(from, end time.Duration) func(op *Op) (time.Duration, bool) {
+	return func(op *Op) (time.Duration, bool) { return end, op.Return > from && op.Call < end }
+}
+
 func TestVerify(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -49,7 +53,13 @@ func TestVerify(t *testing.T) {
 		{"a value that nobody wrote", []Op{save(1, 2, OK, "a", "1"), read(10, "a", "7")}, Options{}, "foreign"},
 		{"an error", []Op{save(1, 2, OK, "a", "1"), save(5, 6, Unknown, "a", "2")}, Options{}, "error"},
 		{"nobody hears a process that was killed", []Op{save(1, 2, OK, "a", "1"), save(5, Never, Unknown, "a", "2")}, Options{}, ""},
-		{"an error where it is excused", []Op{save(1, 2, OK, "a", "1"), save(5, 6, Unknown, "a", "2")}, Options{Excused: func(*Op) bool { return true }}, ""},
+		{"an error where it is excused", []Op{save(1, 2, OK, "a", "1"), save(5, 6, Unknown, "a", "2")}, Options{Outage: outage(0, 10)}, ""},
+		{"in an outage a load proves nothing", []Op{save(1, 2, OK, "a", "1"), save(20, 21, OK, "a", "2"), read(22, "a", "1"), other(Load, 23, 24, NotFound), read(2*ms, "a", "2")}, Options{Outage: outage(10, ms)}, ""},
+		{"after it an old value is read", []Op{save(1, 2, OK, "a", "1"), save(20, 21, OK, "a", "2"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "stale"},
+		{"after it what was saved in it is gone", []Op{save(1, 2, OK, "a", "1"), save(13, 14, OK, "b", "1"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "stale"},
+		{"of two writes in it either may win", []Op{save(11, 12, OK, "a", "1"), save(13, 14, OK, "a", "2"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, ""},
+		{"after it a logout is undone", []Op{save(1, 2, OK, "a", "1"), other(Delete, 13, 14, OK), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "resurrected"},
+		{"bytes of nobody in an outage", []Op{save(1, 2, OK, "a", "1"), read(13, "a", "7")}, Options{Outage: outage(0, 10*ms)}, "foreign"},
 		{"clocks differ: a save counts from its load", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{Skew: 1}, ""},
 		{"clocks are equal: the later save wins", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{}, "stale"},
 	} {
