@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -27,6 +28,7 @@ func (a memAddr) String() string { return string(a) }
 type pipe struct {
 	in, out       *lane
 	local, remote memAddr
+	closed        atomic.Bool // both lanes are about to be: who wakes from one must not find the other open
 }
 
 // newPipe returns the two ends of a connection. net.Pipe would not do: it has no buffer, so
@@ -45,6 +47,9 @@ func (p *pipe) Read(b []byte) (int, error) {
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
+	if p.closed.Load() {
+		return 0, p.wrap("write", net.ErrClosed)
+	}
 	n, err := p.out.write(b)
 	return n, p.wrap("write", err)
 }
@@ -58,6 +63,7 @@ func (p *pipe) wrap(op string, err error) error {
 }
 
 func (p *pipe) Close() error {
+	p.closed.Store(true)
 	unread := p.in.closeRead()
 	p.out.closeWrite(unread)
 	return nil
