@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // This file decides which gets of a node travel together. The get that finds the
@@ -25,14 +26,16 @@ type waiter struct {
 	item  *item      // nil: a miss
 	found item       // what item points to
 	err   error
+	since time.Time // of its arrival in the queue
 }
 
 // batcher sends the gets of one node. A goroutine of its own does so while there are
 // any: callers may stop waiting at any time.
 type batcher struct {
-	fetch   func(batch []*waiter) error // sets what was found
-	running *sync.WaitGroup
-	loop    func() // send, bound once: a go statement then allocates nothing
+	fetch    func(batch []*waiter) error // sets what was found
+	running  *sync.WaitGroup
+	patience time.Duration // the longest wait in the queue
+	loop     func()        // send, bound once: a go statement then allocates nothing
 
 	mu      sync.Mutex // guards below
 	busy    bool
@@ -44,6 +47,7 @@ type batcher struct {
 // get sends w's place to its came channel when there is an answer. The caller must be within
 // an operation that running counts.
 func (b *batcher) get(w *waiter) {
+	w.since = time.Now()
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
 	idle := !b.busy
@@ -58,6 +62,10 @@ func (b *batcher) get(w *waiter) {
 func (b *batcher) send() {
 	defer b.running.Done()
 	for {
+		for _, w := range b.late() {
+			w.err = errBusy
+			w.came <- w.place
+		}
 		batch := b.next()
 		if len(batch) == 0 {
 			return
@@ -74,6 +82,23 @@ func (b *batcher) send() {
 			w.came <- w.place
 		}
 	}
+}
+
+// late takes those off the queue that have waited longer than anybody should: a node
+// that answers, but slower than it is asked, would make the queue grow for ever.
+func (b *batcher) late() []*waiter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for n < len(b.waiting) && b.patience > 0 && time.Since(b.waiting[n].since) > b.patience {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	late := slices.Clone(b.waiting[:n])
+	b.waiting = slices.Delete(b.waiting, 0, n)
+	return late
 }
 
 // next takes the next batch off the queue; an empty one ends the goroutine.

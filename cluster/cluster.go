@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,11 +80,17 @@ func New(cfg Config) (*Cluster, error) {
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
+	if c.seal != nil {
+		c.seal.prefix = cfg.KeyPrefix
+	}
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
 		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged, running: &c.running}))
 	}
+	// Whoever prints a struct that has a Cluster must not print these: package fmt
+	// calls no Format of an unexported field.
+	c.cfg.Password, c.cfg.SealKeys = "", nil
 	if cfg.Replicas == 1 {
 		cfg.Logger.Warn("cluster: each session has one copy only and is lost with its node", "nodes", len(cfg.Nodes), "replicas", cfg.Replicas)
 	}
@@ -169,6 +176,14 @@ func (r *Record) Key() string { return r.key }
 // gives nothing away.
 func (r Record) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cluster.Record(%d attributes)", len(r.Attrs))
+}
+
+// LogValue is what package slog shows, whatever the handler.
+func (r Record) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
+
+// MarshalJSON refuses: a session's values are for the app alone.
+func (r Record) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("cluster: a Record holds a session and is not written as JSON")
 }
 
 // Format shows the number of nodes only, whatever the verb.

@@ -87,9 +87,10 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, a
 
 // login sends memcached's ASCII login: the first command of a connection is a
 // set whose value is "username password" (memcached, doc/protocol.txt,
-// "Authentication").
+// "Authentication"). Its expiry is in the past: a node that wants no login takes the
+// command for what it looks like, and must not keep the password.
 func login(nc net.Conn, username, password string) error {
-	msg := fmt.Appendf(nil, "set auth 0 0 %d\r\n%s %s\r\n", len(username)+1+len(password), username, password)
+	msg := fmt.Appendf(nil, "set auth 0 -1 %d\r\n%s %s\r\n", len(username)+1+len(password), username, password)
 	if _, err := nc.Write(msg); err != nil {
 		return err
 	}

@@ -249,6 +249,11 @@ func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
 			return nil, fmt.Errorf("MEMCACHED_TLS_CA=%q: want a PEM file with at least one certificate", ca)
 		}
 	}
+	for _, v := range []struct{ name, value string }{{"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}} {
+		if strings.Contains(v.value, "-----BEGIN") {
+			return nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
+		}
+	}
 	if (cert == "") != (key == "") {
 		return nil, errors.New("MEMCACHED_TLS_CERT and MEMCACHED_TLS_KEY go together: set both or none")
 	}

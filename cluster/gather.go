@@ -25,6 +25,7 @@ type view struct {
 	homes   int      // home nodes that answered
 	crowded bool     // the second look was left out: too many unknown ids at once
 	alien   error    // an ErrVersion or ErrSealed: a copy that this process cannot read
+	forged  error    // an ErrSealed of a copy that any other copy may replace
 
 	// Room for what most views need.
 	targetRoom [2]*node
@@ -130,8 +131,27 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 		if len(further) > 0 {
 			k.c.stats.secondLooks.Add(1)
+			down := k.c.down()
 			if _, err := k.ask(ctx, v, further); err != nil {
 				return nil, err
+			}
+			if down > 0 {
+				// What has answered is up, and may be a target: what is written now must
+				// lie where those look who know that it is up.
+				for i := range v.answers {
+					for range goodAnswers {
+						if !v.answers[i].node.isUp() {
+							v.answers[i].node.note(health.probe, answered, nil)
+						}
+					}
+				}
+				for asked := true; asked; {
+					v.targets = k.targets(v.targetRoom[:0])
+					var err error
+					if asked, err = k.ask(ctx, v, v.targets); err != nil {
+						return nil, err
+					}
+				}
 			}
 		}
 	}
@@ -139,6 +159,9 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		v.joined = join(v.joined, v.answers[i].rec)
 	}
 	v.homes = k.homesIn(v)
+	if v.joined == nil && v.alien == nil {
+		v.alien = v.forged
+	}
 	return v, nil
 }
 
@@ -267,7 +290,9 @@ func (k *call) read(v *view, a *answer) {
 		return
 	}
 	a.rec = nil
-	if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
+	if errors.Is(err, errForged) {
+		v.forged = fmt.Errorf("%s: %w", a.node, err)
+	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
 		k.c.stats.unreadable.Add(1)
 		v.alien = fmt.Errorf("%s: %w", a.node, err)
 		return

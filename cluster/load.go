@@ -109,6 +109,9 @@ func (k *call) repair(ctx context.Context, v *view) (*view, error) {
 		} else {
 			k.retire(latest)
 		}
+		if latest.blind() {
+			latest = v // everything failed since: what was read is as good as ever
+		}
 		done <- latest
 	}()
 	select {

@@ -54,7 +54,7 @@ func TestLogin(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if want := fmt.Sprintf("set auth 0 0 %d\r\n%s %s\r\n", len(user)+1+len(password), user, password); got != want {
+				if want := fmt.Sprintf("set auth 0 -1 %d\r\n%s %s\r\n", len(user)+1+len(password), user, password); got != want {
 					t.Errorf("sent %q", got)
 				}
 			})

@@ -100,6 +100,7 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	nd.client.DialContext = nd.dialer.connect
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	nd.batch.loop = nd.batch.send
+	nd.batch.patience = cfg.Timeout
 	return nd
 }
 

@@ -35,6 +35,7 @@ const (
 type sealer struct {
 	keys          []sealKey
 	allowUnsealed bool
+	prefix        string // of the memcached keys: a record of one app is none of another's
 }
 
 type sealKey struct {
@@ -105,10 +106,17 @@ func (k *sealKey) derive(nonce []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
+// additional is what is authenticated beside the body of b: its header, and the whole
+// of the memcached key under which it lies.
+func (s *sealer) additional(b []byte, key keyHash) []byte {
+	a := append(b[:headerSize:headerSize], key[:]...)
+	return append(a, s.prefix...)
+}
+
 // seal appends the sealed body to b, which holds the header.
 func (s *sealer) seal(b, body []byte, key keyHash) ([]byte, error) {
 	k := &s.keys[0]
-	additional := append(b[:headerSize:headerSize], key[:]...)
+	additional := s.additional(b, key)
 	b = append(b, k.name[:]...)
 	at := len(b)
 	b = b[:at+nonceSize]
@@ -119,6 +127,10 @@ func (s *sealer) seal(b, body []byte, key keyHash) ([]byte, error) {
 	}
 	return aead.Seal(b, b[at+12:at+nonceSize], body, additional), nil
 }
+
+// errForged is ErrSealed for a record that names one of our keys and was not sealed
+// with it: no other key will open it, so another copy may take its place.
+var errForged = fmt.Errorf("%w: it was changed or moved since it was sealed", ErrSealed)
 
 // open returns the body of a sealed record; b is the record without its checksum.
 // The error is ErrSealed.
@@ -137,11 +149,10 @@ func (s *sealer) open(b []byte, key keyHash) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		additional := append(b[:headerSize:headerSize], key[:]...)
-		if plain, err := aead.Open(nil, nonce[12:], body, additional); err == nil {
+		if plain, err := aead.Open(nil, nonce[12:], body, s.additional(b, key)); err == nil {
 			return plain, nil
 		}
-		return nil, fmt.Errorf("%w: it was changed or moved since it was sealed", ErrSealed)
+		return nil, errForged
 	}
 	return nil, fmt.Errorf("%w: its key is not among the SealKeys", ErrSealed)
 }

@@ -101,6 +101,9 @@ func defaultOptions() sessions.Options {
 	return sessions.Options{Path: "/", MaxAge: DefaultMaxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
+// Format shows nothing, whatever the verb: the store holds the keys of its cookies.
+func (s *Store) Format(f fmt.State, _ rune) { fmt.Fprint(f, "gorillastore.Store") }
+
 // options returns a copy of the Store's options for one session.
 func (s *Store) options() *sessions.Options {
 	opts := defaultOptions()
