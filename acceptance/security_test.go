@@ -30,7 +30,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
+
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -332,6 +335,9 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 			opts := options{
 				config: func(c *cluster.Config) { c.SealKeys, c.Logger = [][]byte{seal}, nil },
 			}
+			var store any
+			opts.gorilla = func(s *gorillastore.Store) { store = s }
+			opts.scs = func(m *scs.SessionManager) { store = m.Store }
 			a := w.start(opts)
 			u := w.newUser()
 			u.logIn(a, p.secrets["user"])
@@ -340,11 +346,16 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 			p.secrets["session id"], p.secrets["cookie"] = id, u.cookie(d.cookie)
 			p.secrets["memcached key"] = strings.TrimPrefix(w.key(id), w.prefix)
 
+			loaded, err := a.cluster.Load(context.Background(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
 			places, err := a.cluster.Where(context.Background(), id)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.show(places, a.cluster, a.cluster.Stats(), a.cluster.Nodes(), w.config(opts))
+			p.show(loaded, *loaded, places, a.cluster, a.cluster.Stats(), a.cluster.Nodes(), w.config(opts), store)
+			p.show(struct{ c *cluster.Cluster }{a.cluster})
 
 			for _, n := range w.env.All() { // a stolen dump
 				for key, value := range n.Dump() {
@@ -389,7 +400,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 			if r := p.answers(behind.newUser().ask(locked, "/login", "user", p.secrets["user"])); r.ok() {
 				t.Errorf("a wrong password: %v", r)
 			}
-			p.show(locked.cluster, locked.cluster.Nodes(), locked.cluster.Ping(context.Background()))
+			p.show(locked.cluster, locked.cluster.Nodes(), struct{ c *cluster.Cluster }{locked.cluster}, locked.cluster.Ping(context.Background()))
 
 			for _, n := range w.env.All() {
 				n.Kill()
