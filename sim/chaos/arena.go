@@ -57,7 +57,7 @@ func newArena(tb testenv.TB, place string, t *tally, s settings, opts ...testenv
 
 // begin has the users come; what they do belongs to the first fault.
 func (a *arena) begin(first *fault) {
-	a.phase = a.tally.begin(first.name)
+	a.phase = a.tally.begin(first)
 	for _, sys := range a.systems {
 		sys.begin()
 	}
@@ -163,7 +163,7 @@ func (a *arena) strike(f, next *fault) {
 		}
 	}
 	if next != nil {
-		a.phase = a.tally.begin(next.name)
+		a.phase = a.tally.begin(next)
 	}
 	a.release()
 }

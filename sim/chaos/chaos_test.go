@@ -73,7 +73,8 @@ func TestAChangeIsCountedOnceAndWhereItWasMissed(t *testing.T) {
 		{"missed when all is healed", 15, 1, 0},
 	} {
 		tl := newTally()
-		tl.begin("kill")
+		kill, _ := byName("kill")
+		tl.begin(kill)
 		tl.phases[0].begin, tl.phases[0].reads = 0, c.reads
 		tl.judge(onSCS, story(0))
 		got := tl.total(onSCS, promised)
@@ -86,7 +87,8 @@ func TestAChangeIsCountedOnceAndWhereItWasMissed(t *testing.T) {
 func TestTheVerdict(t *testing.T) {
 	lossy := func() *results {
 		tl := newTally()
-		tl.begin("kill")
+		kill, _ := byName("kill")
+		tl.begin(kill)
 		for _, k := range []kind{onSCS, onGorilla} {
 			tl.count(0, k, func(c *counts, _ *phase) { c.acked = 1 })
 		}

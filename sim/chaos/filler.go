@@ -16,10 +16,11 @@ const (
 	fillerBytes = 400 // about a session
 	fillerItems = 20_000
 	fillerBatch = 500
+	fillerPause = 50 * time.Millisecond // 10,000 items a second are 4 MB
 )
 
-// fill writes to all nodes for so long what nobody reads: several times their memory.
-// With full it takes everything away in the end, as somebody would who finds a node's
+// fill writes to all nodes for so long what nobody reads: their memory about once a second.
+// With full it hurries, and takes everything away in the end, as somebody would who finds a node's
 // memory exhausted.
 func (a *arena) fill(d time.Duration, full bool) {
 	end := time.Now().Add(d)
@@ -43,7 +44,11 @@ func fillNode(addr string, end time.Time, full bool) error {
 	w, r := bufio.NewWriter(conn), bufio.NewReader(conn)
 	value := string(make([]byte, fillerBytes))
 	written := 0
-	for ; time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	pause := fillerPause
+	if full {
+		pause /= 10
+	}
+	for ; time.Now().Before(end); time.Sleep(pause) {
 		for range fillerBatch {
 			fmt.Fprintf(w, "set filler-%d 0 0 %d noreply\r\n%s\r\n", written%fillerItems, fillerBytes, value)
 			written++

@@ -27,8 +27,7 @@ var guarantees = []guarantee{
 	{"logout while another request of that session is still running", "the session stays destroyed", nil, "every third logout overtakes a slow request, and each is followed by requests with the old cookie", false},
 	{"an app instance dies", "another instance serves the session at once: nothing lives only in the app", []string{"app"}, "", false},
 	{"no home node reachable", "an error, never \"no session\"", []string{"outage"}, "", false},
-	{"a value too large, or no memory left on the nodes", "an error; the session as it was is still served", []string{"oversized", "full"}, "", false},
-	{"nodes evict what nobody reads", "nothing, for sessions in use: each request reads both copies", []string{"evict"}, "", false},
+	{"a value too large for a node", "an error; the session as it was is still served", []string{"oversized"}, "", false},
 	{"both copies lost before a request touched the session", "that session is lost; reported as \"no session\"", []string{"two"}, "see the end of this page", true},
 }
 
@@ -149,7 +148,7 @@ func (r *results) tellRun(b *bytes.Buffer) {
 	c := r.ours(promised)
 	fmt.Fprintf(b, "\n## The run\n\n%s, seed %d, %v, %d users a driver and %d a baseline, `Timeout` %v.\n",
 		r.date.UTC().Format(time.DateOnly), s.seed, r.took.Round(time.Second), s.users, max(2, s.users/2), s.timeout)
-	fmt.Fprintf(b, "Versions: %s; load average at the start %s. The seed repeats what users do and which\nnodes fail; processes and networks have their own mind about when.\n\n", r.versions, r.load)
+	fmt.Fprintf(b, "Versions: %s; load average at the start %s, longest stall\nof the process %s. The seed repeats what users do and which nodes fail; processes and networks have their own\nmind about when.\n\n", r.versions, r.load, ms(r.stall.longest()))
 	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
 		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)
 	fmt.Fprintf(b, "Error pages where none belong to the fault: %d.\n", r.ours(func(f *fault) bool { return f.promised && !f.errors }).shown)
@@ -182,9 +181,6 @@ them. "Unknown" are saves that failed and may have happened.
 		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, driver(k),
 			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged)
 	})
-	if r.thrown > 0 {
-		fmt.Fprintf(b, "\nUnder `evict`, the nodes threw out %d items.\n", r.thrown)
-	}
 }
 
 func (r *results) tellTimes(b *bytes.Buffer) {
@@ -238,8 +234,9 @@ func (r *results) tellLimits(b *bytes.Buffer) {
 ## What is not promised, and what it costs
 
 Faults that overlap, without a request to the session in between, can take both copies. After an outage of several nodes at
-once the instances find them again one by one, and may disagree for about a second: what one has just saved, another may not yet see. Both
-are measured, not demanded.
+once the instances find them again one by one, and may disagree for about a second: what one has just saved, another may not yet see. memcached
+that is short of memory evicts sessions, or with ` + "`-M`" + ` refuses them while it goes on serving what it has. All that is measured here, not
+demanded.
 
 | fault | driver | acknowledged | lost | stale | revived | false "no session" | diverged | errors | max wait |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
@@ -248,10 +245,13 @@ are measured, not demanded.
 		fmt.Fprintf(b, "| `%s` | %s | %d | %d | %d | %d | %d | %d | %d | %s |\n", f.name, driver(k),
 			c.acked, c.lost, c.stale, c.revived, c.absent, c.diverged, c.shown, ms(c.percentile(1)))
 	})
+	if r.thrown > 0 {
+		fmt.Fprintf(b, "\nUnder `evict`, the nodes threw out %d items.\n", r.thrown)
+	}
 	b.WriteString(`
 Two more limits of the method. An instance that "dies" here is a server in this process whose connections, to users and to nodes, are cut in the middle; what it had
-not yet sent is never sent, as after a SIGKILL. And a machine that is busy enough makes nodes hang that nobody has paused: such
-faults come on top of those above.
+not yet sent is never sent, as after a SIGKILL. And a machine that stalls for longer than ` + "`Timeout`" + ` makes
+all nodes hang at once for the instances on it, which is an outage on top of the fault: on busy machines choose a ` + "`-timeout`" + ` above the stalls.
 
 ## Repeat it
 

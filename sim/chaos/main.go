@@ -106,6 +106,8 @@ func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 	}
 	t := newTally()
 	r := newResults(t, s)
+	r.stall = newStall()
+	defer r.stall.end()
 	for round := 0; round == 0 || t.now() < s.lasts; round++ {
 		for _, place := range []string{"", "evict", "full"} {
 			var here []*fault
@@ -126,8 +128,8 @@ func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 	return r, nil
 }
 
-// act makes the faults of one arena, from promised to unpromised: what comes after a
-// loss must not be blamed on it.
+// act makes the faults of one arena, in the order of the list in the first round and in
+// another one in each that follows.
 func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*fault, progress io.Writer) error {
 	var opts []testenv.Option
 	switch place {

@@ -104,7 +104,7 @@ func (u *user) countRequest(c *counts, p *phase, r result) {
 // excuse is what an error page says, without what differs from page to page.
 func excuse(page string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(page), "\n")
-	return address.ReplaceAllString(first, "")
+	return address.ReplaceAllString(first, "a node")
 }
 
-var address = regexp.MustCompile(`n?[0-9]* ?\(?127\.0\.0\.1:[0-9]+\)?`)
+var address = regexp.MustCompile(`n[0-9]+ \(127\.0\.0\.1:[0-9]+\)|127\.0\.0\.1:[0-9]+`)

@@ -26,10 +26,11 @@ type results struct {
 	versions string
 	date     time.Time
 	load     string
+	stall    *stall
 }
 
 func newResults(t *tally, s settings) *results {
-	return &results{tally: t, settings: s, versions: versions(), date: time.Now(), load: load()}
+	return &results{tally: t, settings: s, versions: versions(), date: time.Now(), load: load(), stall: &stall{}}
 }
 
 // versions names what was run on what.
@@ -74,7 +75,7 @@ func (r *results) verdict() error {
 		if n := r.total(k, promised).broken(); n > 0 {
 			bad = append(bad, fmt.Errorf("%s: %d promises broken; -seed %d -timeout %v", k, n, r.settings.seed, r.settings.timeout))
 		}
-		if r.total(k, promised).acked == 0 {
+		if r.settings.faults == nil && r.total(k, promised).acked == 0 {
 			bad = append(bad, fmt.Errorf("%s: no save was acknowledged", k))
 		}
 	}
@@ -90,7 +91,7 @@ func (r *results) verdict() error {
 
 // print writes what was counted, for people at a terminal.
 func (r *results) print(w io.Writer) {
-	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, r.versions)
+	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s, longest stall %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, ms(r.stall.longest()), r.versions)
 	tw := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "fault\tsystem\trequests\tsaves\tacked\tunknown\trefused\tlost\tstale\trevived\tabsent\tforeign\tdiverged\terrors\tcut\tmerged\tp50\tp99\tmax\tfirst\tcmds/req\tequal\t")
 	line := func(name string, k kind, c *counts) {

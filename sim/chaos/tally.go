@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,7 +73,7 @@ func (c *counts) percentile(share float64) time.Duration {
 
 // phase is one fault and what follows until the next.
 type phase struct {
-	fault  string
+	*fault
 	begin  time.Duration
 	healed time.Duration // Never until then
 	reads  time.Duration // when the full check began; Never until then
@@ -98,10 +99,10 @@ func newTally() *tally {
 func (t *tally) now() time.Duration { return time.Since(t.start) }
 
 // begin starts the next phase.
-func (t *tally) begin(fault string) *phase {
+func (t *tally) begin(f *fault) *phase {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := &phase{fault: fault, begin: t.now(), healed: check.Never, reads: check.Never}
+	p := &phase{fault: f, begin: t.now(), healed: check.Never, reads: check.Never}
 	t.phases = append(t.phases, p)
 	return p
 }
@@ -145,7 +146,7 @@ func (t *tally) count(at time.Duration, k kind, f func(c *counts, p *phase)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.atLocked(at)
-	f(t.countsLocked(p.fault, k), p)
+	f(t.countsLocked(p.name, k), p)
 }
 
 // judge counts the broken promises of one session's history, each change once:
@@ -155,12 +156,12 @@ func (t *tally) judge(k kind, h *check.History) {
 	gone := map[string]bool{}
 	for _, v := range found {
 		t.count(v.At, k, func(c *counts, p *phase) {
-			t.tellLocked(p.fault, k, v)
 			seen := string(v.Rule) + " " + v.Attr
 			if gone[seen] {
 				return
 			}
 			gone[seen] = true
+			t.tellLocked(p, k, v, h)
 			switch v.Rule {
 			case check.Resurrected:
 				c.revived++
@@ -179,11 +180,15 @@ func (t *tally) judge(k kind, h *check.History) {
 	}
 }
 
-// tellLocked keeps the first few broken promises of this library.
-func (t *tally) tellLocked(fault string, k kind, v check.Violation) {
-	if k.promising() && len(t.broken) < 40 {
-		t.broken = append(t.broken, fault+", "+string(k)+": "+v.String())
+// tellLocked keeps the first few broken promises of this library, with the story of
+// the session.
+func (t *tally) tellLocked(p *phase, k kind, v check.Violation, h *check.History) {
+	if !p.promised || !k.promising() || len(t.broken) >= 10 {
+		return
 	}
+	var story strings.Builder
+	h.Print(&story, v.Key)
+	t.broken = append(t.broken, p.name+", "+string(k)+": "+v.String()+"\n"+story.String())
 }
 
 // evict counts what nodes threw out.
@@ -198,7 +203,7 @@ func (t *tally) said(at time.Duration, k kind, text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if k.promising() && len(t.pages) < 100 {
-		t.pages[t.atLocked(at).fault+": "+text]++
+		t.pages[t.atLocked(at).name+": "+text]++
 	}
 }
 
