@@ -62,7 +62,7 @@ func (s *sim) recover() {
 func (s *sim) pick() fault {
 	for {
 		f := faults[s.rng.IntN(len(faults))]
-		if s.cfg.Only == f.name || s.cfg.Only == "" && !f.apart {
+		if s.cfg.Only == "" || s.cfg.Only == f.name {
 			return f
 		}
 	}

@@ -140,3 +140,36 @@ func TestStandInsThatKnowNothingAcknowledgeNothing(t *testing.T) {
 		s.load(c)
 	})
 }
+
+// Right after an outage one instance still thought both home nodes down, asked them all
+// the same, and copied what they said to stand-ins: its save was acknowledged there, and
+// nobody else looked.
+func TestASaveRightAfterAnOutageIsSeenByAll(t *testing.T) {
+	onStage(t, 4, func(s *stage) {
+		late := s.instance("late", s.list)
+		other := s.instance("other", s.list)
+		s.begin(late)
+		homes := s.ranked(late)[:2]
+		reach := func(f world.Faults) {
+			for _, n := range homes {
+				s.world.Link("late", n).Suffer(f)
+			}
+		}
+		reach(away)
+		for range 3 { // its requests find out
+			if _, err := late.Load(context.Background(), "session"); !errors.Is(err, cluster.ErrUnavailable) {
+				t.Fatalf("load without home nodes: %v, want ErrUnavailable", err)
+			}
+		}
+		time.Sleep(settled)
+		reach(world.Faults{})
+		rec := s.load(late)
+		rec.Attrs["cart"] = []byte("2")
+		if err := late.Save(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(s.load(other).Attrs["cart"]); got != "2" {
+			t.Errorf("another instance reads %q after the save of 2", got)
+		}
+	})
+}

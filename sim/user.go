@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -11,7 +9,6 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
-	"github.com/holdfast-go/holdfast/sim/check"
 )
 
 // This file decides what users do: each has one session at a time and several tabs
@@ -73,22 +70,6 @@ func (t *tab) pace() time.Duration {
 		return 30 * time.Millisecond
 	}
 	return 3 * time.Second
-}
-
-// visit is a request on its way: the process that serves it and its session.
-type visit struct {
-	*tab
-	in      *instance
-	c       *cluster.Cluster
-	process string
-	key     string
-	begun   time.Duration
-}
-
-func (t *tab) visit(key string) *visit {
-	in := t.sim.insts[t.rng.IntN(len(t.sim.insts))]
-	c, process := in.use()
-	return &visit{tab: t, in: in, c: c, process: process, key: key, begun: t.sim.now()}
 }
 
 // session returns the user's present key, or a new one that this tab must create.
@@ -185,130 +166,4 @@ func (t *tab) revisit() {
 	if key != "" {
 		t.visit(key).load()
 	}
-}
-
-// idle loads and saves much later.
-func (v *visit) idle(most time.Duration) {
-	if rec := v.load(); rec != nil {
-		v.think(most / 3)
-		v.save(rec, map[string]string{v.name: v.user.value(v.key, v.name, 0)})
-	}
-}
-
-// serve is one ordinary request.
-func (v *visit) serve(n int) {
-	rec := v.load()
-	if rec == nil {
-		return
-	}
-	if n < 360 {
-		return
-	}
-	if v.rng.IntN(3) > 0 {
-		v.think(30 * time.Millisecond)
-	}
-	attr := v.name
-	if n%4 == 0 {
-		attr = "cart"
-	}
-	switch {
-	case n < 420:
-		v.save(rec, map[string]string{}) // the deadline alone
-	case n < 500:
-		if _, there := rec.Attrs[attr]; there {
-			v.save(rec, map[string]string{attr: ""})
-		}
-	case n < 505:
-		v.save(rec, map[string]string{attr: v.user.value(v.key, attr, maxRecord)})
-	default:
-		ok := v.save(rec, map[string]string{attr: v.user.value(v.key, attr, v.rng.IntN(100))})
-		if ok && n > 960 {
-			v.save(rec, map[string]string{attr: v.user.value(v.key, attr, 0)})
-		}
-	}
-}
-
-func (v *visit) load() *cluster.Record {
-	op := check.Op{Client: v.process, Key: v.key, Kind: check.Load, Call: v.sim.now()}
-	op.Begun = op.Call
-	v.begun = op.Call
-	rec, err := v.c.Load(context.Background(), v.key)
-	op.Return = v.sim.now()
-	if err == nil {
-		op.Read = make(map[string]string, len(rec.Attrs))
-		for name, b := range rec.Attrs {
-			op.Read[name] = string(b)
-		}
-	} else if errors.Is(err, cluster.ErrNotFound) {
-		defer v.user.leave(v.key)
-	}
-	v.record(&op, err)
-	return rec
-}
-
-// save applies the changes and reports whether it was acknowledged.
-func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
-	op := check.Op{Client: v.process, Key: v.key, Kind: check.Save, Begun: v.begun, Call: v.sim.now(), Write: changes}
-	for name, value := range changes {
-		if value == "" {
-			delete(rec.Attrs, name)
-		} else {
-			rec.Attrs[name] = []byte(value)
-		}
-	}
-	rec.Deadline = v.in.clock().Add(v.user.lifetime)
-	op.Deadline = op.Call + v.in.ahead + v.user.lifetime
-	err := v.c.Save(context.Background(), rec)
-	op.Return = v.sim.now()
-	v.record(&op, err)
-	if errors.Is(err, cluster.ErrDestroyed) {
-		v.user.leave(v.key)
-	}
-	return err == nil
-}
-
-func (v *visit) delete() {
-	op := check.Op{Client: v.process, Key: v.key, Kind: check.Delete, Begun: v.begun, Call: v.sim.now()}
-	err := v.c.Delete(context.Background(), v.key)
-	op.Return = v.sim.now()
-	v.record(&op, err)
-}
-
-// record completes the operation with its outcome. The answers of a process that
-// was killed meanwhile reached nobody.
-func (v *visit) record(op *check.Op, err error) {
-	switch {
-	case err == nil:
-		op.Outcome = check.OK
-	case errors.Is(err, cluster.ErrNotFound):
-		op.Outcome = check.NotFound
-	case errors.Is(err, cluster.ErrDestroyed):
-		op.Outcome = check.Destroyed
-	case errors.Is(err, cluster.ErrTooLarge):
-		op.Outcome = check.Refused
-	default:
-		op.Outcome = check.Unknown
-	}
-	if err != nil && op.Outcome != check.NotFound {
-		op.Err = err.Error()
-	}
-	if v.in.killed(v.process) {
-		op.Outcome, op.Return, op.Read = check.Unknown, check.Never, nil
-	}
-	if op.Outcome == check.Refused {
-		v.expectTooLarge(op)
-		return
-	}
-	v.sim.tally.add(op)
-	v.sim.hist.Add(*op)
-}
-
-// expectTooLarge: the users write such values on purpose, and nothing may change.
-func (v *visit) expectTooLarge(op *check.Op) {
-	for _, value := range op.Write {
-		if len(value) >= maxRecord {
-			return
-		}
-	}
-	v.sim.hist.Add(*op)
 }

@@ -1,0 +1,120 @@
+package check
+
+import (
+	"strings"
+	"time"
+)
+
+// This file decides about one answer.
+
+// judge looks at one answer.
+func (s *session) judge(op *Op) {
+	s.judgeOrigin(op)
+	switch op.Outcome {
+	case Unknown, Refused:
+		excused := s.opts.Errors || op.Return == Never || s.blurred[op]
+		switch op.Kind {
+		case Load:
+			excused = excused || s.absent(op)
+		case Delete:
+			excused = excused || s.born >= op.Call || s.expired(op)
+		}
+		if !excused {
+			s.fail(UserError, op, "", "failed")
+		}
+		return
+	case NotFound, Destroyed:
+		s.judgeAbsent(op)
+		return
+	}
+	if op.Kind == Delete || s.blurred[op] {
+		return
+	}
+	if op.Kind == Save && len(op.Write) == 0 && s.opts.Slack > 0 {
+		return // it asked nobody, because it changed nothing: that is what the slack is for
+	}
+	for _, d := range s.deletes {
+		if d.done < op.Call {
+			s.fail(Resurrected, op, "", "the session was deleted %v before", (op.Call - d.done).Round(time.Microsecond))
+			return
+		}
+	}
+	if op.Kind == Load {
+		s.judgeRead(op)
+	}
+}
+
+// judgeOrigin asks who wrote what was read.
+func (s *session) judgeOrigin(op *Op) {
+	for attr, v := range op.Read {
+		if s.opts.Genuine != nil && !s.opts.Genuine(s.key, attr, v) {
+			s.fail(Foreign, op, attr, "value %q belongs elsewhere", short(v))
+		}
+		if w := s.regs[attr]; w == nil || w.value[v] == nil || w.value[v].op.Call > op.Return {
+			s.fail(Foreign, op, attr, "nobody has written %q", short(v))
+		}
+	}
+}
+
+func (s *session) judgeAbsent(op *Op) {
+	if s.absent(op) {
+		return
+	}
+	s.fail(FalseAbsent, op, "", "nobody has deleted it")
+}
+
+func (s *session) judgeRead(op *Op) {
+	rule := Stale
+	if s.opts.Final > 0 && op.Call >= s.opts.Final {
+		rule = Lost
+	}
+	if n := len(s.deadlines.writes); n > 0 {
+		last := time.Duration(0)
+		for _, w := range s.deadlines.writes {
+			if w.op.Call < op.Return {
+				last = max(last, w.op.Deadline)
+			}
+		}
+		if op.Call > last+s.opts.Skew+s.opts.Grain+s.opts.Slack {
+			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
+		}
+	}
+	for _, attr := range sortedNames(s.regs) {
+		r := s.regs[attr]
+		if v, present := op.Read[attr]; present {
+			if w := r.value[v]; w != nil {
+				if o := r.stale(w, op.Call); o != nil {
+					s.fail(rule, op, attr, "read %s, but %s stood %v before", short(v), named(o.value), (op.Call - o.done).Round(time.Microsecond))
+				}
+			}
+			continue
+		}
+		if o := r.absentStale(op); o != nil {
+			s.fail(rule, op, attr, "read nothing, but %s stood %v before", named(o.value), (op.Call - o.done).Round(time.Microsecond))
+		}
+	}
+}
+
+// absentStale returns a write that should have been seen, if no removal explains
+// that the attribute was not there.
+func (r *register) absentStale(op *Op) *write {
+	var over *write
+	for _, w := range r.writes {
+		if w.value != "" || w.call > op.Return {
+			continue
+		}
+		o := r.stale(w, op.Call)
+		if o == nil {
+			return nil
+		}
+		over = o
+	}
+	return over
+}
+
+func named(v string) string {
+	if v == "" {
+		return "a removal"
+	}
+	return short(strings.TrimSpace(v))
+}
