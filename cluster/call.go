@@ -17,6 +17,8 @@ type call struct {
 	failed []nodeError
 	// stranger is true while nothing but the caller's word says that the session exists.
 	stranger bool
+	// wide makes every gather look twice: a node behind the targets may hold a copy.
+	wide bool
 	// fresh is true while the session may be a new one, which no node has to have.
 	fresh bool
 	// tried is true once something of the caller's may be stored on a node: from

@@ -143,8 +143,9 @@ type Record struct {
 
 // snapshot is what a Load, or the last Save, saw of a session.
 type snapshot struct {
-	base *stored // nil: nothing is known of the session
-	seen []seen  // copies that say the same as base: a save may replace them by cas
+	base    *stored // nil: nothing is known of the session
+	seen    []seen  // copies that say the same as base: a save may replace them by cas
+	targets []*node // at that time: they hold what was loaded or saved
 }
 
 // seen is the copy that a node held.

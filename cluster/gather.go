@@ -10,7 +10,8 @@ import (
 //
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
-//  2. Where fewer than Replicas copies came, or they differ, it is looked for once more, at the
+//  2. Where fewer than Replicas copies came, or they differ, or the copies of the snapshot
+//     lie elsewhere, it is looked for once more, at the
 //     next Replicas nodes of the rank and, if a node failed in this very call, at home
 //     nodes thought down. This keeps a node that returns with old memory from winning
 //     when its partner has just lost its own. Where nothing was found and several
@@ -124,7 +125,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			break
 		}
 	}
-	if v.copies() < k.c.cfg.Replicas || v.differ() {
+	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide {
 		further := k.further(v)
 		if k.stranger && len(further) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
 			v.crowded, further = true, nil

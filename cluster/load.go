@@ -68,14 +68,17 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	c.noteLifetime(v.joined.deadline)
 	r := &loaded{}
 	r.Attrs, r.Deadline = v.joined.values(), time.UnixMilli(v.joined.deadline).UTC()
-	r.key, r.snap = key, snapshot{base: v.joined, seen: v.tokens(r.seenRoom[:0])}
+	r.key, r.snap = key, snapshot{
+		base: v.joined, seen: v.tokens(r.seenRoom[:0]), targets: append(r.targetRoom[:0], v.targets...),
+	}
 	return &r.Record, nil
 }
 
 // loaded is a Record with room for the copies that most loads see.
 type loaded struct {
 	Record
-	seenRoom [2]seen
+	seenRoom   [2]seen
+	targetRoom [2]*node
 }
 
 // worthRepair reports whether copies should be brought up to date with s: a session

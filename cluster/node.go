@@ -156,7 +156,7 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 
 // repeatWithin is the part of a timeout within which a broken connection is tried
 // again: a restarted server breaks them at once, and a request must not pay two
-// timeouts to one that breaks them late.
+// timeouts to one that breaks them late. It is also what a timeout may come late by.
 const repeatWithin = 4
 
 // command is one exchange to be had with the node.
@@ -220,7 +220,14 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	n.commands.Add(1)
 	began := time.Now()
 	err = cmd.run(n.client)
-	if isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin {
+	switch took := time.Since(began); {
+	case isTimeout(err) && took > n.dialer.timeout+n.dialer.timeout/repeatWithin:
+		// A timeout that is noticed this late says more about this process, which was
+		// held up itself, than about the node: the answer may have been there.
+		again = true
+		n.commands.Add(1)
+		err = cmd.run(n.client)
+	case isBroken(err) && took < n.dialer.timeout/repeatWithin:
 		// A server that restarted breaks every connection to its former self once.
 		// That is no sign of illness: drop them all and see what stands there now.
 		n.client.Close()

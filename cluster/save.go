@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,7 +45,7 @@ func (c *Cluster) Save(_ context.Context, r *Record) error {
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil && !s.idle:
-		r.snap = snapshot{base: s.ours}
+		r.snap = snapshot{base: s.ours, targets: s.placed}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
 	case errors.Is(err, ErrConflict):
@@ -66,6 +67,7 @@ type save struct {
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
+	placed   []*node // the targets that hold it in the end
 	idle     bool    // what stands says it all, within RefreshSlack
 }
 
@@ -108,8 +110,15 @@ func (s *save) run() error {
 		return err
 	}
 	s.idle = false
+	for _, n := range s.snap.targets {
+		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
+	}
 	s.c.stats.merges.Add(1)
-	_, err = s.settle(nil, saveRounds, s.plan, nil)
+	v, err := s.settle(nil, saveRounds, s.plan, nil)
+	if err == nil {
+		s.placed = v.targets
+		s.retire(v)
+	}
 	return err
 }
 
@@ -134,6 +143,7 @@ func (s *save) fast() (done bool, err error) {
 	}
 	all, err := s.put(targets, s.ours, s.snap.on, nil)
 	if all {
+		s.placed = targets
 		s.c.stats.fastSaves.Add(1)
 	}
 	return all, err
