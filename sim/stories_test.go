@@ -110,6 +110,32 @@ func TestARetiredCopyThatIsNeededAgainIsKept(t *testing.T) {
 	})
 }
 
+// A copy that was left to expire is old. With both home nodes out of reach it was the only
+// one to answer, and was served.
+func TestARetiredCopyAloneIsNoSession(t *testing.T) {
+	onStage(t, 3, func(s *stage) {
+		c := s.instance("new list", s.list)
+		rank := s.ranked(c)
+		var without []cluster.Node
+		for _, n := range s.list {
+			if n.Addr != rank[0].Addr {
+				without = append(without, n)
+			}
+		}
+		s.begin(s.instance("old list", without))
+		rec := s.load(c)
+		rec.Attrs["cart"] = []byte("2")
+		if err := c.Save(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+		rank[0].Suffer(away)
+		rank[1].Suffer(away)
+		if rec, err := c.Load(context.Background(), "session"); !errors.Is(err, cluster.ErrUnavailable) {
+			t.Errorf("loaded %v, %v with both home nodes out of reach, want ErrUnavailable", rec, err)
+		}
+	})
+}
+
 // With both home nodes out of reach, stand-ins that know nothing of the session have
 // acknowledged a save and a logout that nobody saw again.
 func TestStandInsThatKnowNothingAcknowledgeNothing(t *testing.T) {
