@@ -292,6 +292,17 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 	return failed, again || !isUnsent(err), err
 }
 
+// withdraw removes the copy that was seen, unless somebody has replaced it since: a cas
+// with an expiry in the past.
+func (n *node) withdraw(key string, seen *item) error {
+	item := memcache.Item{Key: key, CasID: seen.cas, Expiration: -1}
+	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
+	if isRefusal(err) {
+		return nil
+	}
+	return err
+}
+
 // retire writes the copy that was seen once more, with a short life and a flag that
 // says so. By cas: a touch that is applied late could shorten the life of a copy that
 // has become a target's.

@@ -118,6 +118,7 @@ func (s *save) run() error {
 	if err == nil {
 		s.placed = v.targets
 		s.retire(v)
+		err = s.withdraw()
 	}
 	return err
 }
@@ -147,6 +148,17 @@ func (s *save) fast() (done bool, err error) {
 		s.c.stats.fastSaves.Add(1)
 	}
 	return all, err
+}
+
+// withdraw removes the older copies of nodes that had no memory for the new one. Others
+// have stood in for them, but nobody would look there while these say the same.
+func (s *save) withdraw() error {
+	for _, old := range s.outdated {
+		if err := old.node.withdraw(s.key, &old.item); err != nil {
+			return s.unavailable()
+		}
+	}
+	return nil
 }
 
 // plan says which record the targets should hold, given what was gathered.
@@ -259,7 +271,7 @@ func (w *write) run(wg *sync.WaitGroup) {
 // put writes the record to the nodes at once, each by cas on the copy that was seen
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge: nothing else can help then.
-func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *atomic.Uint64) (all bool, err error) {
+func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *atomic.Uint64) (all bool, err error) {
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)
 	value, err := want.appendTo((*buf)[:0], k.hash, k.c.seal)
@@ -274,7 +286,7 @@ func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *a
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		writes[i] = write{node: n, key: k.key, value: value, seen: seen(n), ttl: lives}
+		writes[i] = write{node: n, key: k.key, value: value, seen: on(n), ttl: lives}
 		if i > 0 {
 			wg.Add(1)
 			go writes[i].run(&wg)
@@ -295,6 +307,9 @@ func (k *call) put(nodes []*node, want *stored, seen func(*node) *item, count *a
 			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
+		}
+		if errors.Is(r.err, errMemory) && r.seen != nil {
+			k.outdated = append(k.outdated, seen{r.node, *r.seen})
 		}
 		all = false
 	}
