@@ -51,8 +51,8 @@ Four kinds of test try to break the promises, each good at something that the ot
    on memcached processes, while faults are made. Both drivers run, and beside them, on the same nodes and at the same
    moments, two stores without this protocol.
 
-All of them are judged by the same checker. It knows every request, its begin and end, and what it read or changed; each
-value is written once, so a read tells which write it saw. A save that failed counts as "may have happened, now or later",
+The simulation and the real nodes are judged by the same checker. It knows every request, its begin and end, and what it
+read or changed; each value is written once, so a read tells which write it saw. A save that failed counts as "may have happened, now or later",
 never as if it had not been tried. What it looks for:
 
 - **lost**: an acknowledged change, neither overwritten nor removed since, that is gone when all is healed
@@ -211,7 +211,7 @@ func (r *results) tellBaselines(b *bytes.Buffer) {
 Written plainly in ` + "`sim/chaos/baseline.go`" + `, on scs, with half as many users each: **one hashed copy**, as the memcached store for
 gorilla/sessions keeps it, and **primary and blind backup**, both written by ` + "`set`" + `, the first answer wins, as
 memcached-session-manager and PHP's session handler do. They write a session whole, so parallel requests undo each other's changes
-also without a fault; that is the first row.
+and revive sessions that were logged out, also without a fault: that is the first row.
 
 Each cell: lost + stale changes / revived sessions / false "no session" / error pages; then acknowledged saves.
 
