@@ -10,10 +10,10 @@ FUZZ ?= 60
 .PHONY: test demo demo-text memcached lint modules sim mutants chaos fuzz bench bench-compare scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
-	$(GO) run ./examples/live
+	@$(GO) build -o .bin/live ./examples/live && .bin/live
 
 demo-text: ## The same as a story in the terminal.
-	$(GO) run ./examples/live -text
+	@$(GO) build -o .bin/live ./examples/live && .bin/live -text
 
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...
@@ -49,7 +49,8 @@ bench-compare: memcached ## A quick run against the recorded results.
 	cd bench && $(GO) run . -compare
 
 scale: ## What grows with the number of nodes.
-	cd bench && $(GO) run . -scale
+	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster
+	$(GO) test -run '^$$' -bench 'Rank|Targets|Node' ./cluster
 
 clean:
 	rm -rf .bin

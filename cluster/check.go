@@ -104,7 +104,7 @@ func (cfg Config) lookup() error {
 		wg.Go(func() {
 			var dns *net.DNSError
 			if _, err := net.DefaultResolver.LookupHost(ctx, host); errors.As(err, &dns) && dns.IsNotFound {
-				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: mend the name, or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
+				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: correct the host name (MEMCACHED_NODES), or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
 			}
 		})
 	}

@@ -44,6 +44,12 @@ func listed(s string) []string {
 
 func parseNode(entry string) (Node, error) {
 	id, addr := "", entry
+	if strings.ContainsAny(entry, `"'`) {
+		return Node{}, fmt.Errorf("cluster: node %q has quotation marks: remove them: %s", entry, nodesForm)
+	}
+	if strings.ContainsAny(entry, ";=") {
+		return Node{}, fmt.Errorf("cluster: node %q: nodes are separated by commas or spaces, and an id ends with a colon: %s", entry, nodesForm)
+	}
 	if strings.Contains(entry, "://") {
 		return Node{}, fmt.Errorf("cluster: node %q is a URL: %s", entry, nodesForm)
 	}

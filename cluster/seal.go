@@ -48,7 +48,7 @@ type sealKey struct {
 func newSealer(keys [][]byte, allowUnsealed bool) (*sealer, error) {
 	if len(keys) == 0 {
 		if allowUnsealed {
-			return nil, errors.New("AllowUnsealed needs SealKeys: without them every record is plain")
+			return nil, errors.New("AllowUnsealed (MEMCACHED_ALLOW_UNSEALED) needs SealKeys (MEMCACHED_SEAL_KEYS): set them, or remove it")
 		}
 		return nil, nil
 	}

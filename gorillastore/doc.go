@@ -8,7 +8,7 @@
 //	err = session.Save(r, w)
 //
 // [Store] is a sessions.Store: an app that uses CookieStore or FilesystemStore replaces the
-// constructor and nothing else. No middleware is needed.
+// constructor, and each gob.Register by serializer.Register. No middleware is needed.
 //
 // # Values
 //
