@@ -55,14 +55,18 @@ func FaultNames() []string {
 	return names
 }
 
-// anyEntry is any node that no fault hides.
+// anyEntry is any node that no fault hides; any at all where all are hidden.
 func (s *sim) anyEntry() cluster.Node {
-	for {
-		e := s.list[s.rng.IntN(len(s.list))]
+	var seen []cluster.Node
+	for _, e := range s.list {
 		if !s.hidden[e.Addr] {
-			return e
+			seen = append(seen, e)
 		}
 	}
+	if len(seen) == 0 {
+		seen = s.list
+	}
+	return seen[s.rng.IntN(len(seen))]
 }
 
 func (s *sim) anyNode() *world.Node   { return s.node(s.anyEntry()) }
