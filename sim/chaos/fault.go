@@ -102,7 +102,7 @@ var faults = []*fault{
 		a.held(func() { a.all((*testenv.Node).Resume) })
 	}},
 	{name: "evict", what: "others fill the memory of all nodes (-m 4) about once a second, which evict", place: "evict", strike: func(a *arena) { a.fill(a.hold*2, false) }},
-	{name: "full", what: "the memory of all nodes is full, and they do not evict (-M)", errors: true, place: "full", strike: func(a *arena) { a.fill(a.hold, true) }},
+	{name: "full", what: "the memory of all nodes is full, and they do not evict (-M)", promised: true, errors: true, place: "full", strike: func(a *arena) { a.fill(a.hold, true) }},
 	{name: "pairs", what: "two nodes fail at once, before anybody makes a request: each is killed, hung or cut off from one instance", errors: true, strike: (*arena).overlap},
 	{name: "abrupt", what: "all nodes hang and come back with their memory while users never stop", errors: true, strike: func(a *arena) {
 		a.all((*testenv.Node).Pause)
