@@ -219,12 +219,12 @@ func (s *session) collect() {
 	s.collectDeletes()
 }
 
-// collectDeletes: who was told that the session is gone saw one of the deletions
+// collectDeletes: who was told that a session that was there is gone saw one of the deletions
 // that had begun by then; if there was only one, it stands.
 func (s *session) collectDeletes() {
 	for i := range s.ops {
 		op := &s.ops[i]
-		gone := op.Outcome == NotFound || op.Outcome == Destroyed
+		gone := op.Outcome == NotFound && op.Call > s.born || op.Outcome == Destroyed
 		if !gone || s.expired(op) {
 			continue
 		}

@@ -48,6 +48,7 @@ func TestVerify(t *testing.T) {
 		{"read after logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), read(10, "a", "1")}, Options{}, "resurrected"},
 		{"read after a logout that somebody has seen", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, Unknown), other(Load, 5, 6, NotFound), read(10, "a", "1")}, Options{Errors: true}, "resurrected"},
 		{"saved after logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), save(5, 6, OK, "a", "2")}, Options{}, "resurrected"},
+		{"not found before it was made, while a logout is under way", []Op{other(Delete, 1, 20, OK), other(Load, 2, 3, NotFound), save(4, 6, OK, "a", "1"), other(Load, 30, 31, NotFound)}, Options{}, ""},
 		{"saved without a change after logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), other(Save, 5, 6, OK)}, Options{}, "resurrected"},
 		{"the same, where such a save costs nothing", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), other(Save, 5, 6, OK)}, Options{Slack: 1}, ""},
 		{"a live session is not found", []Op{save(1, 2, OK, "a", "1"), other(Load, 5, 6, NotFound)}, Options{}, "false no-session"},
