@@ -46,7 +46,7 @@ func checkID(id string) error {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/[]%@", r)
 	}
 	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
-		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-'", id, maxNodeID)
+		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-', or an address: id:host:port", id, maxNodeID)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 type Node struct {
 	// ID names the node apart from its address: it decides which sessions live
 	// there. A replacement under another address keeps the ID. Letters, digits,
-	// '.', '_', '-', ':', '/', '[' and ']', at most 250 bytes.
+	// '.', '_' and '-', or what an address may have, at most 250 bytes.
 	ID string
 	// Addr is host:port, [v6]:port or the path of a unix socket. A host name is
 	// looked up at every dial.
