@@ -79,6 +79,9 @@ func (s *session) judgeRead(op *Op) {
 			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
 		}
 	}
+	if s.opts.Skew > 0 && s.expired(op) {
+		return // ended for some clocks and not for others: nodes drop its copies one by one
+	}
 	for _, attr := range sortedNames(s.regs) {
 		r := s.regs[attr]
 		if v, present := op.Read[attr]; present {
