@@ -4,7 +4,7 @@
 //
 //	go run .                    everything, below ten minutes; writes RESULTS.md and results.json
 //	go run . -quick             the cells that matter most, below a minute
-//	go run . -quick -compare    no files: what has become slower than results.json says
+//	go run . -compare           a quick run, no files: what has become slower than results.json says
 //	go run . -only 'load/'      the cells whose name matches
 //	go run . -profile DIR -only 'load/1024B/64'
 //	                            CPU, allocation, block and mutex profiles of one cell
@@ -52,7 +52,7 @@ func parse() (options, error) {
 	flag.BoolVar(&o.quick, "quick", false, "the cells that matter most, fewer and shorter rounds")
 	flag.BoolVar(&o.compare, "compare", false, "compare with the recorded results instead of recording; status 1 when something is slower")
 	flag.BoolVar(&o.fleet, "connections", false, "measure connections per node for many app instances, and nothing else")
-	flag.IntVar(&o.rounds, "rounds", 0, "rounds per cell (default 25, with -quick 9)")
+	flag.IntVar(&o.rounds, "rounds", 0, "rounds per cell (default 21, with -quick 9)")
 	flag.DurationVar(&o.slice, "slice", 0, "time per contender and round (default 50ms, with -quick 40ms)")
 	flag.StringVar(&o.profile, "profile", "", "write profiles to this `folder` instead of recording")
 	flag.StringVar(&o.out, "out", ".", "`folder` of RESULTS.md and results.json")
@@ -64,9 +64,10 @@ func parse() (options, error) {
 	if o.who, err = regexp.Compile(*who); err != nil {
 		return o, fmt.Errorf("-contenders: %w", err)
 	}
+	o.quick = o.quick || o.compare
 	// Short slices and many rounds: what else the machine does then disturbs all
 	// contenders alike.
-	rounds, slice := 25, 50*time.Millisecond
+	rounds, slice := 21, 50*time.Millisecond
 	if o.quick {
 		rounds, slice = 9, 40*time.Millisecond
 	}

@@ -100,11 +100,17 @@ func (r *rig) plain(w *wire) *memcache.Client {
 
 // cluster is holdfast with its defaults, the timeout aside.
 func (r *rig) cluster(w *wire, timeout time.Duration) (*cluster.Cluster, error) {
+	return r.clusterWith(w, cluster.Config{Timeout: timeout})
+}
+
+// clusterWith is holdfast with the settings of cfg.
+func (r *rig) clusterWith(w *wire, cfg cluster.Config) (*cluster.Cluster, error) {
 	nodes, err := cluster.ParseNodes(r.nodes.Nodes())
 	if err != nil {
 		return nil, err
 	}
-	return cluster.New(cluster.Config{Nodes: nodes, Timeout: timeout, DialContext: w.dial, Logger: r.quiet})
+	cfg.Nodes, cfg.DialContext, cfg.Logger = nodes, w.dial, r.quiet
+	return cluster.New(cfg)
 }
 
 // redisServer is one redis-server process that keeps nothing on disk.

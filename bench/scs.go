@@ -77,10 +77,19 @@ func scsGroup(idle time.Duration, writes func(int) bool) func(*rig, cell) ([]*co
 		for _, v := range []struct {
 			name  string
 			codec scs.Codec
-		}{{"scsstore, gob", nil}, {"scsstore, serializer.Codec", serializer.Codec{}}} {
+			slack time.Duration
+		}{
+			{"scsstore, gob", nil, 0},
+			{"scsstore, serializer.Codec", serializer.Codec{}, 0},
+			{"scsstore, RefreshSlack 1m", serializer.Codec{}, time.Minute},
+		} {
+			if v.slack > 0 && idle == 0 {
+				continue // nothing to refresh
+			}
 			var cl *cluster.Cluster
 			w := &wire{rtt: c.rtt}
-			if cl, err = orErr(err, func() (*cluster.Cluster, error) { return r.cluster(w, patience) }); err == nil {
+			cfg := cluster.Config{Timeout: patience, RefreshSlack: v.slack}
+			if cl, err = orErr(err, func() (*cluster.Cluster, error) { return r.clusterWith(w, cfg) }); err == nil {
 				add(v.name, scsstore.New(cl), v.codec, w, func() { cl.Close() })
 			}
 		}
