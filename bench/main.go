@@ -104,6 +104,12 @@ func run(o options) error {
 	for _, c := range cells(o) {
 		row, err := c.measure(rig, o)
 		if err != nil {
+			// A server that somebody else on the machine has ended costs a cell, not the run.
+			fmt.Fprintf(os.Stderr, "%-44s again: %v\n", c.name(), err)
+			rig.revive()
+			row, err = c.measure(rig, o)
+		}
+		if err != nil {
 			return fmt.Errorf("%s: %w", c.name(), err)
 		}
 		if len(row) > 0 {

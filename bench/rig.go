@@ -67,6 +67,15 @@ func (r *rig) close() {
 	})
 }
 
+// revive starts what has ended by itself.
+func (r *rig) revive() {
+	for _, n := range r.nodes.All() {
+		if n.State() == testenv.Down {
+			n.Restart()
+		}
+	}
+}
+
 // flush empties all servers, so that one cell's sessions do not weigh on the next.
 func (r *rig) flush() error {
 	mc := memcache.New(r.addrs()...)
