@@ -45,12 +45,13 @@ type Result struct {
 	Config     Config
 	History    *check.History
 	Violations []check.Violation
+	Excused    int // stale reads of sessions that had ended by some clocks
 	Virtual    time.Duration
 	Tally      Tally
 	Stats      cluster.Stats // summed over all instances
 
-	skew, slack, final time.Duration
-	outages            []outage
+	skew, ahead, slack, final time.Duration
+	outages                   []outage
 }
 
 // outage is a time in which no node can be reached, and the grace after it.
@@ -78,7 +79,8 @@ type sim struct {
 	users  []*user
 	list   []cluster.Node
 	tally  *tallies
-	skew   time.Duration
+	skew   time.Duration // between the clocks of any two instances, at most
+	ahead  time.Duration // of the clock that is ahead of all
 	slack  time.Duration // Config.RefreshSlack of every instance
 	nodeNo int
 	hidden map[string]bool // addresses of nodes that a fault takes away from all
@@ -124,13 +126,13 @@ func Run(cfg Config) *Result {
 	s.world.Close()
 	return &Result{
 		Config: cfg, History: s.hist, Virtual: s.now(), Tally: s.tally.total(), Stats: s.stats,
-		Violations: s.extra, skew: s.skew, slack: s.slack, final: s.final, outages: s.outages,
+		Violations: s.extra, skew: s.skew, ahead: s.ahead, slack: s.slack, final: s.final, outages: s.outages,
 	}
 }
 
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
-	opts := check.Options{Skew: r.skew, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
+	opts := check.Options{Skew: r.skew, Ahead: r.ahead, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
 	opts.Outage = func(op *check.Op) (time.Duration, bool) {
 		for _, o := range r.outages {
 			if op.Call < o.to && op.Return > o.from {
@@ -142,6 +144,7 @@ func (r *Result) Judge() {
 	if r.Config.Class == Promised {
 		opts.Linear = 20 * time.Second
 	}
+	opts.Excused = func(check.Violation) { r.Excused++ }
 	r.Violations = append(r.Violations, r.History.Verify(opts)...)
 }
 
@@ -182,7 +185,7 @@ func (s *sim) build() {
 		s.insts = append(s.insts, in)
 		in.take(in.connect(s.list))
 	}
-	s.skew = most - least
+	s.skew, s.ahead = most-least, most
 	for i := range 6 + s.rng.IntN(6) {
 		s.users = append(s.users, newUser(s, i))
 	}

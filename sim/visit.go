@@ -117,6 +117,7 @@ func (v *visit) delete() {
 // record completes the operation with its outcome. The answers of a process that
 // was killed meanwhile reached nobody.
 func (v *visit) record(op *check.Op, err error) {
+	op.Ahead = v.in.ahead
 	switch {
 	case err == nil:
 		op.Outcome = check.OK

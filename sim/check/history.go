@@ -70,7 +70,9 @@ type Op struct {
 	// Deadline is the end of the session that a save set, and of which a load told,
 	// by the same count of time. Zero: not known.
 	Deadline time.Duration
-	Err      string // for people
+	// Ahead is by how much the clock of who asked is ahead of that count.
+	Ahead time.Duration
+	Err   string // for people
 }
 
 // Note is something that happened to the whole store, such as a fault.

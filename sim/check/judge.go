@@ -75,13 +75,16 @@ func (s *session) judgeRead(op *Op) {
 				last = max(last, w.op.Deadline)
 			}
 		}
-		if op.Call > last+s.opts.Skew+s.opts.Grain+s.opts.Slack {
+		if op.Call+op.Ahead > last+s.opts.Grain+s.opts.Slack {
 			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
 		}
 	}
-	if s.opts.Skew > 0 && s.expired(op) {
-		return // ended for some clocks and not for others: nodes drop its copies one by one
-	}
+	judged := len(s.out)
+	defer func() {
+		if s.ending(op) {
+			s.excuse(judged)
+		}
+	}()
 	for _, attr := range sortedNames(s.regs) {
 		r := s.regs[attr]
 		if v, present := op.Read[attr]; present {
@@ -96,6 +99,20 @@ func (s *session) judgeRead(op *Op) {
 			s.fail(rule, op, attr, "read nothing, but %s stood %v before", named(o.value), (op.Call - o.done).Round(time.Microsecond))
 		}
 	}
+}
+
+// ending reports whether the session had ended by some clock, and not yet by that of
+// the reader. Nodes drop its copies one by one then, and nobody repairs what they miss.
+func (s *session) ending(op *Op) bool { return s.opts.Skew > 0 && s.expired(op) }
+
+// excuse takes back what was found from there on.
+func (s *session) excuse(from int) {
+	for _, v := range s.out[from:] {
+		if s.opts.Excused != nil {
+			s.opts.Excused(v)
+		}
+	}
+	s.out = s.out[:from]
 }
 
 // absentStale returns a write that should have been seen, if no removal explains

@@ -85,7 +85,7 @@ func (s *session) steps(attr string) []porcupine.Operation {
 			add(op.Call, op.Return, step{kind: stepDelete})
 		case op.Kind == Delete:
 			add(op.Call, Never, step{kind: stepDelete})
-		case op.Kind == Load && op.Outcome == OK && s.opts.Skew > 0 && s.expired(op):
+		case op.Kind == Load && op.Outcome == OK && s.ending(op):
 		case op.Kind == Load && op.Outcome == OK:
 			add(op.Call, op.Return, step{stepRead, op.Read[attr]})
 		case op.Outcome == NotFound && s.born < op.Call && !s.expired(op):

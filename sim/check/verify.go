@@ -41,8 +41,12 @@ func (v Violation) String() string {
 // Options say what is promised for a history.
 type Options struct {
 	// Skew is the most by which the clocks of two clients differ. Where it is not
-	// zero, a write counts as begun with its request, and deadlines are that vague.
+	// zero, a write counts as begun with its request.
 	Skew time.Duration
+	// Ahead is the most by which a client's clock is ahead of the count of time. By
+	// that clock a session ends so much before its deadline: clients that look there
+	// leave it to expire, and nodes drop the copies that they wrote.
+	Ahead time.Duration
 	// Grain is how exact deadlines are besides.
 	Grain time.Duration
 	// Slack is for how long a session may be served after its deadline.
@@ -62,6 +66,9 @@ type Options struct {
 	// Linear asks for the linearizability check with this much time a register.
 	// Zero: none.
 	Linear time.Duration
+	// Excused, if not nil, is told of each stale read that is no violation because the
+	// session had ended by some clocks and not by that of the reader.
+	Excused func(Violation)
 	// Genuine, if not nil, reports whether a value belongs to that attribute of that key.
 	Genuine func(key, attr, value string) bool
 }
@@ -98,7 +105,7 @@ type session struct {
 	regs      map[string]*register
 	deletes   []*write
 	deadlines register
-	born      time.Duration // when the first save stood; Never if none did
+	born      time.Duration // when the session first stood, saved or read; Never if it never did
 	blurred   map[*Op]bool  // those of an outage
 	out       []Violation
 }
@@ -210,6 +217,7 @@ func (s *session) collect() {
 		if op.Kind != Load || op.Outcome != OK {
 			continue
 		}
+		s.born = min(s.born, op.Return) // who has read it knows that it is there
 		for attr, v := range op.Read {
 			if w := s.register(attr).value[v]; w != nil {
 				w.done = min(w.done, op.Return)
@@ -220,7 +228,7 @@ func (s *session) collect() {
 }
 
 // collectDeletes: who was told that a session that was there is gone saw one of the deletions
-// that had begun by then; if there was only one, it stands.
+// that had begun by then. Whichever it was, deleted is final.
 func (s *session) collectDeletes() {
 	for i := range s.ops {
 		op := &s.ops[i]
@@ -228,23 +236,19 @@ func (s *session) collectDeletes() {
 		if !gone || s.expired(op) {
 			continue
 		}
-		var only *write
-		n := 0
 		for _, d := range s.deletes {
 			if d.call < op.Return {
-				only = d
-				n++
+				s.deletes = append(s.deletes, &write{call: d.call, done: op.Return, op: d.op})
+				break
 			}
-		}
-		if n == 1 {
-			only.done = min(only.done, op.Return)
 		}
 	}
 }
 
-// expired reports whether the session may have reached its deadline when op ended.
+// expired reports whether the session may have reached its deadline by any clock
+// when op ended.
 func (s *session) expired(op *Op) bool {
-	vague := s.opts.Skew + s.opts.Grain
+	vague := s.opts.Ahead + s.opts.Grain
 	for _, w := range s.deadlines.writes {
 		if w.call <= op.Return && s.deadlines.stale(w, op.Call) == nil && op.Return >= w.op.Deadline-vague {
 			return true

@@ -62,6 +62,18 @@ func TestVerify(t *testing.T) {
 		{"after it what was saved in it is gone", []Op{save(1, 2, OK, "a", "1"), save(13, 14, OK, "b", "1"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "stale"},
 		{"of two writes in it either may win", []Op{save(11, 12, OK, "a", "1"), save(13, 14, OK, "a", "2"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, ""},
 		{"after it a logout is undone", []Op{save(1, 2, OK, "a", "1"), other(Delete, 13, 14, OK), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "resurrected"},
+		{"not found after a read, though the save that made it was not acknowledged", []Op{save(1, 2, Unknown, "a", "1"), read(5, "a", "1"), other(Load, 3*ms, 4*ms, NotFound)}, Options{Errors: true}, "false no-session"},
+		{"not found after a save that was not acknowledged", []Op{save(1, 2, Unknown, "a", "1"), other(Load, 5, 6, NotFound)}, Options{Errors: true}, ""},
+		{"a save is told of a logout that nobody asked for", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Destroyed, "a", "2")}, Options{}, "false no-session"},
+		{"a logout that failed may have happened or not", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, Unknown), read(10, "a", "1"), other(Load, 3*ms, 4*ms, NotFound)}, Options{Errors: true}, ""},
+		{"read after one of two logouts that failed was seen", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, Unknown), other(Delete, 5, 6, Unknown), other(Load, 7, 8, NotFound), read(10, "a", "1")}, Options{Errors: true}, "resurrected"},
+		{"at the end somebody is logged in again", []Op{save(1, 2, OK, "a", "1"), other(Delete, 3, 4, OK), read(10, "a", "1")}, Options{Final: 5}, "resurrected"},
+		{"a removal is gone for good", []Op{save(1, 2, OK, "a", "1"), save(3, 4, OK, "a", ""), read(10, "a", "1")}, Options{Final: 5}, "lost"},
+		{"one of two attributes goes back", []Op{save(1, 2, OK, "a", "1"), save(3, 4, OK, "b", "1"), save(5, 6, OK, "b", "2"), read(10, "a", "1", "b", "1")}, Options{}, "stale"},
+		{"a value of another session", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "j", Kind: Save, Begun: 1, Call: 1, Return: 2, Write: map[string]string{"a": "2"}}, read(10, "a", "2")}, Options{}, "foreign"},
+		{"a value of another attribute", []Op{save(1, 2, OK, "a", "1"), save(3, 4, OK, "b", "2"), read(10, "a", "2", "b", "2")}, Options{}, "foreign"},
+		{"a value that was written for somebody else", []Op{save(1, 2, OK, "a", "j-1"), read(10, "a", "j-1")}, Options{Genuine: func(key, _, value string) bool { return strings.HasPrefix(value, key) }}, "foreign"},
+		{"a value read before it was written", []Op{save(1, 2, OK, "a", "1"), read(5, "a", "2"), save(5*ms, 6*ms, OK, "a", "2")}, Options{}, "foreign"},
 		{"bytes of nobody in an outage", []Op{save(1, 2, OK, "a", "1"), read(13, "a", "7")}, Options{Outage: outage(0, 10*ms)}, "foreign"},
 		{"clocks differ: a save counts from its load", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{Skew: 1}, ""},
 		{"clocks are equal: the later save wins", []Op{save(1, 2, OK, "a", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 10, Return: 11, Write: map[string]string{"a": "2"}}, save(5, 6, OK, "a", "3"), read(20, "a", "3")}, Options{}, "stale"},
@@ -104,6 +116,79 @@ func TestVerifyDeadline(t *testing.T) {
 		if got := h.Verify(Options{Grain: 2 * time.Second}); len(got) != c.want {
 			t.Errorf("%v at %v: %v, want %d broken", c.op.Outcome, c.op.Call, got, c.want)
 		}
+	}
+}
+
+// Where clocks differ, a session ends for some before it does for others, and only then
+// may a reader whose clock is behind miss what was saved. All else is as strict as ever.
+func TestVerifyClocks(t *testing.T) {
+	const end = time.Minute
+	const ahead = 5 * time.Second // the clock that is ahead of all; the other is as much behind
+	first, second := save(1, 2, OK, "a", "1"), save(3, 4, OK, "a", "2")
+	first.Deadline, second.Deadline = end, end
+	by := func(op Op, ahead time.Duration) Op {
+		op.Ahead = ahead
+		return op
+	}
+	for _, c := range []struct {
+		name    string
+		ops     []Op
+		want    string
+		excused int
+	}{
+		{"a clock that is behind, after the deadline", []Op{by(read(end+3*time.Second, "a", "1"), -ahead)}, "", 1},
+		{"the same, of what is fresh", []Op{by(read(end+3*time.Second, "a", "2"), -ahead)}, "", 0},
+		{"a clock that is right, after the deadline by the one ahead", []Op{by(read(end-3*time.Second, "a", "1"), 0)}, "", 1},
+		{"before the deadline by any clock", []Op{by(read(end-7*time.Second, "a", "1"), -ahead)}, "stale", 0},
+		{"what is missing there", []Op{by(read(end-7*time.Second), -ahead)}, "stale", 0},
+		{"after the deadline by the reader's own clock", []Op{by(read(end+3*time.Second, "a", "2"), 0)}, "overdue", 0},
+		{"the same by the clock that is ahead", []Op{by(read(end-3*time.Second, "a", "2"), ahead)}, "overdue", 0},
+		{"after the deadline by all clocks", []Op{by(read(end+7*time.Second, "a", "2"), -ahead)}, "overdue", 0},
+		{"bytes of nobody", []Op{by(read(end+3*time.Second, "a", "7"), -ahead)}, "foreign", 0},
+		{"after a logout", []Op{other(Delete, 5, 6, OK), by(read(end+3*time.Second, "a", "2"), -ahead)}, "resurrected", 0},
+		{"not found, after the deadline by the clock that is ahead", []Op{by(other(Load, end-3*time.Second, end-3*time.Second+1, NotFound), -ahead)}, "", 0},
+		{"not found, before the deadline by any clock", []Op{by(other(Load, end-7*time.Second, end-7*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
+		{"a later deadline, and an old value", []Op{extend(10, 2*end), by(read(end+3*time.Second, "a", "1"), -ahead)}, "stale", 0},
+		{"a later deadline, and no session", []Op{extend(10, 2*end), by(other(Load, end+3*time.Second, end+3*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var h History
+			for _, op := range append([]Op{first, second}, c.ops...) {
+				h.Add(op)
+			}
+			excused := 0
+			var rules []string
+			opts := Options{Skew: 2 * ahead, Ahead: ahead, Grain: time.Second, Linear: time.Second, Excused: func(Violation) { excused++ }}
+			for _, v := range h.Verify(opts) {
+				rules = append(rules, string(v.Rule))
+			}
+			if got := strings.Join(rules, ","); got != c.want || excused != c.excused {
+				t.Errorf("broken: %q and %d excused, want %q and %d", got, excused, c.want, c.excused)
+			}
+		})
+	}
+}
+
+// extend is a save that moves the deadline and nothing else.
+func extend(at, deadline time.Duration) Op {
+	op := other(Save, at, at+1, OK)
+	op.Deadline = deadline
+	return op
+}
+
+// A history that is too hard to decide in the time given is no good history.
+func TestACheckThatRunsOutOfTimeFails(t *testing.T) {
+	var h History
+	for i := range 40 { // all at once, and then read forth and back
+		h.Add(save(1, 99*ms, OK, "a", string(rune('A'+i))))
+	}
+	h.Add(read(100*ms, "a", "A"))
+	h.Add(read(102*ms, "a", "B"))
+	h.Add(read(104*ms, "a", "A"))
+	h.Add(read(106*ms, "a", "B"))
+	got := h.Verify(Options{Linear: ms})
+	if len(got) != 1 || got[0].Rule != Undecided {
+		t.Errorf("broken: %v, want it undecided", got)
 	}
 }
 
