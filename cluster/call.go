@@ -19,8 +19,9 @@ type call struct {
 	stranger bool
 	// wide makes every gather look twice: a node behind the targets may hold a copy.
 	wide bool
-	// outdated are copies that a node keeps because it has no memory for a newer one.
-	outdated []seen
+	// full are the nodes that refused a write for want of memory. They are no targets any
+	// more, but they answer, and go on serving what they could not replace.
+	full []*node
 	// fresh is true while the session may be a new one, which no node has to have.
 	fresh bool
 	// tried is true once something of the caller's may be stored on a node: from

@@ -125,6 +125,11 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			break
 		}
 	}
+	if len(k.full) > 0 {
+		if _, err := k.ask(ctx, v, k.full); err != nil {
+			return nil, err
+		}
+	}
 	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide {
 		further := k.further(v)
 		if k.stranger && len(further) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {

@@ -117,8 +117,9 @@ func (s *save) run() error {
 	v, err := s.settle(nil, saveRounds, s.plan, nil)
 	if err == nil {
 		s.placed = v.targets
-		s.retire(v)
-		err = s.withdraw()
+		if err = s.withdraw(v); err == nil {
+			s.retire(v)
+		}
 	}
 	return err
 }
@@ -152,9 +153,16 @@ func (s *save) fast() (done bool, err error) {
 
 // withdraw removes the older copies of nodes that had no memory for the new one. Others
 // have stood in for them, but nobody would look there while these say the same.
-func (s *save) withdraw() error {
-	for _, old := range s.outdated {
-		if err := old.node.withdraw(s.key, &old.item); err != nil {
+func (s *save) withdraw(v *view) error {
+	for _, n := range s.full {
+		a := v.on(n)
+		if a == nil { // it has failed since; who knows what it will go on serving
+			return s.unavailable()
+		}
+		if a.rec == nil || a.rec.includes(s.ours) {
+			continue
+		}
+		if n.withdraw(s.key, a.item) != nil {
 			return s.unavailable()
 		}
 	}
@@ -308,8 +316,8 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
 		}
-		if errors.Is(r.err, errMemory) && r.seen != nil {
-			k.outdated = append(k.outdated, seen{r.node, *r.seen})
+		if errors.Is(r.err, errMemory) {
+			k.full = append(k.full, nodes[i])
 		}
 		all = false
 	}

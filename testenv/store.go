@@ -156,6 +156,11 @@ func (st *store) put(key string, value []byte, flags uint32, expires, now int64)
 // change stores value under key as verb says.
 func (st *store) change(verb, key string, value []byte, flags uint32, exp int32, cas uint64, now int64) verdict {
 	old := st.peek(key, now)
+	if st.noEvict { // memcached finds memory for the new item before it looks at the old one
+		if v := st.fits(key, flags, len(value)); v != stored {
+			return v
+		}
+	}
 	switch {
 	case verb == "add" && old != nil:
 		// A refused add counts as a use of what is there.

@@ -1,0 +1,141 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell what becomes of a session on nodes whose memory is full and which
+// do not evict (memcached -M): they refuse the new record and go on serving the old.
+
+// pantry is nodes of little memory in virtual time.
+type pantry struct {
+	*testing.T
+	servers []*testenv.Server // in the rank of the session "s"
+	nodes   []Node
+}
+
+func onLittleMemory(t *testing.T, n int, story func(p *pantry)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pantry{T: t}
+		for i := range n {
+			p.nodes = append(p.nodes, Node{ID: fmt.Sprint("n", i+1), Addr: fmt.Sprintf("192.0.2.%d:11211", i+1)})
+		}
+		for range n {
+			s := testenv.NewServer(testenv.ServerConfig{MemoryBytes: 4000, NoEviction: true})
+			defer s.Close()
+			p.servers = append(p.servers, s)
+		}
+		story(p)
+	})
+}
+
+// cluster is one instance of the app.
+func (p *pantry) cluster() *Cluster {
+	at := map[string]*testenv.Server{}
+	for place, i := range newRing(p.nodes).rank(hashKey("s"), len(p.nodes), nil) {
+		at[p.nodes[i].Addr] = p.servers[place]
+	}
+	c, err := New(Config{
+		Nodes: p.nodes, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return at[addr].Dial(ctx) },
+	})
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(func() { c.Close() })
+	return c
+}
+
+// fill uses up the memory of a node, but for what a few bytes need.
+func (p *pantry) fill(s *testenv.Server) {
+	conn, err := s.Dial(context.Background())
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	for i := 0; ; i++ {
+		fmt.Fprintf(conn, "set filler%d 0 0 1\r\nx\r\n", i)
+		answer, err := r.ReadString('\n')
+		if err != nil {
+			p.Fatal(err)
+		}
+		if strings.HasPrefix(answer, "SERVER_ERROR out of memory") {
+			fmt.Fprint(conn, "delete filler0\r\ndelete filler1\r\n")
+			for range 2 {
+				if _, err := r.ReadString('\n'); err != nil {
+					p.Fatal(err)
+				}
+			}
+			return
+		}
+	}
+}
+
+func (p *pantry) save(c *Cluster, r *Record, a string) error {
+	r.Attrs["a"], r.Attrs["page"] = []byte(a), make([]byte, 500)
+	r.Deadline = time.Now().Add(time.Hour)
+	return c.Save(context.Background(), r)
+}
+
+func (p *pantry) sees(c *Cluster, want string) *Record {
+	p.Helper()
+	r, err := c.Load(context.Background(), "s")
+	if err != nil {
+		p.Fatalf("load: %v, want a=%s", err, want)
+	}
+	if got := string(r.Attrs["a"]); got != want {
+		p.Errorf("read a=%s, want %s", got, want)
+	}
+	return r
+}
+
+// The stand-in has kept a copy from when the primary hung. Now both home nodes are
+// full: the change lies on the stand-in alone, where nobody would look while the home
+// nodes agree on what was before.
+func TestHomesThatAreFullDoNotHideWhatAStandInTook(t *testing.T) {
+	onLittleMemory(t, 3, func(p *pantry) {
+		app, other := p.cluster(), p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		p.servers[0].Pause()
+		p.sees(app, "1")
+		p.servers[0].Resume()
+		time.Sleep(5 * time.Second)
+		r := p.sees(app, "1")
+		p.fill(p.servers[0])
+		p.fill(p.servers[1])
+		if err := p.save(app, r, "2"); err != nil {
+			t.Fatalf("the stand-in has room, and yet: %v", err)
+		}
+		p.sees(other, "2")
+	})
+}
+
+// A save that knows nothing of the session meets full home nodes that do.
+func TestHomesThatAreFullDoNotHideASaveWithoutASnapshot(t *testing.T) {
+	onLittleMemory(t, 4, func(p *pantry) {
+		app, other := p.cluster(), p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		p.fill(p.servers[0])
+		p.fill(p.servers[1])
+		if err := p.save(app, NewRecord("s"), "2"); err != nil {
+			t.Fatalf("the stand-ins have room, and yet: %v", err)
+		}
+		p.sees(other, "2")
+	})
+}
