@@ -65,7 +65,7 @@ const (
 	grace     = 2 * time.Second
 	maxRecord = 64 << 10
 	maxOps    = 60 // of one session, so that its history can be ordered
-	grain     = 1100 * time.Millisecond
+	grain     = 2 * time.Millisecond
 )
 
 // sim is one run under way. It lives in a bubble.
