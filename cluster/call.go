@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // This file decides which nodes one operation turns to: the key's rank, and the
@@ -15,6 +16,9 @@ type call struct {
 	key    string // on the nodes
 	order  []int  // the rank, as far as it was needed
 	failed []nodeError
+	// refusals are what nodes have refused to write.
+	refusals []refusal
+	began    time.Time // when it began to settle
 	// stranger is true while nothing but the caller's word says that the session exists.
 	stranger bool
 	// wide makes every gather look twice: a node behind the targets may hold a copy.

@@ -37,6 +37,7 @@
 //     is written to all of them at once, by cas or add. All stored: done.
 //  3. Otherwise the copies are gathered and joined with ours, and the join is
 //     written where it is missing, until one round finds or puts it on every target.
+//     A node that refuses what fits all that it shows counts as failed.
 //  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
 //     many are up.
 //
@@ -58,6 +59,6 @@
 // record.go and its join carry everything; ring.go ranks nodes and health.go judges
 // them; these, codec.go and seal.go are pure. cluster.go has the public names, gather.go reads,
 // load.go, save.go and delete.go are the walks. node.go, verdict.go, conn.go and batch.go speak to one
-// memcached; prober.go waits for one to come back; lanes.go, limiter.go, stats.go and where.go are
-// what is left.
+// memcached; refusal.go judges those that contradict themselves; prober.go waits for one to come
+// back; lanes.go, limiter.go, stats.go and where.go are what is left.
 package cluster

@@ -276,7 +276,7 @@ func (n *node) fetch(batch []*waiter) error {
 
 // write replaces the copy that was seen: by cas when there was one, by add when
 // there was none. Maybe is true when the value may be on the node although the
-// outcome is not "stored".
+// outcome is not "written". The error of "outrun" is a refusal (isRefusal).
 func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome, maybe bool, err error) {
 	cmd := &command{verb: (*memcache.Client).Add, item: memcache.Item{Key: key, Value: value, Expiration: ttl}}
 	if seen != nil {
@@ -287,7 +287,7 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 	case err == nil:
 		return written, true, nil
 	case isRefusal(err):
-		return outrun, again, nil
+		return outrun, again, err
 	}
 	return failed, again || !isUnsent(err), err
 }

@@ -208,19 +208,24 @@ func TestReplayedSavesOfOneRequestChangeNothing(t *testing.T) {
 	})
 }
 
+// outrun has each cas come too late: another instance has just moved the deadline.
+func (w *world) outrun(id string) {
+	w.onCommand(func(cmd sentCommand) {
+		if cmd.verb == "cas" {
+			n := w.env.Node(cmd.node)
+			was := w.on(n, id)
+			w.put(n, id, change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+		}
+	})
+}
+
 func TestASaveThatIsOutrunForEverEndsInErrConflict(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
 		w.create(c, "s", "a=0")
 		r := w.load(c, "s")
 		r.Attrs["a"] = []byte("1")
-		w.onCommand(func(cmd sentCommand) {
-			if cmd.verb == "cas" {
-				n := w.env.Node(cmd.node)
-				b, _ := n.Get(cmd.key)
-				n.Set(cmd.key, b) // the same bytes, another token
-			}
-		})
+		w.outrun("s")
 		w.forget()
 		err := c.Save(context.Background(), r)
 		w.onCommand(nil)

@@ -144,6 +144,9 @@ func (s *save) fast() (done bool, err error) {
 		return true, nil
 	}
 	all, err := s.put(targets, s.ours, s.snap.on, nil)
+	for i := range s.refusals {
+		s.refusals[i].shows(s.snap.base, false)
+	}
 	if all {
 		s.placed = targets
 		s.c.stats.fastSaves.Add(1)
@@ -208,12 +211,17 @@ func (s *save) plan(v *view) (*stored, error) {
 // gathering: a copy made from half the evidence would look whole.
 func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), count *atomic.Uint64) (*view, error) {
 	conflict := false
+	k.began = time.Now()
 	var known *stored // from all rounds: what a node said before it died still counts
 	for round := range rounds {
 		if conflict {
 			time.Sleep(conflictWait(round, k.c.cfg.jitter()))
 		}
 		if v == nil {
+			v, _ = k.gather(context.Background())
+		}
+		for k.contradicted(v) {
+			known = join(known, v.joined)
 			v, _ = k.gather(context.Background())
 		}
 		if v.blind() && !k.fresh {
@@ -240,6 +248,7 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		if all || err != nil {
 			return v, err
 		}
+		k.saw(v)
 		conflict = len(k.failed) == failures
 		if round < rounds-1 {
 			v = nil
@@ -315,6 +324,8 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
+		case r.outcome == outrun:
+			k.refused(nodes[i], isAbsence(r.err))
 		}
 		if errors.Is(r.err, errMemory) {
 			k.full = append(k.full, nodes[i])

@@ -16,15 +16,16 @@ import (
 // Reasons why an exchange with a node failed. They are what errors show: the texts
 // of the client below may quote a server's answer, which may be a session's bytes.
 var (
-	errTimeout   = errors.New("no answer within the timeout")
-	errBroken    = errors.New("connection broken")
-	errAnswer    = errors.New("unexpected answer")
-	errServer    = errors.New("server error")
-	errMemory    = errors.New("out of memory")
-	errItemSize  = errors.New("item too large for the node (its -I)")
-	errBusy      = errors.New("all connections busy for the whole timeout")
-	errNotAsked  = errors.New("thought down")
-	errOutOfStep = errors.New("answer to another question")
+	errTimeout     = errors.New("no answer within the timeout")
+	errBroken      = errors.New("connection broken")
+	errAnswer      = errors.New("unexpected answer")
+	errServer      = errors.New("server error")
+	errMemory      = errors.New("out of memory")
+	errItemSize    = errors.New("item too large for the node (its -I)")
+	errBusy        = errors.New("all connections busy for the whole timeout")
+	errNotAsked    = errors.New("thought down")
+	errOutOfStep   = errors.New("answer to another question")
+	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
 )
 
 // isRefusal reports whether a command was answered by "the condition does not
@@ -32,6 +33,9 @@ var (
 func isRefusal(err error) bool {
 	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
 }
+
+// isAbsence reports whether a refusal says that there is no copy.
+func isAbsence(err error) bool { return errors.Is(err, memcache.ErrCacheMiss) }
 
 // isBroken reports whether the connection ended under the command.
 func isBroken(err error) bool {

@@ -47,6 +47,16 @@ var rules = []rule{
 		"		if v.blind() && !k.fresh {", "		if false && !k.fresh {"),
 	one("stand-ins that know nothing acknowledge a deletion", "cluster/delete.go",
 		"	if !v.blind() {", "	if true {"),
+	one("a node that contradicts itself is believed", "cluster/refusal.go",
+		"	if r.contradicted || r.times", "	if r.times"),
+	one("every refusal is a contradiction", "cluster/refusal.go",
+		"		if r.open && !r.fits(a) {", "		if r.open {"),
+	one("a node that shows old copies one by one is believed", "cluster/refusal.go",
+		"r.times >= most && k.spares(n)", "false"),
+	one("a slow node contradicts itself at leisure", "cluster/refusal.go",
+		"!k.began.IsZero() && time.Since(k.began) > k.c.cfg.Timeout", "false"),
+	one("both homes are given up", "cluster/refusal.go",
+		"return home && others", "return others"),
 
 	// Reading.
 	one("the first answer wins", "cluster/gather.go",

@@ -1,0 +1,219 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell what a node costs that contradicts itself: what it shows and what
+// it refuses do not fit together. Nobody can save on it, and it never says so.
+
+// contradictions are the ways to do so: what happens to the node's copy before the
+// turn-th command is answered. The old copy comes under a new token each time.
+var contradictions = map[string]func(env *testenv.Env, n *testenv.Node, cmd sentCommand, turn int, old []byte){
+	"a miss, then not stored": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, _ int, _ []byte) {
+		if cmd.verb == "gets" {
+			n.Delete(cmd.key)
+		} else {
+			n.Set(cmd.key, []byte("somebody's"))
+		}
+	},
+	"an old copy, then exists": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, _ int, old []byte) {
+		n.Set(cmd.key, old)
+	},
+	"an old copy, then not found": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, _ int, old []byte) {
+		if n.Set(cmd.key, old); cmd.verb == "cas" {
+			n.Delete(cmd.key)
+		}
+	},
+	"garbage, then exists": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, _ int, _ []byte) {
+		n.Set(cmd.key, []byte("garbage"))
+	},
+	"now a miss, now an old copy": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, turn int, old []byte) {
+		if n.Set(cmd.key, old); cmd.verb == "gets" && turn%4 < 2 {
+			n.Delete(cmd.key)
+		}
+	},
+	"a copy about to expire, and then not": func(env *testenv.Env, n *testenv.Node, cmd sentCommand, turn int, old []byte) {
+		n.Set(cmd.key, old)
+		if turn%4 < 2 {
+			setRetired(env, n, cmd.key, old)
+		}
+	},
+}
+
+// setRetired puts a copy on the node as one that is about to expire.
+func setRetired(env *testenv.Env, n *testenv.Node, key string, copy []byte) {
+	c, err := env.DialContext(context.Background(), "tcp", n.Addr())
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "set %s %d 0 %d\r\n%s\r\n", key, retiredFlag, len(copy), copy)
+	if line, err := bufio.NewReader(c).ReadString('\n'); line != "STORED\r\n" {
+		panic(fmt.Sprint(line, err))
+	}
+}
+
+// like returns another id whose sessions live on the same nodes.
+func (w *world) like(id string) string {
+	for i := 0; ; i++ {
+		if other := fmt.Sprint("like", i); slices.Equal(w.rank(other), w.rank(id)) {
+			return other
+		}
+	}
+}
+
+func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
+	for name, contradict := range contradictions {
+		for _, pace := range []struct {
+			name string
+			wait time.Duration
+		}{{"at once", 0}, {"just in time", DefaultTimeout * 9 / 10}} {
+			// Without a third node there is nobody to take over, and so one chance more.
+			for nodes, most := range map[int]time.Duration{2: 5 * DefaultTimeout, 3: 4 * DefaultTimeout} {
+				t.Run(fmt.Sprint(name, " ", pace.name, ", ", nodes, " nodes"), func(t *testing.T) {
+					story(t, nodes, func(w *world) {
+						c, other := w.cluster(Config{}), w.cluster(Config{})
+						ranks, primary := w.rank("s"), w.index("s", 0)
+						held := w.create(c, "s", "a=1 b=1")
+						old, _ := ranks[0].Get(hashKey("s").memcacheKey(""))
+						w.change(other, "s", "b", "2")
+						turn := 0
+						w.onCommand(func(cmd sentCommand) {
+							if cmd.node == primary && slices.Contains([]string{"gets", "add", "cas"}, cmd.verb) {
+								contradict(w.env, ranks[0], cmd, turn, old)
+								turn++
+								time.Sleep(pace.wait)
+							}
+						})
+						inTime := func(what string, do func()) {
+							w.Helper()
+							began := time.Now()
+							do()
+							if took := time.Since(began); took > most {
+								w.Errorf("%s took %v, want at most %v", what, took, most)
+							}
+						}
+						inTime("a load", func() { w.sees(other, "s", "a=1 b=2") })
+						inTime("a save after an old load", func() {
+							held.Attrs["a"] = []byte("2")
+							w.save(c, held)
+						})
+						r := w.sees(other, "s", "a=2 b=2")
+						inTime("a save", func() {
+							r.Attrs["a"] = []byte("3")
+							w.save(other, r)
+						})
+						inTime("a new session's save", func() { w.create(c, w.like("s"), "x=1") })
+						w.sees(c, w.like("s"), "x=1")
+
+						// All that was acknowledged lies on the others alone.
+						w.holds(ranks[1], "s", "a=3 b=2")
+						if nodes > 2 {
+							w.holds(ranks[2], "s", "a=3 b=2")
+							ranks[1].Kill()
+							w.sees(c, "s", "a=3 b=2")
+						}
+						w.onCommand(nil)
+						w.sees(other, "s", "a=3 b=2")
+						w.delete(c, "s")
+						w.missing(other, "s", ErrNotFound)
+						if s := c.Nodes()[primary]; !strings.Contains(s.LastError, errContradicts.Error()) || !strings.Contains(w.logs.String(), errContradicts.Error()) {
+							w.Errorf("nobody is told: %+v", s)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// A node that keeps every old copy can show them one by one, each newer than the last, so
+// that it looks outrun each time. Seals do not stop that.
+func TestANodeThatShowsOldCopiesOneByOneStopsNobody(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+		ranks, primary, key := w.rank("s"), w.index("s", 0), hashKey("s").memcacheKey("")
+		w.create(c, "s", "a=0")
+		var kept [][]byte
+		for i := range 2 * saveRounds {
+			b, _ := ranks[0].Get(key)
+			kept = append(kept, b)
+			w.change(c, "s", "a", fmt.Sprint("old", i))
+		}
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.node == primary && cmd.verb == "cas" && len(kept) > 0 {
+				ranks[0].Set(key, kept[0])
+				kept = kept[1:]
+			}
+		})
+		r := w.sees(c, "s", fmt.Sprint("a=old", 2*saveRounds-1))
+		r.Attrs["a"] = []byte("new")
+		w.save(c, r)
+		w.sees(c, "s", "a=new")
+	})
+}
+
+// Where both home nodes are fought over, neither is given up for the other: nobody would
+// look for a session that lies on stand-ins alone.
+func TestAFightOverBothHomesIsNoContradiction(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.create(c, "s", "a=0")
+		r.Attrs["a"] = []byte("1")
+		w.outrun("s")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrConflict) {
+			w.Errorf("save: %v", err)
+		}
+		w.onCommand(nil)
+		w.change(c, "s", "a", "2")
+		for _, n := range w.rank("s")[:2] {
+			w.holds(n, "s", "a=2")
+		}
+	})
+}
+
+// A node that was outrun, and lost what outran us, has done nothing wrong.
+func TestARaceIsNoContradiction(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		r := w.load(c, "s")
+		r.Attrs["a"] = []byte("2")
+		primary, adds := w.index("s", 0), 0
+		ranks := w.rank("s")
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.node != primary {
+				return
+			}
+			switch n := w.env.Node(cmd.node); cmd.verb {
+			case "cas":
+				n.Delete(cmd.key) // evicted: the copy is gone, and says so
+			case "add":
+				if adds++; adds == 1 {
+					w.put(n, "s", w.on(ranks[1], "s")) // another instance repaired it
+				}
+			case "gets":
+				if adds == 1 {
+					n.Delete(cmd.key) // evicted again
+				}
+			}
+		})
+		if err := c.Save(context.Background(), r); err != nil || adds != 2 {
+			w.Fatalf("%v after %d adds", err, adds)
+		}
+		w.holds(ranks[0], "s", "a=2")
+		w.holds(ranks[1], "s", "a=2")
+		if w.on(ranks[2], "s") != nil {
+			w.Error("a stand-in was used although all homes are well")
+		}
+	})
+}
