@@ -26,6 +26,13 @@ func cells(o options) []cell {
 		}
 		all = append(all, cell{group: g.group, payload: 1 << 10, concurrency: 1, rtt: roundTrip, quick: g.group == "load", enter: g.enter})
 	}
+	for _, g := range sealGroups {
+		for _, p := range []int{1 << 10, 8 << 10} {
+			for _, n := range []int{1, 64} {
+				all = append(all, cell{group: g.name, payload: p, concurrency: n, enter: g.enter})
+			}
+		}
+	}
 	for _, g := range scsGroups {
 		for _, n := range concurrency {
 			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, quick: n == 64, enter: g.enter})

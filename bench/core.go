@@ -91,8 +91,14 @@ func (r *rig) floor(c cell) (*memcache.Client, *wire, error) {
 
 // holdfast is a cluster, its sessions stored.
 func (r *rig) holdfast(c cell) (*cluster.Cluster, *wire, error) {
+	return r.holdfastWith(c, cluster.Config{})
+}
+
+// holdfastWith is a cluster with the settings of cfg, its sessions stored.
+func (r *rig) holdfastWith(c cell, cfg cluster.Config) (*cluster.Cluster, *wire, error) {
 	w := &wire{rtt: c.rtt}
-	cl, err := r.cluster(w, patience)
+	cfg.Timeout = patience
+	cl, err := r.clusterWith(w, cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,12 +133,7 @@ var (
 		func(c cell, mc *memcache.Client) contender {
 			return contender{op: func(w, i int) error { return get(mc, c.session(w, i)) }}
 		},
-		func(c cell, cl *cluster.Cluster) contender {
-			return contender{op: func(w, i int) error {
-				_, err := cl.Load(background, ids[c.session(w, i)])
-				return err
-			}}
-		})
+		loading)
 
 	saveOnly = core("gomemcache Set", "cluster.Save",
 		func(c cell, mc *memcache.Client) contender {
@@ -142,19 +143,7 @@ var (
 				op: func(_, i int) error { return set(mc, i, value) },
 			}
 		},
-		func(c cell, cl *cluster.Cluster) contender {
-			recs := make([]*cluster.Record, c.sessions())
-			return contender{
-				burst: len(recs),
-				prepare: func(i int) (err error) {
-					if recs[i], err = cl.Load(background, ids[i]); err == nil {
-						change(recs[i])
-					}
-					return err
-				},
-				op: func(_, i int) error { return cl.Save(background, recs[i]) },
-			}
-		})
+		saving)
 
 	loadAndSave = core("gomemcache Get + Set", "cluster.Load + Save",
 		func(c cell, mc *memcache.Client) contender {
@@ -179,6 +168,29 @@ var (
 			return contender{op: func(w, i int) error { return request(cl, ids[c.session(w, i)], (w+i)%10 == 0) }}
 		})
 )
+
+// loading is a contender that loads from a cluster.
+func loading(c cell, cl *cluster.Cluster) contender {
+	return contender{op: func(w, i int) error {
+		_, err := cl.Load(background, ids[c.session(w, i)])
+		return err
+	}}
+}
+
+// saving is a contender that saves what it has loaded before the clock runs.
+func saving(c cell, cl *cluster.Cluster) contender {
+	recs := make([]*cluster.Record, c.sessions())
+	return contender{
+		burst: len(recs),
+		prepare: func(i int) (err error) {
+			if recs[i], err = cl.Load(background, ids[i]); err == nil {
+				change(recs[i])
+			}
+			return err
+		},
+		op: func(_, i int) error { return cl.Save(background, recs[i]) },
+	}
+}
 
 func get(mc *memcache.Client, i int) error {
 	_, err := mc.Get(ids[i])
