@@ -157,6 +157,10 @@ func (c *conversation) dispatch(words []string) bool {
 	case verb == "quit":
 		c.quit = true
 		return true
+	case n > 0 && strings.HasPrefix(words[n-1], "HTTP/"):
+		// A browser, sent here by a page that wants its form to be taken for commands.
+		c.quit = true
+		return true
 	}
 	return c.say1(verb, "ERROR")
 }

@@ -200,6 +200,8 @@ func TestEmbeddedServerAnswersAsMemcached(t *testing.T) {
 		}},
 		{name: "bare line feeds", steps: []string{"set a 0 0 1\na", "get a\nget a", "set a 0 0 1", "b\n\nget a"}},
 		{name: "quit", steps: []string{"set a 0 0 1", "a", "quit", "get a"}},
+		{name: "a browser", steps: []string{"POST / HTTP/1.1"}},
+		{name: "half a browser", steps: []string{"POST /", "Host: localhost", "get HTTP/1.1", "PUT / HTTP/1.1 x"}},
 		{name: "quit with words behind it", steps: []string{"quit now", "get a"}},
 		{name: "half a command at the end", steps: []string{"get a", "get a\r\nget"}},
 		{name: "a long line of nothing", steps: []string{strings.Repeat("x", 1500), strings.Repeat("x", 40000), "get a"}},
