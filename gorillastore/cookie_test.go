@@ -184,6 +184,13 @@ func FuzzCookie(f *testing.F) {
 	for _, seed := range []string{"app=x", "app=MTIz|x|y", "app=" + base64.URLEncoding.EncodeToString([]byte("1|aGZpZHg=|y")), "app=; app=\"\"", "app"} {
 		f.Add(seed)
 	}
+	for _, forger := range []*securecookie.SecureCookie{securecookie.New([]byte("a key of somebody else's"), nil), securecookie.New(authKey[1:], authKey[:16])} {
+		value, err := forger.SetSerializer(securecookie.NopEncoder{}).Encode("app", []byte("hfid0123456789"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add("app=" + value + "; app=" + value[1:])
+	}
 	f.Fuzz(func(t *testing.T, cookies string) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Cookie", cookies)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
@@ -188,6 +189,24 @@ func TestOnlyThisPagePressesItsButtons(t *testing.T) {
 	}
 	if s := now(t, d); s.Broken > 0 {
 		t.Errorf("%d faults were made", s.Broken)
+	}
+	// What the page shows is for nobody else either.
+	for host, served := range map[string]bool{
+		"example.com:80": false, "localhost.example.com": false, "127.0.0.1.example.com": false, "": false,
+		"127.0.0.1": true, "localhost:8088": true, "[::1]:8088": true,
+	} {
+		for _, path := range []string{"/", "/live", "/api/state", "/app/scs/session"} {
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.Host = host
+			w := httptest.NewRecorder()
+			d.handler().ServeHTTP(w, r)
+			if (w.Code == http.StatusOK) != served {
+				t.Errorf("GET %s of host %q: %d", path, host, w.Code)
+			}
+			if w.Header().Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("GET %s is open to others", path)
+			}
+		}
 	}
 }
 
