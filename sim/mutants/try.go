@@ -8,110 +8,125 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// This file decides which tests a mutant has to get past, and what became of it.
+// This file decides what became of a mutant.
 
 // verdict is what became of a mutant.
 type verdict struct {
 	state string
-	stage string // that caught it
-	by    string
+	by    catch
+	why   string // for people
 	took  time.Duration
+}
+
+// catch is the tests that fail without the rule and pass with it.
+type catch struct {
+	stage string
+	dir   string // of the package, from the root of the repository
+	tests []string
 }
 
 // What can become of a mutant.
 const (
 	caught   = "caught"
 	survived = "SURVIVED"
-	broken   = "BROKEN"
+	broken   = "BROKEN"   // it does not fit the code, or does not compile
+	unproved = "UNPROVED" // a test fails, but it does so without the mutant, too
 )
 
-// stage is one set of tests.
-type stage struct {
-	name string
-	dir  string                // of the module
-	args func(r rule) []string // of go test; none: the stage says nothing of that rule
-	most time.Duration         // a mutant that hangs is caught then
+// runner tries mutants in one tree of its own.
+type runner struct {
+	tree     string
+	controls *controls
 }
 
-// stages are in the order of what they cost.
-var stages = []stage{
-	{"packages", ".", packages, 3 * time.Minute},
-	{"stories", "sim", simulation("-skip", "TestSimulation$", "."), time.Minute},
-	{"interleavings", "sim", simulation("./explore"), 5 * time.Minute},
-	{"seeds", "sim", simulation("-run", "TestSimulation$", ".", "-seeds"), 10 * time.Minute},
+// bench is the test programs of one mutant, each built once.
+type bench struct {
+	tree  string
+	built map[string]string // by folder of the package
 }
 
-func stageNamed(name string) (stage, bool) {
-	for _, s := range stages {
-		if s.name == name {
-			return s, true
+// built is one test program: what does not compile is no mutant but an error.
+func (b *bench) program(dir string) (string, error) {
+	if p := b.built[dir]; p != "" {
+		return p, nil
+	}
+	p := filepath.Join(b.tree, ".tests", strings.ReplaceAll(dir, "/", "-")+".test")
+	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+		return "", err
+	}
+	out, err := command(filepath.Join(b.tree, dir), buildsWithin, "go", "test", "-c", "-vet=off", "-o", p, ".")
+	if err != nil {
+		return "", fmt.Errorf("does not compile: %s", firstLine(out))
+	}
+	b.built[dir] = p
+	return p, nil
+}
+
+const (
+	buildsWithin  = 5 * time.Minute
+	repeatsWithin = 2 * time.Minute // for a few tests that have failed, to do it again
+)
+
+// run runs tests of a stage and returns the output and whether they passed.
+func (b *bench) run(s *stage, dir string, most time.Duration, args ...string) (out string, passed bool, err error) {
+	p, err := b.program(dir)
+	if err != nil {
+		return "", false, err
+	}
+	args = append([]string{"-test.v", "-test.failfast", "-test.timeout", most.String()}, args...)
+	out, err = command(filepath.Join(b.tree, dir), most+time.Minute, p, append(args, s.args()...)...)
+	return out, err == nil, nil
+}
+
+// only has only these tests run.
+func only(tests []string) string { return "-test.run=^(" + strings.Join(tests, "|") + ")$" }
+
+// controls are the tests that were seen to pass without a mutant.
+type controls struct {
+	mu    sync.Mutex // guards below
+	bench *bench
+	seen  map[string]bool
+}
+
+// pass reports whether the tests pass on the code as it is.
+func (c *controls) pass(s *stage, dir string, tests []string) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var news []string
+	for _, t := range tests {
+		switch passed, known := c.seen[dir+" "+t]; {
+		case known && !passed:
+			return false, nil
+		case !known:
+			news = append(news, t)
 		}
 	}
-	return stage{}, false
+	if len(news) == 0 {
+		return true, nil
+	}
+	_, passed, err := c.bench.run(s, dir, repeatsWithin, only(news))
+	for _, t := range news {
+		c.seen[dir+" "+t] = passed
+	}
+	return passed, err
 }
 
-// packages are those that the rule is in; of no rule, all that have one.
-func packages(r rule) (dirs []string) {
-	if len(r.edits) == 0 {
-		for _, o := range rules {
-			r.edits = append(r.edits, o.edits...)
-		}
-	}
-	seen := map[string]bool{}
-	for _, e := range r.edits {
-		dir, _, _ := strings.Cut(e.file, "/")
-		if !seen[dir] {
-			seen[dir] = true
-			dirs = append(dirs, "./"+dir)
-		}
-	}
-	return dirs
-}
-
-// simulation knows nothing of the drivers.
-func simulation(args ...string) func(r rule) []string {
-	return func(r rule) []string {
-		inCluster := len(r.edits) == 0
-		for _, e := range r.edits {
-			inCluster = inCluster || strings.HasPrefix(e.file, "cluster/")
-		}
-		if !inCluster {
-			return nil
-		}
-		if args[len(args)-1] == "-seeds" {
-			return append(args[:len(args):len(args)], fmt.Sprint(*seeds))
-		}
-		return args
-	}
-}
-
-// fits reports whether each text stands in its file exactly once.
-func (r rule) fits(root string) error {
-	for _, e := range r.edits {
-		b, err := os.ReadFile(filepath.Join(root, e.file))
-		if err != nil {
-			return err
-		}
-		if n := strings.Count(string(b), e.old); n != 1 {
-			return fmt.Errorf("%s holds its text %d times, not once: %.60q", e.file, n, e.old)
-		}
-	}
-	return nil
-}
-
-// try applies the mutant to the tree, runs the tests, and takes it back.
-func try(tree string, r rule) (v verdict) {
+// try applies the mutant to the tree, runs tests until some fail that pass without it,
+// and takes it back. Likely is what caught it the last time, which goes first.
+func (r *runner) try(m rule, likely catch) (v verdict) {
 	began := time.Now()
 	defer func() { v.took = time.Since(began) }()
-	for _, e := range r.edits {
-		path := filepath.Join(tree, e.file)
+	for _, e := range m.edits {
+		path := filepath.Join(r.tree, e.file)
 		was, err := os.ReadFile(path)
 		if err != nil {
-			return verdict{state: broken, by: err.Error()}
+			return verdict{state: broken, why: err.Error()}
 		}
 		defer func() {
 			if err := os.WriteFile(path, was, 0o644); err != nil {
@@ -120,26 +135,71 @@ func try(tree string, r rule) (v verdict) {
 		}()
 		mutated := strings.Replace(string(was), e.old, e.new, 1)
 		if err := os.WriteFile(path, []byte(mutated), 0o644); err != nil {
-			return verdict{state: broken, by: err.Error()}
+			return verdict{state: broken, why: err.Error()}
 		}
 	}
-	for _, name := range strings.Split(*stagesFlag, ",") {
-		s, _ := stageNamed(name)
-		args := s.args(r)
-		if args == nil {
+	b := &bench{tree: r.tree, built: map[string]string{}}
+	if s := stageNamed(likely.stage); s != nil && wantedStage(s.name) {
+		if v, done := r.decide(b, s, likely.dir, only(likely.tests)); done {
+			return v
+		}
+	}
+	for i := range stages {
+		s := &stages[i]
+		for _, dir := range s.dirs(m) {
+			if !wantedStage(s.name) {
+				continue
+			}
+			if v, done := r.decide(b, s, dir, s.all...); done {
+				return v
+			}
+		}
+	}
+	return verdict{state: survived, why: "every test passed"}
+}
+
+// decide runs tests of a package and believes a failure when the same tests fail again,
+// alone, and pass without the mutant. A failure that does not come again was the
+// machine's, and the other tests are asked.
+func (r *runner) decide(b *bench, s *stage, dir string, args ...string) (v verdict, done bool) {
+	var moody []string
+	for range 3 {
+		all := args
+		if len(moody) > 0 {
+			all = append(slices.Clone(args), "-test.skip=^("+strings.Join(append(moody, s.never...), "|")+")$")
+		}
+		out, passed, err := b.run(s, dir, s.most, all...)
+		if err != nil {
+			return verdict{state: broken, why: err.Error()}, true
+		}
+		if passed {
+			return verdict{}, false
+		}
+		tests := failing(out)
+		if len(tests) == 0 {
+			return verdict{state: unproved, why: dir + " fails, but no test of it: " + firstLine(out)}, true
+		}
+		again := false
+		for range 2 {
+			if _, passed, _ := b.run(s, dir, repeatsWithin, only(tests)); !passed {
+				again = true
+				break
+			}
+		}
+		if !again {
+			moody = append(moody, tests...)
 			continue
 		}
-		args = append([]string{"test", "-count=1", "-vet=off", "-failfast", "-timeout", s.most.String()}, args...)
-		out, err := command(filepath.Join(tree, s.dir), s.most+time.Minute, "go", args...)
+		ok, err := r.controls.pass(s, dir, tests)
 		switch {
-		case err == nil:
-		case strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]"):
-			return verdict{state: broken, by: "does not compile: " + firstLine(out)}
-		default:
-			return verdict{state: caught, stage: s.name, by: failing(out)}
+		case err != nil:
+			return verdict{state: broken, why: "without the mutant: " + err.Error()}, true
+		case !ok:
+			return verdict{state: unproved, why: strings.Join(tests, ", ") + " fails without the mutant, too"}, true
 		}
+		return verdict{state: caught, by: catch{s.name, dir, tests}, why: strings.Join(tests, ", ") + promises(out)}, true
 	}
-	return verdict{state: survived, by: "every test passed"}
+	return verdict{}, false
 }
 
 func command(dir string, most time.Duration, name string, args ...string) (string, error) {
@@ -155,36 +215,47 @@ func command(dir string, most time.Duration, name string, args ...string) (strin
 }
 
 var (
-	failed  = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	begun   = regexp.MustCompile(`(?m)^=== RUN   ([^/\s]+)$`)
+	ended   = regexp.MustCompile(`(?m)^--- (FAIL|PASS|SKIP): (\S+)`)
 	promise = regexp.MustCompile(`(?m)^\s*(stale|lost|resurrected|false no-session|foreign|overdue|error|not linearizable|undecided|diverged): `)
 )
 
-// failing names the tests that caught the mutant, and the promises that it broke.
-func failing(out string) string {
-	var names []string
-	seen := map[string]bool{}
-	for _, re := range []*regexp.Regexp{failed, promise} {
-		for _, m := range re.FindAllStringSubmatch(out, -1) {
-			if name, _, _ := strings.Cut(m[1], "/"); !seen[name] {
-				seen[name] = true
-				names = append(names, name)
-			}
+// failing names the tests that failed, or, where the program died of it, those that had
+// begun and not ended.
+func failing(out string) []string {
+	var failed, open []string
+	for _, m := range begun.FindAllStringSubmatch(out, -1) {
+		open = append(open, m[1])
+	}
+	for _, m := range ended.FindAllStringSubmatch(out, -1) {
+		if m[1] == "FAIL" {
+			failed = append(failed, m[2])
+		}
+		open = slices.DeleteFunc(open, func(name string) bool { return name == m[2] })
+	}
+	if len(failed) > 0 {
+		return failed
+	}
+	return open
+}
+
+// promises names the promises that the simulation saw broken.
+func promises(out string) string {
+	var rules []string
+	for _, m := range promise.FindAllStringSubmatch(out, -1) {
+		if !slices.Contains(rules, m[1]) {
+			rules = append(rules, m[1])
 		}
 	}
-	switch {
-	case len(names) > 5:
-		names = append(names[:5], fmt.Sprintf("and %d more", len(names)-5))
-	case len(names) == 0 && strings.Contains(out, "test timed out"):
-		return "a test that never ends"
-	case len(names) == 0:
-		return firstLine(out)
+	if len(rules) == 0 {
+		return ""
 	}
-	return strings.Join(names, ", ")
+	return " (" + strings.Join(rules, ", ") + ")"
 }
 
 func firstLine(out string) string {
 	for _, line := range strings.Split(out, "\n") {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "ok") {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "===") {
 			return line
 		}
 	}
