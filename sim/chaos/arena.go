@@ -110,10 +110,16 @@ func (a *arena) held(do func()) {
 	a.release()
 }
 
-func (a *arena) ready() {
+func (a *arena) ready() { a.allSystems((*system).ready) }
+
+// allSystems does something to all systems at once: what one waits for in vain must not
+// make the others wait, too.
+func (a *arena) allSystems(do func(sys *system)) {
+	var all sync.WaitGroup
 	for _, sys := range a.systems {
-		sys.ready()
+		all.Go(func() { do(sys) })
 	}
+	all.Wait()
 }
 
 // settle waits until every instance takes all nodes for up and has every user make a
@@ -125,16 +131,7 @@ func (a *arena) settle() {
 }
 
 func (a *arena) gather(errand func(u *user)) {
-	done := make(chan bool)
-	for _, sys := range a.systems {
-		go func() {
-			sys.gate.hold(errand)
-			done <- true
-		}()
-	}
-	for range a.systems {
-		<-done
-	}
+	a.allSystems(func(sys *system) { sys.gate.hold(errand) })
 }
 
 func (a *arena) release() {
@@ -151,10 +148,10 @@ func (a *arena) strike(f, next *fault) {
 	a.ready()
 	a.tally.check(a.phase)
 	a.gather((*user).look)
-	for _, sys := range a.systems {
+	a.allSystems(func(sys *system) {
 		sys.equal(a.phase)
 		sys.count(a.phase)
-	}
+	})
 	if !f.promised { // what it broke must not be counted for the next fault
 		for _, sys := range a.systems {
 			for _, u := range sys.users {

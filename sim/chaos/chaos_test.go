@@ -84,6 +84,34 @@ func TestAChangeIsCountedOnceAndWhereItWasMissed(t *testing.T) {
 	}
 }
 
+// Two values that are both read, one after the other and then the first again: no order
+// explains that. Beyond the promise nobody asks for one.
+func TestTheOrderOfASessionIsAskedForWithinThePromise(t *testing.T) {
+	for name, want := range map[string]int{"kill": 1, "pairs": 0} {
+		h := &check.History{}
+		op := func(kind check.Kind, at, end time.Duration, value string) {
+			values := map[string]string{"own": "u.1/own/" + value}
+			o := check.Op{Client: "u", Key: "u.1", Kind: kind, Begun: at, Call: at, Return: end}
+			if o.Read = values; kind == check.Save {
+				o.Read, o.Write = nil, values
+			}
+			h.Add(o)
+		}
+		op(check.Save, 1, 99, "1")
+		op(check.Save, 1, 99, "2")
+		op(check.Load, 10, 11, "1")
+		op(check.Load, 20, 21, "2")
+		op(check.Load, 30, 31, "1")
+		tl := newTally()
+		f, _ := byName(name)
+		tl.begin(f).begin = 0
+		tl.judge(onSCS, h)
+		if got := tl.total(onSCS, named([]string{name})).broken(); got != want {
+			t.Errorf("%s: %d broken, want %d", name, got, want)
+		}
+	}
+}
+
 func TestTheVerdict(t *testing.T) {
 	lossy := func() *results {
 		tl := newTally()

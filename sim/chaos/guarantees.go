@@ -33,8 +33,9 @@ var guarantees = []guarantee{
 
 const method = `# What is promised, and what was measured
 
-This page is written by ` + "`cd sim && go run ./chaos -write`" + `: the numbers are those of one run on real memcached
-processes, whatever they turned out to be.
+This page is written by ` + "`cd sim && go run ./chaos -write`" + `. Its tables are those of one run on real memcached processes, whatever they
+turned out to be; what the simulation, the interleavings and the mutants have shown are runs of their own, told in
+"[What the others have shown](#what-the-others-have-shown)".
 
 ## How it is tested
 
@@ -47,7 +48,7 @@ Four kinds of test try to break the promises, each good at something that the ot
    node arrives, is lost, or arrives late, in every order within the scope. Nothing is left to chance.
 3. **Mutants.** The rules of the code are taken out one at a time. For each the tests must fail: a rule whose absence
    nobody notices is not tested.
-4. **Real nodes under fire**, the rest of this page. Users with browsers' cookies visit two instances of an app over HTTP,
+4. **Real nodes under fire**, all tables of this page. Users with browsers' cookies visit two instances of an app over HTTP,
    on memcached processes, while faults are made. Both drivers run, and beside them, on the same nodes and at the same
    moments, two stores without this protocol.
 
@@ -60,6 +61,11 @@ never as if it had not been tried. What it looks for:
 - **revived**: a session read after its logout was acknowledged
 - **false "no session"**: a user asked to log in who is logged in
 - **foreign**: bytes that nobody wrote to that session; **diverged**: copies that still differ after the fault
+
+Beyond that, the requests of each session must have an order that explains every answer (linearizability, checked with porcupine). A check that
+runs out of time counts as a broken promise.
+
+## What the others have shown
 
 `
 
@@ -117,7 +123,7 @@ func named(names []string) func(f *fault) bool {
 
 func (r *results) tellGuarantees(b *bytes.Buffer) {
 	b.WriteString("## The promises, and what tests them\n\n")
-	b.WriteString("The last two columns are of this run, both drivers together.\n\n")
+	b.WriteString("The last two columns are of [the run](#the-run) on real nodes, both drivers together.\n\n")
 	b.WriteString("| event | what the user sees | the fault that tests it | acknowledged saves | promises broken |\n|---|---|---|---:|---:|\n")
 	for _, g := range guarantees {
 		var tests []string
@@ -146,8 +152,8 @@ func (r *results) tellGuarantees(b *bytes.Buffer) {
 func (r *results) tellRun(b *bytes.Buffer) {
 	s := r.settings
 	c := r.ours(promised)
-	fmt.Fprintf(b, "\n## The run\n\n%s, seed %d, %v, %d users a driver and %d a baseline, `Timeout` %v.\n",
-		r.date.UTC().Format(time.DateOnly), s.seed, r.took.Round(time.Second), s.users, max(2, s.users/2), s.timeout)
+	fmt.Fprintf(b, "\n## The run\n\nOn real nodes: %s, %s, seed %d, %v, %d users a driver and %d a baseline, `Timeout` %v.\n",
+		r.date.UTC().Format(time.DateOnly), r.commit, s.seed, r.took.Round(time.Second), s.users, max(2, s.users/2), s.timeout)
 	fmt.Fprintf(b, "Versions: %s; load average at the start %s, longest stall\nof the process %s. The seed repeats what users do and which nodes fail; processes and networks have their own\nmind about when.\n\n", r.versions, r.load, ms(r.stall.longest()))
 	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
 		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)

@@ -4,6 +4,11 @@
 //
 //	go run ./chaos [-for 3m] [-short] [-seed n] [-users n] [-faults kill,hang] [-write] [-out file]
 //
+// A round of all faults takes about 55 seconds the first time, with a hang of 30
+// seconds in it, and about 30 each time after that; more on a machine that is busy. Rounds begin
+// until the time given by -for has passed, and the last one is finished: a run takes up to half a
+// minute longer than that. Each fault is printed as it begins, with what is still to come.
+//
 // Its status is 1 when anything that is promised was broken, and when the two other
 // stores lost nothing: the faults were too gentle then.
 package main
@@ -43,7 +48,7 @@ func main() {
 	flag.StringVar(&names, "faults", "", "only these, by commas: "+strings.Join(faultNames(), ","))
 	flag.BoolVar(&write, "write", false, "rewrite the page of guarantees")
 	flag.StringVar(&out, "out", "../docs/guarantees.md", "the page of guarantees")
-	flag.StringVar(&simulation, "simulation", "", "a Markdown file with what the page is to tell of the simulation and the mutants")
+	flag.StringVar(&simulation, "simulation", "results.md", "a Markdown file with what the page is to tell of the simulation, the interleavings and the mutants")
 	flag.Parse()
 	_ = os.Unsetenv(testenv.NodesVariable) // nodes that others use are not for this
 	program := testenv.NewProgram("chaos", os.Stderr)
@@ -108,6 +113,7 @@ func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 	r := newResults(t, s)
 	r.stall = newStall()
 	defer r.stall.end()
+	fmt.Fprintf(progress, "%d faults a round; about 55s for the first round, about 30s for each that begins within %v; seed %d\n", len(chosen), s.lasts, s.seed)
 	for round := 0; round == 0 || t.now() < s.lasts; round++ {
 		for _, place := range []string{"", "evict", "full"} {
 			var here []*fault
@@ -154,14 +160,22 @@ func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*f
 		if i+1 < len(order) {
 			next = order[i+1]
 		}
+		fmt.Fprintf(progress, "%7.1fs round %d, %d of %d%s: %s\n", t.now().Seconds(), round+1, i+1, len(order), where(place), f.what)
 		a.strike(f, next)
 		if f.place == "evict" {
 			t.evict(a.evictions())
 		}
-		fmt.Fprintf(progress, "%7.1fs round %d: %s\n", t.now().Seconds(), round+1, f.what)
 		if err := a.failed(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// where tells people of the arena.
+func where(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " on nodes of little memory"
 }

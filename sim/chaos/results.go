@@ -24,13 +24,14 @@ type results struct {
 	settings settings
 	took     time.Duration
 	versions string
+	commit   string
 	date     time.Time
 	load     string
 	stall    *stall
 }
 
 func newResults(t *tally, s settings) *results {
-	return &results{tally: t, settings: s, versions: versions(), date: time.Now(), load: load(), stall: &stall{}}
+	return &results{tally: t, settings: s, versions: versions(), commit: commit(), date: time.Now(), load: load(), stall: &stall{}}
 }
 
 // versions names what was run on what.
@@ -49,6 +50,15 @@ func versions() string {
 		}
 	}
 	return strings.Join(list, ", ") + fmt.Sprintf(", %d processors", runtime.NumCPU())
+}
+
+// commit names the code that was run, as git does.
+func commit() string {
+	out, err := exec.Command("git", "describe", "--always", "--dirty", "--exclude", "*").Output()
+	if err != nil {
+		return "a commit that git does not tell"
+	}
+	return "commit " + strings.TrimSpace(string(out))
 }
 
 // load is the load average of the machine, which explains latencies.

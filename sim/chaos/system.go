@@ -84,9 +84,11 @@ func (sys *system) count(p *phase) {
 	sys.commands, sys.merged = commands, merged
 }
 
-// ready waits until every instance takes every node for up.
-func (sys *system) ready() bool {
-	return eventually(func() bool {
+// ready waits until every instance takes every node for up, or until nobody would wait
+// any longer.
+func (sys *system) ready() {
+	end := time.Now().Add(patience)
+	eventually(end, func() bool {
 		for _, in := range sys.instances {
 			if !in.ready() {
 				return false
@@ -103,8 +105,9 @@ func (sys *system) equal(p *phase) {
 		return
 	}
 	different := 0
+	end := time.Now().Add(patience)
 	for _, u := range sys.users {
-		if u.live != nil && !eventually(func() bool { return sys.same(u.live.id) }) {
+		if u.live != nil && !eventually(end, func() bool { return sys.same(u.live.id) }) {
 			different++
 		}
 	}
@@ -120,9 +123,9 @@ func (sys *system) same(id string) bool {
 	return err == nil && len(places) >= 2 && places[0].Held && places[1].Held && places[0].Version == places[1].Version
 }
 
-// eventually polls until it is so, and gives up when nobody would wait any longer.
-func eventually(so func() bool) bool {
-	for end := time.Now().Add(patience); !so(); time.Sleep(5 * time.Millisecond) {
+// eventually polls until it is so, and gives up at the end.
+func eventually(end time.Time, so func() bool) bool {
+	for ; !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}

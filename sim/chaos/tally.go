@@ -152,7 +152,11 @@ func (t *tally) count(at time.Duration, k kind, f func(c *counts, p *phase)) {
 // judge counts the broken promises of one session's history, each change once:
 // a change that is gone is missed by every read that follows.
 func (t *tally) judge(k kind, h *check.History) {
-	found := h.Verify(check.Options{Errors: true, Genuine: genuine})
+	opts := check.Options{Errors: true, Genuine: genuine}
+	if k.promising() && t.promised(h) {
+		opts.Linear = patience
+	}
+	found := h.Verify(opts)
 	gone := map[string]bool{}
 	for _, v := range found {
 		t.count(v.At, k, func(c *counts, p *phase) {
@@ -178,6 +182,28 @@ func (t *tally) judge(k kind, h *check.History) {
 			}
 		})
 	}
+}
+
+// promised reports whether the whole of a session fell into times in which nothing may
+// be lost. Then there must be an order of all its requests that explains every answer.
+func (t *tally) promised(h *check.History) bool {
+	ops := h.Ops()
+	if len(ops) == 0 {
+		return false
+	}
+	end := time.Duration(0)
+	for _, op := range ops {
+		end = max(end, op.Return)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.atLocked(ops[0].Call)
+	for i := slices.Index(t.phases, p); i < len(t.phases) && t.phases[i].begin <= end; i++ {
+		if !t.phases[i].promised {
+			return false
+		}
+	}
+	return true
 }
 
 // tellLocked keeps the first few broken promises of this library, with the story of

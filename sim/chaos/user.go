@@ -16,7 +16,7 @@ import (
 // parallel, log out, and try the cookie of yesterday.
 
 const (
-	patience = 10 * time.Second      // for one request
+	patience = 10 * time.Second      // for one request, and for whatever else is waited for
 	pause    = 2 * time.Millisecond  // between requests, on average
 	sulk     = 30 * time.Millisecond // after an error page
 	grudge   = 3                     // logged-out sessions whose cookies are tried again
@@ -173,13 +173,14 @@ func (u *user) logout() {
 // look is what a user does at the full check: read the session on every instance,
 // and try the cookies of the sessions that are over.
 func (u *user) look() {
+	end := time.Now().Add(patience)
 	if s := u.live; s != nil {
 		for i := range u.system.instances {
-			u.insist(s, i)
+			u.insist(s, i, end)
 		}
 	}
 	for _, s := range u.dead {
-		u.insist(s, u.anyone())
+		u.insist(s, u.anyone(), end)
 	}
 	for len(u.dead) > grudge {
 		u.system.tally.judge(u.system.kind, u.dead[0].history)
@@ -187,12 +188,12 @@ func (u *user) look() {
 	}
 }
 
-// insist reads until there is an answer, or until nobody would wait any longer.
-func (u *user) insist(s *session, instance int) {
-	for range 40 {
+// insist reads until there is an answer, or until the end: nobody would wait any longer.
+func (u *user) insist(s *session, instance int, end time.Time) {
+	for {
 		r := u.ask(s, "/read", instance)
 		u.saw(s, r)
-		if r.status == http.StatusOK || r.status == http.StatusUnauthorized {
+		if r.status == http.StatusOK || r.status == http.StatusUnauthorized || time.Now().After(end) {
 			return
 		}
 		time.Sleep(sulk)
