@@ -3,6 +3,7 @@ package cluster
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -57,8 +58,8 @@ func (p *pantry) cluster() *Cluster {
 	return c
 }
 
-// fill uses up the memory of a node, but for what a few bytes need.
-func (p *pantry) fill(s *testenv.Server) {
+// fill uses up the memory of a node, but for so many items of a byte.
+func (p *pantry) fill(s *testenv.Server, left int) {
 	conn, err := s.Dial(context.Background())
 	if err != nil {
 		p.Fatal(err)
@@ -72,8 +73,8 @@ func (p *pantry) fill(s *testenv.Server) {
 			p.Fatal(err)
 		}
 		if strings.HasPrefix(answer, "SERVER_ERROR out of memory") {
-			fmt.Fprint(conn, "delete filler0\r\ndelete filler1\r\n")
-			for range 2 {
+			for i := range left {
+				fmt.Fprintf(conn, "delete filler%d\r\n", i)
 				if _, err := r.ReadString('\n'); err != nil {
 					p.Fatal(err)
 				}
@@ -115,12 +116,27 @@ func TestHomesThatAreFullDoNotHideWhatAStandInTook(t *testing.T) {
 		p.servers[0].Resume()
 		time.Sleep(5 * time.Second)
 		r := p.sees(app, "1")
-		p.fill(p.servers[0])
-		p.fill(p.servers[1])
+		p.fill(p.servers[0], 2)
+		p.fill(p.servers[1], 2)
 		if err := p.save(app, r, "2"); err != nil {
 			t.Fatalf("the stand-in has room, and yet: %v", err)
 		}
 		p.sees(other, "2")
+	})
+}
+
+// Where an old copy cannot be taken away either, the save is not acknowledged.
+func TestASaveThatLeavesAnOldCopyInSightIsNotAcknowledged(t *testing.T) {
+	onLittleMemory(t, 3, func(p *pantry) {
+		app := p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		r := p.sees(app, "1")
+		p.fill(p.servers[0], 0)
+		if err := p.save(app, r, "2"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "out of memory") {
+			t.Errorf("save: %v, want that the node has no memory", err)
+		}
 	})
 }
 
@@ -131,8 +147,8 @@ func TestHomesThatAreFullDoNotHideASaveWithoutASnapshot(t *testing.T) {
 		if err := p.save(app, NewRecord("s"), "1"); err != nil {
 			t.Fatal(err)
 		}
-		p.fill(p.servers[0])
-		p.fill(p.servers[1])
+		p.fill(p.servers[0], 2)
+		p.fill(p.servers[1], 2)
 		if err := p.save(app, NewRecord("s"), "2"); err != nil {
 			t.Fatalf("the stand-ins have room, and yet: %v", err)
 		}
