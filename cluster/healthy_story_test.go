@@ -252,6 +252,18 @@ func TestANewRecordReplacesTheSessionThatIsThere(t *testing.T) {
 	})
 }
 
+// The primary has lost its copy: the add succeeds there before the backup tells what stood.
+func TestANewRecordReplacesWhatItMeetsHalfWay(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c, other := w.cluster(Config{}), w.cluster(Config{})
+		w.create(other, "s", "a=1 b=1 c=1")
+		w.rank("s")[0].Restart()
+		time.Sleep(time.Second) // the later save is the later by the clock
+		w.create(c, "s", "a=2 d=2")
+		w.sees(other, "s", "a=2 d=2")
+	})
+}
+
 func TestASavedRecordCanBeChangedAndSavedAgain(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c, other := w.cluster(Config{}), w.cluster(Config{})

@@ -140,6 +140,28 @@ func TestASaveThatLeavesAnOldCopyInSightIsNotAcknowledged(t *testing.T) {
 	})
 }
 
+// A copy that somebody has replaced meanwhile is not the one to be taken away.
+func TestAWithdrawalLeavesWhatHasTakenThePlace(t *testing.T) {
+	onLittleMemory(t, 1, func(p *pantry) {
+		app := p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		n, key := app.nodes[0], hashKey("s").memcacheKey("")
+		old, err := n.getOne(key)
+		if err != nil || old == nil {
+			t.Fatalf("%v, %v", old, err)
+		}
+		if err := p.save(app, p.sees(app, "1"), "2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.withdraw(key, old); err != nil {
+			t.Error(err)
+		}
+		p.sees(app, "2")
+	})
+}
+
 // A save that knows nothing of the session meets full home nodes that do.
 func TestHomesThatAreFullDoNotHideASaveWithoutASnapshot(t *testing.T) {
 	onLittleMemory(t, 4, func(p *pantry) {
