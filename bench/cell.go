@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -104,11 +103,6 @@ func (c cell) measure(r *rig, o options) ([]row, error) {
 	})
 	if len(all) == 0 {
 		return nil, nil
-	}
-	if c.rtt > 0 {
-		// A connection that waits out its round trip occupies a thread: the others
-		// must not have to wait for that.
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
 	}
 	run := newRunner(c.concurrency)
 	for _, k := range all { // connections, caches and the heap reach their size

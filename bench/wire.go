@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,7 +32,11 @@ func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error)
 			break
 		}
 	}
-	return &wireConn{Conn: nc, wire: w}, nil
+	c := &wireConn{Conn: nc, wire: w}
+	if w.rtt > 0 {
+		c.alarm, err = newAlarm()
+	}
+	return c, err
 }
 
 // wireConn delays each answer by the round trip. One answer is one Write, or
@@ -40,6 +45,7 @@ type wireConn struct {
 	net.Conn
 	wire   *wire
 	asked  bool
+	alarm  *os.File // nil without a round trip
 	closed atomic.Bool
 }
 
@@ -50,9 +56,9 @@ func (c *wireConn) Write(b []byte) (int, error) {
 
 func (c *wireConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if c.wire.rtt > 0 && c.asked {
+	if c.alarm != nil && c.asked {
 		c.asked = false
-		pause(c.wire.rtt)
+		pause(c.alarm, c.wire.rtt)
 	}
 	return n, err
 }
@@ -69,14 +75,9 @@ func (c *wireConn) SyscallConn() (syscall.RawConn, error) {
 func (c *wireConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.wire.open.Add(-1)
+		if c.alarm != nil {
+			c.alarm.Close()
+		}
 	}
 	return c.Conn.Close()
-}
-
-// pause sleeps in the kernel: the runtime rounds sleeps of an idle program up to
-// a whole millisecond, which is twice the round trip that is to be imitated.
-func pause(d time.Duration) {
-	ts := syscall.NsecToTimespec(int64(d))
-	for syscall.Nanosleep(&ts, &ts) == syscall.EINTR {
-	}
 }

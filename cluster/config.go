@@ -48,10 +48,11 @@ type Config struct {
 	// At most 100 bytes, no spaces or control characters.
 	KeyPrefix string
 
-	// MaxConns is the most connections to one node; as many are kept open when
-	// idle. A request that finds all of them busy waits for one, at most Timeout.
-	// Multiply it by the number of app instances and compare with memcached's -c.
-	// If zero, 128 is used.
+	// MaxConns is the most commands on their way to one node at once, and so the most
+	// connections to it; a request that finds no room waits, at most Timeout. Loads share
+	// connections, and so do saves of up to 16 KiB: two for each node are enough for them.
+	// Larger saves have one each, and as many are kept open when idle. Multiply it by the
+	// number of app instances and compare with memcached's -c. If zero, 128 is used.
 	MaxConns int
 
 	// MaxRecordBytes is the most that one encoded session may take; a larger one

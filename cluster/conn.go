@@ -35,23 +35,46 @@ var errLogin = errors.New("login refused: check Username and Password against th
 // connect has the signature of memcache.Client.DialContext. The context carries
 // the deadline of the whole of it.
 func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(d.timeout)
+	}
+	nc, err := d.open(ctx, network, address, deadline)
+	if err != nil {
+		return nil, err
+	}
+	return &guardedConn{Conn: nc, dialer: d, first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+}
+
+// open returns a connection on which commands can be sent. The error is unreachable.
+func (d *dialer) open(ctx context.Context, network, address string, deadline time.Time) (net.Conn, error) {
 	nc, err := d.dial(ctx, network, address)
 	if err != nil {
-		return nil, unreachable{err}
+		return nil, unreachable{d.orLate(err, deadline)}
 	}
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		// A connection is closed early only after a timeout. What still waits in
 		// its send buffer then must not reach the node later.
 		_ = tcp.SetLinger(0)
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(d.timeout)
-	}
 	if nc, err = d.prepare(ctx, nc, deadline, address); err != nil {
-		return nil, unreachable{err}
+		return nil, unreachable{d.orLate(err, deadline)}
 	}
-	return &guardedConn{Conn: nc, timeout: d.timeout, first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+	return nc, nil
+}
+
+// lateError is a timeout that was noticed so late that it says more about this process,
+// which was held up itself, than about the node: the answer may have been there.
+type lateError struct{ error }
+
+func (e lateError) Unwrap() error { return e.error }
+
+// orLate returns err, as a lateError where it is a timeout that was noticed late.
+func (d *dialer) orLate(err error, deadline time.Time) error {
+	if err != nil && isTimeout(err) && time.Since(deadline) > d.timeout/repeatWithin {
+		return lateError{err}
+	}
+	return err
 }
 
 func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, address string) (net.Conn, error) {
@@ -121,8 +144,9 @@ var errOversized = errors.New("answer announces more than was asked for, or than
 // reads and allocates what the server announces.
 type guardedConn struct {
 	net.Conn
-	timeout  time.Duration
+	dialer   *dialer
 	first    time.Time // deadline of the first command: the one that had to dial
+	deadline time.Time // of the command under way
 	maxValue int
 
 	sending bool // a command is being written; no byte of its answer has come
@@ -140,18 +164,19 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
 		c.sending, c.ended = true, false
 		c.getting, c.values = bytes.HasPrefix(b, []byte("gets ")), 0
-		deadline := c.first
-		if c.first = (time.Time{}); deadline.IsZero() {
-			deadline = time.Now().Add(c.timeout)
+		c.deadline = c.first
+		if c.first = (time.Time{}); c.deadline.IsZero() {
+			c.deadline = time.Now().Add(c.dialer.timeout)
 		}
-		if err := c.Conn.SetDeadline(deadline); err != nil {
+		if err := c.Conn.SetDeadline(c.deadline); err != nil {
 			return 0, err
 		}
 	}
 	if c.getting {
 		c.values += bytes.Count(b, []byte(" "))
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	return n, c.dialer.orLate(err, c.deadline)
 }
 
 func (c *guardedConn) Read(b []byte) (int, error) {
@@ -160,7 +185,7 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 	if bad := c.inspect(b[:n]); bad != nil {
 		return 0, bad
 	}
-	return n, err
+	return n, c.dialer.orLate(err, c.deadline)
 }
 
 // inspect follows the answer line by line and value by value.

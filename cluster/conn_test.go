@@ -41,7 +41,7 @@ func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader)
 		}
 		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
 		test(t, n)
-		n.client.Close()
+		n.drop()
 		mu.Lock()
 		for _, nc := range open {
 			nc.Close()

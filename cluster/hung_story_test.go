@@ -187,6 +187,7 @@ func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 					}
 					if err == nil && write {
 						r.Attrs["x"] = append(r.Attrs["x"], 'x')
+						r.Attrs["large"] = make([]byte, maxPipelined) // over a connection of its own
 						err = c.Save(context.Background(), r)
 					}
 					if err != nil {
@@ -215,7 +216,9 @@ func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 			w.Error("reconnects are not counted")
 		}
 		for i := range 32 {
-			w.sees(c, string(rune('A'+i)), "x=xxx")
+			if r := w.load(c, string(rune('A'+i))); string(r.Attrs["x"]) != "xxx" {
+				w.Errorf("%c: %s", 'A'+i, r.Attrs["x"])
+			}
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -44,8 +45,10 @@ func itemOf(it *memcache.Item) item {
 type node struct {
 	Node
 	index  int
-	client *memcache.Client
+	client *memcache.Client // of reads and of large writes
+	writer *memcache.Client // of small writes, which share the pipeline
 	dialer *dialer
+	lines  pipeline
 	slots  chan struct{} // one per exchange that may be on its way
 	batch  batcher
 	get    command // of the batch under way: there is one at a time
@@ -94,10 +97,14 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 		dial: dial, tls: cfg.TLS, username: cfg.Username, password: cfg.Password,
 		timeout: cfg.Timeout, maxRecordBytes: cfg.MaxRecordBytes,
 	}
-	nd.client = memcache.NewFromSelector(addressOf(n.Addr))
-	nd.client.Timeout = cfg.Timeout
-	nd.client.MaxIdleConns = cfg.MaxConns
-	nd.client.DialContext = nd.dialer.connect
+	addr := addressOf(n.Addr)
+	nd.lines.dialer, nd.lines.address = nd.dialer, addr
+	client := func(dial func(context.Context, string, string) (net.Conn, error)) *memcache.Client {
+		c := memcache.NewFromSelector(addr)
+		c.Timeout, c.MaxIdleConns, c.DialContext = cfg.Timeout, cfg.MaxConns, dial
+		return c
+	}
+	nd.client, nd.writer = client(nd.dialer.connect), client(nd.lines.connect)
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	nd.batch.loop = nd.batch.send
 	nd.batch.patience = cfg.Timeout
@@ -218,30 +225,36 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	}
 	defer func() { <-n.slots }()
 	n.commands.Add(1)
+	client := n.client
+	if cmd.verb != nil && len(cmd.item.Value) <= maxPipelined {
+		client = n.writer
+	}
 	began := time.Now()
-	err = cmd.run(n.client)
-	switch took := time.Since(began); {
-	case isTimeout(err) && took > n.dialer.timeout+n.dialer.timeout/repeatWithin:
-		// A timeout that is noticed this late says more about this process, which was
-		// held up itself, than about the node: the answer may have been there.
-		again = true
-		n.commands.Add(1)
-		err = cmd.run(n.client)
-	case isBroken(err) && took < n.dialer.timeout/repeatWithin:
+	err = cmd.run(client)
+	broke := isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin
+	if broke {
 		// A server that restarted breaks every connection to its former self once.
 		// That is no sign of illness: drop them all and see what stands there now.
-		n.client.Close()
+		n.drop()
 		n.reconnects.Add(1)
+	}
+	if broke || errors.As(err, new(lateError)) {
 		again = true
 		n.commands.Add(1)
-		err = cmd.run(n.client)
+		err = cmd.run(client)
 	}
 	v, err := judge(err)
 	if errors.Is(err, errOutOfStep) {
-		n.client.Close() // answers and questions do not belong together any more
+		n.drop() // answers and questions do not belong together any more
 	}
 	n.note(health.request, v, err)
 	return again, err
+}
+
+// drop closes all connections that are not in use.
+func (n *node) drop() {
+	n.client.Close()
+	n.lines.drop()
 }
 
 // enter takes a slot. A request that had to wait for one must not wait for a sick

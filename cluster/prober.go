@@ -20,7 +20,7 @@ func (c *Cluster) nodeChanged(n *node, from State) {
 		c.cfg.Logger.Info("cluster: node is up again", "node", n.ID, "addr", n.Addr)
 	}
 	if from == Down {
-		n.client.Close() // its idle connections may lead to a process that is gone
+		n.drop() // its idle connections may lead to a process that is gone
 	}
 	if s.State != Up {
 		c.startProber(n)

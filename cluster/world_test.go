@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +25,8 @@ type world struct {
 	env  *testenv.Env
 	logs *syncBuffer // what all clusters logged
 
-	mu     sync.Mutex // guards below
+	far    atomic.Bool // nodes are a latency away
+	mu     sync.Mutex  // guards below
 	sent   []sentCommand
 	before func(c sentCommand) // called before a command is applied; may be nil
 }
@@ -72,7 +75,7 @@ func (w *world) cluster(cfg Config) *Cluster {
 		cfg.Nodes = nodes
 	}
 	if cfg.DialContext == nil {
-		cfg.DialContext = w.env.DialContext
+		cfg.DialContext = w.dial
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -83,6 +86,25 @@ func (w *world) cluster(cfg Config) *Cluster {
 	}
 	w.Cleanup(func() { c.Close() })
 	return c
+}
+
+// dial connects to a node, which may be far away.
+func (w *world) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	nc, err := w.env.DialContext(ctx, network, addr)
+	return farConn{nc, &w.far}, err
+}
+
+// farConn is a way to a node that takes its time for every packet.
+type farConn struct {
+	net.Conn
+	far *atomic.Bool
+}
+
+func (c farConn) Write(b []byte) (int, error) {
+	if c.far.Load() {
+		time.Sleep(latency)
+	}
+	return c.Conn.Write(b)
 }
 
 // onCommand has f called before each command is applied.

@@ -1,0 +1,210 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// This file decides how the small writes of a node share one connection: they are
+// pipelined. The write that finds the pipeline idle goes at once and alone; those that
+// arrive while it is under way go together next, as one packet, and are answered in
+// the order in which they were sent. So a lone caller waits for nobody, and many
+// callers cost the node and this process one exchange instead of one each. The client
+// above (gomemcache) knows nothing of it: what it dials is a connection in name only.
+
+// maxPipelined is the largest value that is sent over the shared connection. Larger
+// ones go over connections of their own: nobody should wait behind them.
+const maxPipelined = 16 << 10
+
+// pipeline is the shared connection of one node. There is no goroutine behind it: of
+// those that wait, the first of each batch speaks for all.
+type pipeline struct {
+	dialer  *dialer
+	address *address
+
+	mu      sync.Mutex // guards below
+	busy    bool       // somebody speaks to the node
+	waiting []*pipelined
+
+	// What is below belongs to whoever speaks.
+	nc      net.Conn // nil: none yet, or the last one broke
+	answers *bufio.Reader
+	going   []*pipelined
+	out     []byte
+}
+
+// connect has the signature of memcache.Client.DialContext. The connection that it
+// returns is dialled when it is first needed.
+func (p *pipeline) connect(context.Context, string, string) (net.Conn, error) {
+	return &pipelined{pipeline: p, turn: make(chan struct{}, 1)}, nil
+}
+
+// pipelined is a connection in name. It carries one command at a time, which is whole
+// when its answer is asked for: every answer is one line.
+type pipelined struct {
+	net.Conn // nil; its other methods are not called
+	pipeline *pipeline
+
+	out    []byte        // the command
+	answer []byte        // what has not been read of the answer
+	err    error         // why there is none
+	done   bool          // answer or err is there
+	turn   chan struct{} // done, or it is this one's turn to speak; has room for one
+}
+
+func (c *pipelined) SetDeadline(time.Time) error { return nil }
+
+// Close does nothing: a write that ends in an error has had its part of the pipeline closed.
+func (c *pipelined) Close() error { return nil }
+
+func (c *pipelined) Write(b []byte) (int, error) {
+	c.out = append(c.out, b...)
+	return len(b), nil
+}
+
+func (c *pipelined) Read(b []byte) (int, error) {
+	if len(c.out) > 0 {
+		c.done, c.err = false, nil
+		c.pipeline.exchange(c)
+		c.out = c.out[:0]
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	if len(c.answer) == 0 {
+		return 0, errOutOfStep // the client expects more than a line
+	}
+	n := copy(b, c.answer)
+	c.answer = c.answer[n:]
+	return n, nil
+}
+
+// exchange returns when c has its answer, or an error in its place.
+func (p *pipeline) exchange(c *pipelined) {
+	p.mu.Lock()
+	p.waiting = append(p.waiting, c)
+	speak := !p.busy
+	p.busy = true
+	p.mu.Unlock()
+	if !speak {
+		<-c.turn
+		if c.done {
+			return
+		}
+	}
+	p.speak(c)
+}
+
+// speak sends all that wait, the first of which is c, gives each its answer, and passes
+// the turn on to the first of those that have arrived meanwhile.
+func (p *pipeline) speak(c *pipelined) {
+	p.mu.Lock()
+	p.going, p.waiting = p.waiting, p.going[:0]
+	p.mu.Unlock()
+	answered, err := p.send()
+	for i, w := range p.going {
+		if i >= answered {
+			w.err = err
+		}
+		w.end(c)
+	}
+	clear(p.going)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil && !isBroken(err) {
+		// Those that wait fail too: each has another node to turn to, and none may wait
+		// for a sick node a second time. A broken connection is no sign of illness.
+		for _, w := range p.waiting {
+			w.err = err
+			w.end(c)
+		}
+		p.waiting = p.waiting[:0]
+	}
+	if p.busy = len(p.waiting) > 0; p.busy {
+		p.waiting[0].turn <- struct{}{}
+	}
+}
+
+// end tells c that its answer is there, unless it is the one that speaks.
+func (c *pipelined) end(speaker *pipelined) {
+	c.done = true
+	if c != speaker {
+		c.turn <- struct{}{}
+	}
+}
+
+// send writes the commands of all that go and reads their answers. It returns how many
+// have got theirs, and why the others have not.
+func (p *pipeline) send() (answered int, err error) {
+	deadline := time.Now().Add(p.dialer.timeout)
+	if p.nc == nil {
+		if err := p.dial(deadline); err != nil {
+			return 0, err
+		}
+	}
+	_ = p.nc.SetDeadline(deadline) // where it fails, so does the write
+	if len(p.going) == 1 {
+		_, err = p.nc.Write(p.going[0].out)
+	} else {
+		p.out = p.out[:0]
+		for _, c := range p.going {
+			p.out = append(p.out, c.out...)
+		}
+		// A node may want its first answers to be read before it reads on. Where this write
+		// fails, so does the read below.
+		sent := make(chan struct{})
+		defer func() { <-sent }()
+		go func(nc net.Conn) {
+			defer close(sent)
+			_, _ = nc.Write(p.out)
+		}(p.nc)
+	}
+	for err == nil && answered < len(p.going) {
+		var line []byte
+		if line, err = p.answers.ReadSlice('\n'); err == nil {
+			c := p.going[answered]
+			c.answer = append(c.answer[:0], line...)
+			answered++
+		}
+	}
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		err = errOversized
+	case err == nil && p.answers.Buffered() > 0:
+		answered, err = 0, errOutOfStep // which of the answers is one too many?
+	}
+	if err != nil {
+		p.nc.Close()
+		p.nc = nil
+	}
+	return answered, p.dialer.orLate(err, deadline)
+}
+
+func (p *pipeline) dial(deadline time.Time) error {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	nc, err := p.dialer.open(ctx, p.address.network, p.address.addr, deadline)
+	if err != nil {
+		return err
+	}
+	p.nc = nc
+	if p.answers == nil {
+		p.answers = bufio.NewReaderSize(nc, maxAnswerLine)
+	}
+	p.answers.Reset(nc)
+	return nil
+}
+
+// drop closes the connection unless it is in use.
+func (p *pipeline) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.busy && p.nc != nil {
+		p.nc.Close()
+		p.nc = nil
+	}
+}

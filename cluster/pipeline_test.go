@@ -1,0 +1,217 @@
+package cluster
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// script reads whole write commands and has each answered by answer, which gets the key.
+func script(answer func(key string) string) func(net.Conn, *bufio.Reader) {
+	return func(nc net.Conn, r *bufio.Reader) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			var verb, key string
+			var flags, exp, size int
+			if _, err := fmt.Sscanf(line, "%s %s %d %d %d", &verb, &key, &flags, &exp, &size); err != nil {
+				return
+			}
+			if _, err := io.CopyN(io.Discard, r, int64(size+2)); err != nil {
+				return
+			}
+			reply := answer(key)
+			if reply == "" {
+				return
+			}
+			if _, err := io.WriteString(nc, reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// together lets one write go first and others arrive while it is under way.
+func together(n *node, keys []string, value string) []error {
+	errs := make([]error, len(keys))
+	var wg sync.WaitGroup
+	for i, key := range keys {
+		wg.Go(func() {
+			o, _, err := n.write(key, []byte(value), &item{cas: 1}, 60)
+			if o == outrun {
+				err = errors.New("outrun")
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+func keysTo(n int) []string {
+	var keys []string
+	for i := range n {
+		keys = append(keys, fmt.Sprint("k", i))
+	}
+	return keys
+}
+
+// Each caller gets the answer to its own command. The server here, over a connection
+// without buffers, reads no command before its last answer is taken.
+func TestPipelinedWritesGetTheirOwnAnswers(t *testing.T) {
+	var connections atomic.Int32
+	serve := script(func(key string) string {
+		time.Sleep(time.Millisecond)
+		if strings.HasSuffix(key, "3") {
+			return "EXISTS\r\n"
+		}
+		return "STORED\r\n"
+	})
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		connections.Add(1)
+		serve(nc, r)
+	}, func(t *testing.T, n *node) {
+		for range 3 {
+			keys := keysTo(40)
+			for i, err := range together(n, keys, strings.Repeat("v", 3000)) {
+				if outrun := err != nil && err.Error() == "outrun"; err != nil && !outrun || outrun != strings.HasSuffix(keys[i], "3") {
+					t.Errorf("%s: %v", keys[i], err)
+				}
+			}
+		}
+		if connections.Load() != 1 {
+			t.Errorf("%d connections", connections.Load())
+		}
+	})
+}
+
+// Writes that meet on their way share a packet: 40 of them cost the node two reads.
+func TestPipelinedWritesShareAPacket(t *testing.T) {
+	var packets, commands int
+	hostile(t, Config{}, func(nc net.Conn, _ *bufio.Reader) {
+		buf := make([]byte, 64<<10)
+		for {
+			m, err := nc.Read(buf)
+			if err != nil {
+				return
+			}
+			packets++
+			asked := strings.Count(string(buf[:m]), "cas ")
+			commands += asked
+			time.Sleep(time.Millisecond) // the others arrive
+			_, _ = io.WriteString(nc, strings.Repeat("STORED\r\n", asked))
+		}
+	}, func(t *testing.T, n *node) {
+		for i, err := range together(n, keysTo(40), "v") {
+			if err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if packets != 2 || commands != 40 {
+			t.Errorf("%d commands in %d packets", commands, packets)
+		}
+	})
+}
+
+func TestWritesToAHungNodeWaitForOneTimeoutInAll(t *testing.T) {
+	hostile(t, Config{}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *node) {
+		began := time.Now()
+		for i, err := range together(n, keysTo(30), "v") {
+			if !errors.Is(err, errTimeout) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if took := time.Since(began); took != DefaultTimeout {
+			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		}
+	})
+}
+
+// A node that restarts breaks the connection under those that share it: each of them is
+// sent once more.
+func TestPipelinedWritesOutliveABrokenConnection(t *testing.T) {
+	var said atomic.Int32
+	hostile(t, Config{}, script(func(string) string {
+		time.Sleep(time.Millisecond)
+		if said.Add(1) == 15 {
+			return "" // and the connection is closed
+		}
+		return "STORED\r\n"
+	}), func(t *testing.T, n *node) {
+		for i, err := range together(n, keysTo(30), "v") {
+			if err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+		if n.reconnects.Load() == 0 {
+			t.Error("no connection broke")
+		}
+	})
+}
+
+// One answer too many, somewhere among those to a packet, shifts all that follow it.
+// None of them may be believed.
+func TestAnAnswerTooManyAcknowledgesNoPipelinedWrite(t *testing.T) {
+	extra := true
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		buf := make([]byte, 64<<10)
+		for {
+			m, err := r.Read(buf)
+			if err != nil {
+				return
+			}
+			asked := strings.Count(string(buf[:m]), "cas ")
+			time.Sleep(time.Millisecond)
+			answer := strings.Repeat("EXISTS\r\n", asked)
+			if asked > 1 && extra {
+				answer = "STORED\r\n" + answer
+			}
+			_, _ = io.WriteString(nc, answer)
+		}
+	}, func(t *testing.T, n *node) {
+		for i, err := range together(n, keysTo(10), "v") {
+			if err == nil {
+				t.Errorf("%d is acknowledged", i)
+			}
+		}
+		extra = false
+		for i, err := range together(n, keysTo(10), "v") {
+			if err == nil || err.Error() != "outrun" {
+				t.Errorf("afterwards, %d: %v", i, err)
+			}
+		}
+	})
+}
+
+// A large value goes over a connection of its own: small ones do not wait for it.
+func TestSmallWritesDoNotWaitBehindLargeOnes(t *testing.T) {
+	hostile(t, Config{}, script(func(key string) string {
+		if key == "large" {
+			time.Sleep(DefaultTimeout / 2)
+		}
+		return "STORED\r\n"
+	}), func(t *testing.T, n *node) {
+		var large sync.WaitGroup
+		large.Go(func() {
+			if _, _, err := n.write("large", make([]byte, maxPipelined+1), nil, 60); err != nil {
+				t.Errorf("large: %v", err)
+			}
+		})
+		synctest.Wait()
+		began := time.Now()
+		if _, _, err := n.write("small", make([]byte, maxPipelined), nil, 60); err != nil || time.Since(began) != 0 {
+			t.Errorf("small: %v after %v", err, time.Since(began))
+		}
+		large.Wait()
+	})
+}
