@@ -77,11 +77,6 @@ func main() {
 	}
 	bad = run(root, temp, chosen, known)
 	_ = os.RemoveAll(temp)
-	if *notes != "" {
-		if err := known.write(*notes); err != nil {
-			fatal("%v", err)
-		}
-	}
 	os.Exit(min(bad, 1))
 }
 
@@ -152,6 +147,11 @@ func run(root, temp string, chosen []rule, known record) (bad int) {
 				delete(known, m.name)
 				if v.state == caught {
 					known[m.name] = v.by
+				}
+				if *notes != "" { // after each: a sweep may be ended at any time
+					if err := known.write(*notes); err != nil {
+						fatal("%v", err)
+					}
 				}
 				mu.Unlock()
 			}
