@@ -199,3 +199,35 @@ func TestASaveRightAfterAnOutageIsSeenByAll(t *testing.T) {
 		}
 	})
 }
+
+// The same of a save whose load was before the outage: it finds out by itself that the
+// home nodes answer again, and must not leave the change on the stand-ins that it had
+// turned to first.
+func TestASaveThatFindsTheOutageOverIsSeenByAll(t *testing.T) {
+	onStage(t, 4, func(s *stage) {
+		late := s.instance("late", s.list)
+		other := s.instance("other", s.list)
+		s.begin(late)
+		rec := s.load(late)
+		reach := func(f world.Faults) {
+			for _, n := range s.ranked(other)[:2] {
+				s.world.Link("late", n).Suffer(f)
+			}
+		}
+		reach(away)
+		for range 3 { // its requests find out
+			if _, err := late.Load(context.Background(), "session"); !errors.Is(err, cluster.ErrUnavailable) {
+				t.Fatalf("load without home nodes: %v, want ErrUnavailable", err)
+			}
+		}
+		time.Sleep(settled)
+		reach(world.Faults{})
+		rec.Attrs["cart"] = []byte("2")
+		if err := late.Save(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(s.load(other).Attrs["cart"]); got != "2" {
+			t.Errorf("another instance reads %q after the save of 2", got)
+		}
+	})
+}
