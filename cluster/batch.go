@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,12 +22,23 @@ const (
 type waiter struct {
 	node  *node
 	key   string
-	place int        // among the caller's waiters
-	came  chan<- int // gets the place; has room for it
-	item  *item      // nil: a miss
-	found item       // what item points to
+	all   *arrival
+	item  *item // nil: a miss
+	found item  // what item points to
 	err   error
 	since time.Time // of its arrival in the queue
+}
+
+// arrival is when the last of a caller's gets has its answer: the caller is woken once.
+type arrival struct {
+	left atomic.Int32
+	last chan struct{} // has room for one
+}
+
+func (a *arrival) note() {
+	if a.left.Add(-1) == 0 {
+		a.last <- struct{}{}
+	}
 }
 
 // batcher sends the gets of one node. A goroutine of its own does so while there are
@@ -44,8 +56,8 @@ type batcher struct {
 	going   []*waiter // the batch under way
 }
 
-// get sends w's place to its came channel when there is an answer. The caller must be within
-// an operation that running counts.
+// get notes w's arrival when there is an answer. The caller must be within an operation
+// that running counts.
 func (b *batcher) get(w *waiter) {
 	w.since = time.Now()
 	b.mu.Lock()
@@ -64,7 +76,7 @@ func (b *batcher) send() {
 	for {
 		for _, w := range b.late() {
 			w.err = errBusy
-			w.came <- w.place
+			w.all.note()
 		}
 		batch := b.next()
 		if len(batch) == 0 {
@@ -79,7 +91,7 @@ func (b *batcher) send() {
 		b.sized(batch)
 		for _, w := range batch {
 			w.err = err
-			w.came <- w.place
+			w.all.note()
 		}
 	}
 }

@@ -50,10 +50,9 @@ func newSlowNode() *slowNode {
 }
 
 func (n *slowNode) get(key string) (*item, error) {
-	came := make(chan int, 1)
-	w := &waiter{key: key, came: came}
+	w := &waiter{key: key, all: one()}
 	n.b.get(w)
-	<-came
+	<-w.all.last
 	return w.item, w.err
 }
 

@@ -42,16 +42,16 @@ var (
 // Cluster keeps sessions on memcached nodes. It is safe for concurrent use. An app
 // has one, made at its start and closed at its end.
 type Cluster struct {
-	cfg     Config
-	ring    *ring
-	nodes   []*node
-	seal    *sealer // nil: records are plain
-	writer  uint64  // names this process in stamps
-	lanes   lanes
-	missing missing
-	cames   sync.Pool // of chan int: empty, and with nobody at the other end
-	unknown *limiter
-	stats   counters
+	cfg      Config
+	ring     *ring
+	nodes    []*node
+	seal     *sealer // nil: records are plain
+	writer   uint64  // names this process in stamps
+	lanes    lanes
+	missing  missing
+	arrivals sync.Pool // of *arrival, with nobody at the other end
+	unknown  *limiter
+	stats    counters
 	// longest is the longest time a session was seen to have left, in ms: how long
 	// a deletion must be remembered when the session's deadline is not known.
 	longest atomic.Int64

@@ -69,6 +69,10 @@ type lateError struct{ error }
 
 func (e lateError) Unwrap() error { return e.error }
 
+func isLate(err error) bool {
+	return err != nil && errors.As(err, new(lateError))
+}
+
 // orLate returns err, as a lateError where it is a timeout that was noticed late.
 func (d *dialer) orLate(err error, deadline time.Time) error {
 	if err != nil && isTimeout(err) && time.Since(deadline) > d.timeout/repeatWithin {

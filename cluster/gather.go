@@ -230,44 +230,51 @@ func (k *call) further(v *view) []*node {
 // and adds what they say to the view. Asked is false when there was nobody to ask.
 func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err error) {
 	var waiters []waiter
-	var came chan int
 	for _, n := range nodes {
 		if v.on(n) != nil {
 			continue
 		}
-		if came == nil {
-			came, waiters = k.c.newCame(len(nodes)), k.waiters(len(nodes))
+		if waiters == nil {
+			waiters = k.waiters(len(nodes))
 		}
-		waiters = append(waiters, waiter{node: n, key: k.key, place: len(waiters), came: came})
-		n.batch.get(&waiters[len(waiters)-1])
+		waiters = append(waiters, waiter{node: n, key: k.key})
 	}
-	for range waiters {
-		select {
-		case i := <-came:
-			w := &waiters[i]
-			if w.err != nil {
-				k.fail(w.node, w.err)
-				continue
-			}
-			a := answer{node: w.node, item: w.item}
-			k.read(v, &a)
-			v.answers = append(v.answers, a)
-		case <-ctx.Done():
-			return true, fmt.Errorf("cluster: load: %w", ctx.Err())
+	if len(waiters) == 0 {
+		return false, nil
+	}
+	all := k.c.newArrival(len(waiters))
+	for i := range waiters {
+		w := &waiters[i]
+		w.all = all
+		w.node.batch.get(w)
+	}
+	select {
+	case <-all.last:
+		k.c.arrivals.Put(all)
+	case <-ctx.Done():
+		return true, fmt.Errorf("cluster: load: %w", ctx.Err())
+	}
+	for i := range waiters {
+		w := &waiters[i]
+		if w.err != nil {
+			k.fail(w.node, w.err)
+			continue
 		}
+		a := answer{node: w.node, item: w.item}
+		k.read(v, &a)
+		v.answers = append(v.answers, a)
 	}
-	if came != nil {
-		k.c.cames.Put(came) // all have answered: nobody will send to it any more
-	}
-	return len(waiters) > 0, nil
+	return true, nil
 }
 
-// newCame returns an empty channel for so many answers.
-func (c *Cluster) newCame(most int) chan int {
-	if came, ok := c.cames.Get().(chan int); ok && cap(came) >= most {
-		return came
+// newArrival waits for so many answers.
+func (c *Cluster) newArrival(answers int) *arrival {
+	a, ok := c.arrivals.Get().(*arrival)
+	if !ok {
+		a = &arrival{last: make(chan struct{}, 1)}
 	}
-	return make(chan int, max(most, 2*c.cfg.Replicas))
+	a.left.Store(int32(answers))
+	return a
 }
 
 // waiters returns room for most waiters that never moves: they are on their way, by

@@ -238,7 +238,7 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 		n.drop()
 		n.reconnects.Add(1)
 	}
-	if broke || errors.As(err, new(lateError)) {
+	if broke || isLate(err) {
 		again = true
 		n.commands.Add(1)
 		err = cmd.run(client)
