@@ -93,11 +93,19 @@ type tab struct {
 // run starts a demo of the test's own and returns its address.
 func run(t *testing.T, args ...string) string {
 	t.Helper()
+	url, _ := begin(t, nil, args...)
+	return url
+}
+
+// begin is run with variables for the demo's environment; end ends it before the
+// test does.
+func begin(t *testing.T, env []string, args ...string) (url string, end func()) {
+	t.Helper()
 	if missing != "" {
 		t.Skip(missing)
 	}
 	cmd := exec.Command(demo, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -105,25 +113,26 @@ func run(t *testing.T, args ...string) string {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(syscall.SIGINT)
 		if err := cmd.Wait(); err != nil {
 			t.Errorf("the demo ended with %v", err)
 		}
 	})
+	t.Cleanup(end)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if _, rest, ok := strings.Cut(lines.Text(), "http://"); ok {
-			url, _, _ := strings.Cut(rest, " ")
+			url, _, _ = strings.Cut(rest, " ")
 			go func() {
 				for lines.Scan() { // what it says at its end
 				}
 			}()
-			return "http://" + url
+			return "http://" + url, end
 		}
 	}
 	t.Fatal("the demo printed no address")
-	return ""
+	return "", nil
 }
 
 // open opens the page in a tab. Errors in its console fail the test at its end.
@@ -243,9 +252,10 @@ func (p *tab) logged(text string) {
 type state struct {
 	Users, Exposed, FaultsSoFar int
 	TimeoutsOfHealthyNodes      int
-	Holdfast, OneCopy           struct{ Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone int }
+	Holdfast, OneCopy           struct{ Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone, Losses, Excused int }
 	Log                         []struct {
 		Text   string
+		Excuse string
 		Detail []string
 	}
 }

@@ -86,8 +86,8 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	p.until("scs-1 up", "document.querySelector('#scs-1-kill')")
 	s := p.state()
 	if s.Holdfast.SessionsLost != 0 || s.Holdfast.ChangesLost != 0 || s.Holdfast.LogoutsUndone != 0 {
-		if s.TimeoutsOfHealthyNodes > 0 {
-			t.Skipf("this machine is too busy to tell: %d times a healthy node did not answer", s.TimeoutsOfHealthyNodes)
+		if s.Holdfast.Losses == s.Holdfast.Excused {
+			t.Skipf("this machine is too busy to tell: each time something was lost, a healthy node had not answered while another was broken: %+v", s.Log)
 		}
 		t.Errorf("with holdfast: %+v\n%v", s.Holdfast, s.Log)
 	}

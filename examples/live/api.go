@@ -175,7 +175,7 @@ type appState struct {
 func (d *demo) state() state {
 	now := time.Now()
 	s := state{
-		Users: d.crowd.size(), Exposed: d.watch.exposed(), Faults: d.faults.Load(), Broken: d.watch.faults(), Doubts: d.watch.doubted(),
+		Users: d.crowd.size(), Exposed: d.watch.exposed(), Faults: d.faults.Load(), Broken: d.watch.faults(), Doubts: d.watch.busy(),
 		Holdfast: d.crowd.holdfast.figures(now), OneCopy: d.crowd.oneCopy.figures(now), Log: d.journal.latest(keptEntries),
 	}
 	for _, in := range d.apps {

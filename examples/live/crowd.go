@@ -19,7 +19,7 @@ type crowd struct {
 	url      string
 	journal  *journal
 	client   *http.Client
-	evidence func(driver, id string) []string
+	inquire  inquiry
 	holdfast tally
 	oneCopy  tally
 
@@ -73,7 +73,7 @@ func (c *crowd) resize(n int) {
 func (c *crowd) newUser(driver string, t *tally) *user {
 	return &user{
 		name: fmt.Sprintf("user %d", c.names), driver: driver, base: c.url + "/app/" + driver,
-		client: c.client, tally: t, journal: c.journal, evidence: c.evidence,
+		client: c.client, tally: t, journal: c.journal, inquire: c.inquire,
 	}
 }
 

@@ -80,7 +80,7 @@ func start(tb testenv.TB, cfg config) (*demo, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.end = cancel
 	d.crowd = newCrowd(d.url, &d.journal)
-	d.crowd.evidence = d.evidence
+	d.crowd.inquire = d.inquire
 	d.watch = newWatch(d)
 	d.journal.add(note, "", "Everything runs: %d %s, two instances each of two apps.", len(d.nodes.all()), d.nodes.what())
 	d.tasks.Go(func() { d.crowd.run(ctx) })

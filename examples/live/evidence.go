@@ -6,8 +6,20 @@ import (
 	"time"
 )
 
-// This file says what can be found out about a session that lost something: what
-// each instance of its app thinks of the nodes and finds there.
+// This file decides whose fault a loss is, and what can be found out about it: what
+// each instance of the app thinks of the nodes and finds there.
+
+// recent is how long before the session's last good request a failure may have been
+// to have a part in its loss: an instance goes on without a node until a probe, at
+// most a second apart, has found it well.
+const recent = time.Second
+
+// inquire is the demo's inquiry.
+func (d *demo) inquire(driver, id string, since time.Time) (excuse string, detail []string) {
+	d.watch.listen(time.Now())
+	return d.watch.excuse(driver, since.Add(-recent)), d.evidence(driver, id)
+}
+
 func (d *demo) evidence(driver, id string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

@@ -27,6 +27,8 @@ type entry struct {
 	Text string    `json:"text"`
 	// Mark is what the chart writes beside faults and mends, such as "kill n2".
 	Mark string `json:"mark,omitempty"`
+	// Excuse says of a loss that the machine was too busy: one more fault than was made.
+	Excuse string `json:"excuse,omitempty"`
 	// Detail is for whoever has to find out why, not for the page.
 	Detail []string `json:"detail,omitempty"`
 }

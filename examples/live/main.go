@@ -31,7 +31,11 @@ func main() {
 }
 
 func run(cfg config, text bool) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ends := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // under nohup the demo outlives its terminal
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	// The demo breaks its nodes. Those that tests may share with others are not for that.
 	_ = os.Unsetenv(testenv.NodesVariable)

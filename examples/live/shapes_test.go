@@ -97,6 +97,35 @@ func TestWhereTheSecondCopiesAre(t *testing.T) {
 	}
 }
 
+// TestOnlyASecondFaultExcusesALoss knows a healthy node that did not answer, and asks
+// whether a loss is that machine's or holdfast's.
+func TestOnlyASecondFaultExcusesALoss(t *testing.T) {
+	began := time.Unix(1_000_000, 0)
+	at := func(s int) time.Time { return began.Add(time.Duration(s) * time.Second) }
+	n1, n2 := doubt{at(10), "n1", "scs-1", withSCS}, doubt{at(11), "n2", "scs-2", withSCS}
+	for _, c := range []struct {
+		why     string
+		doubts  []doubt
+		touched map[string]time.Time
+		since   int
+		excused bool
+	}{
+		{"every node answered, whatever was broken", nil, map[string]time.Time{"n1": at(10), "n2": at(11)}, 5, false},
+		{"one node did not answer, and nothing was broken", []doubt{n1, n1}, nil, 5, false},
+		{"one node did not answer, and it was the one that was broken", []doubt{n1}, map[string]time.Time{"n1": at(9)}, 5, false},
+		{"one node did not answer while another was broken", []doubt{n1}, map[string]time.Time{"n2": at(9)}, 5, true},
+		{"another was broken, but the session was used after that", []doubt{n1}, map[string]time.Time{"n2": at(3)}, 5, false},
+		{"one did not answer, but the session was used after that", []doubt{n1}, map[string]time.Time{"n2": at(14)}, 13, false},
+		{"two nodes did not answer", []doubt{n1, n2}, nil, 5, true},
+		{"two nodes did not answer, of another app", []doubt{{at(10), "n1", "gorilla-1", withGorilla}, n2}, nil, 5, false},
+	} {
+		w := &watch{doubts: c.doubts, touched: c.touched}
+		if got := w.excuse(withSCS, at(c.since)); (got != "") != c.excused {
+			t.Errorf("%s: %q", c.why, got)
+		}
+	}
+}
+
 // TestUsersNoticeLosses lets a user talk to an app that forgets.
 func TestUsersNoticeLosses(t *testing.T) {
 	var says answer
@@ -135,6 +164,20 @@ func TestUsersNoticeLosses(t *testing.T) {
 	ask("/count", 1, answer{})
 	if f := u.tally.totals; f.SessionsLost != 2 {
 		t.Errorf("somebody else's session, and none: %+v", f)
+	}
+	if f := u.tally.totals; f.Losses != 4 || f.Excused != 0 {
+		t.Errorf("four answers, and no excuse for any: %+v", f)
+	}
+	asked := time.Time{}
+	u.inquire = func(_, _ string, since time.Time) (string, []string) {
+		asked = since
+		return "it was the machine", nil
+	}
+	u.in = true
+	used := u.used
+	ask("/count", 1, answer{})
+	if f := u.tally.totals; f.Losses != 5 || f.Excused != 1 || !asked.Equal(used) {
+		t.Errorf("one with an excuse, of a session last used at %v and looked at from %v on: %+v", used, asked, f)
 	}
 	says = answer{Name: "ann"}
 	u.in, u.cookie = true, "old"

@@ -41,6 +41,8 @@ type totals struct {
 	SessionsLost  int `json:"sessionsLost"`
 	ChangesLost   int `json:"changesLost"`
 	LogoutsUndone int `json:"logoutsUndone"`
+	Losses        int `json:"losses"`  // requests that found something of these missing
+	Excused       int `json:"excused"` // of them: losses to a fault that nobody here made
 }
 
 // figures are totals and what the last seconds were like.
@@ -88,6 +90,7 @@ func (t *tally) lost(now time.Time, sessions, changes int) {
 	s := t.nowLocked(now)
 	s.Sessions += sessions
 	s.Changes += changes
+	t.totals.Losses++
 	t.totals.SessionsLost += sessions
 	t.totals.ChangesLost += changes
 }
@@ -96,7 +99,15 @@ func (t *tally) lost(now time.Time, sessions, changes int) {
 func (t *tally) undone() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.totals.Losses++
 	t.totals.LogoutsUndone++
+}
+
+// excused counts a loss that is the machine's.
+func (t *tally) excused() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.totals.Excused++
 }
 
 // seconds returns the last two minutes, oldest first, ending with the last whole second.

@@ -26,14 +26,21 @@ type user struct {
 	in          bool // logged in, as far as the user knows
 	leaving     bool // a logout failed: it may or may not have happened
 	cookie      string
-	count, cart int                              // acknowledged
-	trace       []string                         // of the latest requests
-	evidence    func(driver, id string) []string // what there is to say about a session that lost something; may be nil
+	count, cart int       // acknowledged
+	trace       []string  // of the latest requests
+	before      string    // the session's id before the latest request
+	since       time.Time // when the last but one request began that was answered well
+	inquire     inquiry   // into a loss; may be nil
 
 	mu   sync.Mutex // guards below, which others read
 	id   string     // of the session
 	used time.Time  // when the latest request began that was answered well
 }
+
+// inquiry finds out about a session that lost something after it had been used well at
+// that time: an excuse, if two of its nodes failed at once without anybody's button,
+// and what else may help to find the reason.
+type inquiry func(driver, id string, since time.Time) (excuse string, detail []string)
 
 // pause is how long a user thinks between two requests, on average.
 const pause = time.Second
@@ -102,8 +109,12 @@ func (u *user) mourn(app, format string, args ...any) {
 	e := entry{Kind: loss, Text: fmt.Sprintf(format, args...)}
 	e.Detail = append(e.Detail, fmt.Sprintf("expected count %d, cart %d before this request; answered by %s", u.count, u.cart, app))
 	e.Detail = append(e.Detail, u.trace...)
-	if u.evidence != nil {
-		e.Detail = append(e.Detail, u.evidence(u.driver, u.id)...)
+	if u.inquire != nil {
+		excuse, detail := u.inquire(u.driver, u.before, u.since)
+		e.Detail = append(e.Detail, detail...)
+		if e.Excuse = excuse; excuse != "" {
+			u.tally.excused()
+		}
 	}
 	u.journal.put(e)
 }
@@ -129,6 +140,7 @@ func (u *user) logOut(ctx context.Context) {
 	u.in, u.leaving = false, false
 	if a, ok := u.ask(ctx, http.MethodGet, "/session", nil); ok && a.Name != "" {
 		u.tally.undone()
+		u.mourn(a.App, "%s had logged out, and the old cookie was good again.", u.name)
 	}
 	u.cookie = ""
 }
@@ -150,6 +162,7 @@ func (u *user) ask(ctx context.Context, method, path string, form url.Values) (a
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.before, u.since = u.id, u.used
 	u.id, u.used = a.ID, began
 	return a, true
 }

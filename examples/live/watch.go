@@ -22,7 +22,8 @@ type watch struct {
 	cuts    map[[2]string]bool
 	touched map[string]time.Time // when something was last done to a node
 	silent  map[ear]uint64       // timeouts so far
-	doubts  int                  // exchanges with healthy nodes that timed out
+	doubts  []doubt              // the latest of them
+	doubted int                  // all of them
 	out     map[string]bool      // nodes that every app has given up
 	moving  map[string]time.Time // of them: those whose sessions may still be on the move, since when
 	copies  map[string]int       // sessions by node, as of the latest census
@@ -34,6 +35,16 @@ type ear struct {
 	c    *cluster.Cluster
 	node string
 }
+
+// doubt is an exchange with a healthy node that timed out.
+type doubt struct {
+	at        time.Time
+	node, app string
+	driver    string
+}
+
+// keptDoubts is far more than can have a part in one loss.
+const keptDoubts = 100
 
 // grace is how long after something was done to a node its timeouts have a reason.
 const grace = 3 * time.Second
@@ -71,8 +82,9 @@ func (w *watch) run(ctx context.Context) {
 // listen counts the exchanges that timed out although nothing is wrong with the node:
 // on a machine with too much to do, that is one more fault, and nobody's button.
 func (w *watch) listen(now time.Time) {
-	heard := map[ear]uint64{}
-	fresh := 0
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	heard, first := map[ear]uint64{}, w.doubted == 0
 	for _, in := range w.d.apps {
 		c := in.sessions()
 		if c == nil {
@@ -81,30 +93,52 @@ func (w *watch) listen(now time.Time) {
 		for _, n := range c.Nodes() {
 			e := ear{c, n.ID}
 			heard[e] = n.Timeouts
-			w.mu.Lock()
 			before, known := w.silent[e]
 			excused := w.cuts[[2]string{n.ID, in.name}] || now.Sub(w.touched[n.ID]) < grace
-			w.mu.Unlock()
 			if known && !excused && n.Timeouts > before && w.d.nodes.healthy(n.ID) {
-				fresh += int(n.Timeouts - before)
+				w.doubted += int(n.Timeouts - before)
+				w.doubts = append(w.doubts, doubt{now, n.ID, in.name, in.driver})
 			}
 		}
 	}
-	w.mu.Lock()
-	first := w.doubts == 0 && fresh > 0
 	w.silent = heard
-	w.doubts += fresh
-	w.mu.Unlock()
-	if first {
+	w.doubts = w.doubts[max(0, len(w.doubts)-keptDoubts):]
+	if first && w.doubted > 0 {
 		w.d.journal.add(note, "", "This machine is busy: a healthy node did not answer within %v. Holdfast takes that for a fault, on top of those made here.", patienceWithNodes)
 	}
 }
 
-// doubted returns how many exchanges with healthy nodes timed out.
-func (w *watch) doubted() int {
+// busy returns how many exchanges with healthy nodes timed out.
+func (w *watch) busy() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.doubts
+	return w.doubted
+}
+
+// excuse says why a session of that driver's app could be lost since then: a healthy
+// node did not answer, and another one was broken or did not answer either. That is
+// two nodes at once, and two copies cover one. It is empty when that was not so: then
+// the loss is holdfast's.
+func (w *watch) excuse(driver string, since time.Time) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i, one := range w.doubts {
+		if one.driver != driver || one.at.Before(since) {
+			continue
+		}
+		said := fmt.Sprintf("This machine was too busy: %s, which is well, did not answer %s in time", one.node, one.app)
+		for id, at := range w.touched {
+			if id != one.node && at.After(since) {
+				return said + ", when something had just been done to " + id + "."
+			}
+		}
+		for _, other := range w.doubts[i+1:] {
+			if other.driver == driver && other.node != one.node {
+				return said + ", nor did " + other.node + "."
+			}
+		}
+	}
+	return ""
 }
 
 // touch notes that something is done to a node.

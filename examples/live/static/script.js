@@ -113,11 +113,11 @@ let held = {};
 
 // track is the way from the session to a copy: along the top of the cards and down
 // beside the card, or, where everything is stacked, down the left side.
-function track(i, from, chip, cards) {
+function track(i, from, chip, card, cards) {
   const y = chip.top + 14 + i;
   if (from.right < cards.left) {
     const rail = cards.top - 10 - 5 * i;
-    const x = chip.left - 31 - 4 * i;
+    const x = card.left - 10 - 4 * i;
     const r = 7;
     if (x < from.right + r) return `M${from.right} ${rail}H${from.right + 4}`;
     return `M${from.right} ${rail}H${x - r}q${r} 0 ${r} ${r}V${y - r}q0 ${r} ${r} ${r}H${chip.left}`;
@@ -146,7 +146,7 @@ function draw() {
     const path = document.createElementNS(want.namespaceURI, "path");
     path.id = "link-" + node;
     path.setAttribute("class", holds);
-    path.setAttribute("d", track(i++, from, rel(chip), cards));
+    path.setAttribute("d", track(i++, from, rel(chip), rel(chip.closest(".card")), cards));
     want.append(path);
   }
   morph(svg, want);
