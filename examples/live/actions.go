@@ -166,6 +166,18 @@ func (d *demo) onWire(id, app string, do func(*instance, cluster.Node) error) er
 	return unknown("node", id, d.nodes.ids())
 }
 
+// elsewhere notes what happened to an instance that runs elsewhere.
+func (d *demo) elsewhere(in *instance) func(up bool) {
+	return func(up bool) {
+		if up {
+			d.mended(in.name+" is back", "%s answers again. It knows no session: it asks the nodes.", in.name)
+			return
+		}
+		d.watch.counted()
+		d.journal.add(fault, in.name+" down", "%s does not answer any more. The proxy sends its users to the other instance.", in.name)
+	}
+}
+
 // killApp ends an instance in the middle of its requests.
 func (d *demo) killApp(name string) error {
 	d.turn.Lock()
@@ -173,6 +185,9 @@ func (d *demo) killApp(name string) error {
 	in, err := d.app(name)
 	if err != nil {
 		return err
+	}
+	if in.remote != nil {
+		return refuse("%s runs elsewhere: this page can show it, but not kill it.", name)
 	}
 	if in.url() == "" {
 		return refuse("%s is down already. Start it.", name)
@@ -199,6 +214,9 @@ func (d *demo) startApp(name string) error {
 	in, err := d.app(name)
 	if err != nil {
 		return err
+	}
+	if in.remote != nil {
+		return refuse("%s runs elsewhere: this page can show it, but not start it.", name)
 	}
 	err = in.start(d.clusterConfig())
 	if errors.Is(err, errAlive) {

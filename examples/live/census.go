@@ -92,11 +92,10 @@ func (w *watch) census(ctx context.Context) [][]cluster.Placement {
 func (d *demo) where(ctx context.Context, driver, id string) (best []cluster.Placement) {
 	fewest := 0
 	for _, in := range d.apps {
-		c := in.sessions()
-		if in.driver != driver || c == nil {
+		if in.driver != driver {
 			continue
 		}
-		places, err := c.Where(ctx, id)
+		places, err := in.where(ctx, id)
 		if err != nil {
 			continue
 		}

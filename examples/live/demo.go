@@ -25,6 +25,7 @@ type config struct {
 	addr   string              // where the page is served
 	users  int                 // in the background
 	faults bool                // break something every few seconds
+	apps   string              // instances that run elsewhere; empty: the demo starts its own
 	getenv func(string) string // for MEMCACHED_NODES and what belongs to it; nil: not set
 }
 
@@ -61,6 +62,9 @@ var appNames = []struct{ name, driver string }{
 // node still costs its first requests less than 300 ms.
 const patienceWithNodes = 250 * time.Millisecond
 
+// prefix begins every key of the demo.
+const prefix = "live:"
+
 // start starts everything. Close ends it.
 func start(tb testenv.TB, cfg config) (*demo, error) {
 	d := &demo{}
@@ -68,7 +72,7 @@ func start(tb testenv.TB, cfg config) (*demo, error) {
 	if err := d.startNodes(tb, cfg.getenv); err != nil {
 		return nil, err
 	}
-	if err := d.startApps(); err != nil {
+	if err := d.startApps(cfg.apps); err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -86,6 +90,11 @@ func start(tb testenv.TB, cfg config) (*demo, error) {
 	d.tasks.Go(func() { d.crowd.run(ctx) })
 	d.tasks.Go(func() { d.watch.run(ctx) })
 	d.tasks.Go(func() { d.breakThings(ctx) })
+	for _, in := range d.apps {
+		if in.remote != nil {
+			d.tasks.Go(func() { in.remote.follow(ctx, d.elsewhere(in)) })
+		}
+	}
 	d.crowd.resize(cfg.users)
 	return d, nil
 }
@@ -99,7 +108,7 @@ func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
 		if d.nodes, err = startNodes(tb, 3); err != nil {
 			return fmt.Errorf("the memcached nodes did not start: %w", err)
 		}
-		d.base.KeyPrefix, d.base.Timeout = "live:", patienceWithNodes
+		d.base.KeyPrefix, d.base.Timeout = prefix, patienceWithNodes
 		return nil
 	}
 	var err error
@@ -107,7 +116,7 @@ func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
 		return err
 	}
 	d.nodes = &nodes{list: d.base.Nodes}
-	d.base.KeyPrefix += "live:"
+	d.base.KeyPrefix += prefix
 	return nil
 }
 
@@ -118,17 +127,31 @@ func (d *demo) clusterConfig() cluster.Config {
 	return cfg
 }
 
-func (d *demo) startApps() error {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	for _, a := range appNames {
-		build := buildSCS
-		if a.driver == withGorilla {
-			build = buildGorilla(key)
+func (d *demo) startApps(elsewhere string) error {
+	var err error
+	if d.apps, err = parseRemotes(elsewhere); err != nil {
+		return err
+	}
+	if len(d.apps) > 0 && d.nodes.own() {
+		return errors.New("-apps: instances that run elsewhere need nodes that do: set MEMCACHED_NODES")
+	}
+	if len(d.apps) == 0 {
+		key := make([]byte, 32)
+		_, _ = rand.Read(key) // never fails
+		for _, a := range appNames {
+			build, err := builderOf(a.driver, key)
+			if err != nil {
+				return err
+			}
+			d.apps = append(d.apps, newInstance(a.name, a.driver, build))
 		}
-		d.apps = append(d.apps, newInstance(a.name, a.driver, build))
 	}
 	d.store = newOneCopy(d.base.KeyPrefix+"one:", d.nodes.all())
+	for _, in := range d.apps {
+		if in.remote != nil {
+			in.remote.look(context.Background())
+		}
+	}
 	d.plain = newInstance("one-copy", withOneCopy, buildOneCopy(d.store))
 	for _, in := range append([]*instance{d.plain}, d.apps...) {
 		if err := in.start(d.clusterConfig()); err != nil {
@@ -185,6 +208,9 @@ func (d *demo) Close() {
 		d.store.Close()
 	}
 }
+
+// ownApps reports whether the instances can be killed and started here.
+func (d *demo) ownApps() bool { return d.apps[0].remote == nil }
 
 // app returns an instance on holdfast by its name.
 func (d *demo) app(name string) (*instance, error) {

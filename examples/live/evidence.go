@@ -25,11 +25,10 @@ func (d *demo) evidence(driver, id string) []string {
 	defer cancel()
 	var lines []string
 	for _, in := range d.apps {
-		c := in.sessions()
-		if in.driver != driver || c == nil {
+		if in.driver != driver {
 			continue
 		}
-		places, err := c.Where(ctx, id)
+		places, err := in.where(ctx, id)
 		if err != nil {
 			lines = append(lines, fmt.Sprintf("%s: %v", in.name, err))
 		}
@@ -46,7 +45,9 @@ func (d *demo) evidence(driver, id string) []string {
 			lines = append(lines, fmt.Sprintf("%s sees %s (%s) %v since %s, %d timeouts: %s", in.name, p.Node.ID, p.Role,
 				p.Node.State, p.Node.Since.Format("15:04:05.000"), p.Node.Timeouts, has))
 		}
-		lines = append(lines, fmt.Sprintf("%s: %+v", in.name, c.Stats()))
+		if c := in.sessions(); c != nil {
+			lines = append(lines, fmt.Sprintf("%s: %+v", in.name, c.Stats()))
+		}
 	}
 	return lines
 }

@@ -70,6 +70,7 @@ type instance struct {
 	driver string
 	build  builder
 	wire   *testenv.Wire
+	remote *remote // not nil: it runs elsewhere, and can only be looked at
 
 	mu   sync.Mutex // guards below
 	life *life      // nil while the instance is down
@@ -92,6 +93,9 @@ func newInstance(name, driver string, build builder) *instance {
 
 // start serves the app on a free loopback port.
 func (in *instance) start(cfg cluster.Config) error {
+	if in.remote != nil {
+		return nil
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.life != nil {
@@ -202,6 +206,9 @@ func (in *instance) reconfigure(cfg cluster.Config) error {
 
 // url returns where the instance serves; "" while it is down.
 func (in *instance) url() string {
+	if in.remote != nil {
+		return in.remote.url()
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.life == nil {
@@ -210,8 +217,8 @@ func (in *instance) url() string {
 	return in.life.url
 }
 
-// sessions returns the instance's Cluster; nil while it is down, and for an app
-// without holdfast. It may be closed at any time.
+// sessions returns the instance's Cluster; nil while it is down, where it runs
+// elsewhere, and for an app without holdfast. It may be closed at any time.
 func (in *instance) sessions() *cluster.Cluster {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -221,13 +228,33 @@ func (in *instance) sessions() *cluster.Cluster {
 	return in.life.cluster
 }
 
+// nodes returns what the instance thinks of the nodes; nil while it is down.
+func (in *instance) nodes() []cluster.NodeStatus {
+	if in.remote != nil {
+		return in.remote.nodes()
+	}
+	if c := in.sessions(); c != nil {
+		return c.Nodes()
+	}
+	return nil
+}
+
+// where returns what the instance finds of a session; an error while it is down.
+func (in *instance) where(ctx context.Context, id string) ([]cluster.Placement, error) {
+	if in.remote != nil {
+		return in.remote.where(ctx, id)
+	}
+	if c := in.sessions(); c != nil {
+		return c.Where(ctx, id)
+	}
+	return nil, cluster.ErrClosed
+}
+
 // sees returns what the instance thinks of the node; false while it is down.
 func (in *instance) sees(id string) (cluster.NodeStatus, bool) {
-	if c := in.sessions(); c != nil {
-		for _, n := range c.Nodes() {
-			if n.ID == id {
-				return n, true
-			}
+	for _, n := range in.nodes() {
+		if n.ID == id {
+			return n, true
 		}
 	}
 	return cluster.NodeStatus{}, false

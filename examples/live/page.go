@@ -48,7 +48,6 @@ func inMS(v float64) string {
 type page struct {
 	Panel panel
 	Live  live
-	Own   bool
 	What  string
 }
 
@@ -66,7 +65,8 @@ type panel struct {
 type live struct {
 	state
 	Driver  string
-	Own     bool
+	Own     bool // the nodes can be broken here
+	OwnApps bool // and the instances
 	Most    int
 	Cards   []card
 	Yours   string // the visitor's session, in a sentence
@@ -117,7 +117,7 @@ func (d *demo) servePage(w http.ResponseWriter, r *http.Request) {
 	driver := driverOf(r)
 	p, id := d.ask(w, r, driver, http.MethodGet, "/session", "")
 	d.render(w, "page", page{
-		Panel: p, Live: d.live(r.Context(), driver, id), Own: d.nodes.own(), What: d.nodes.what(),
+		Panel: p, Live: d.live(r.Context(), driver, id), What: d.nodes.what(),
 	})
 }
 
@@ -192,7 +192,7 @@ func (d *demo) ask(w http.ResponseWriter, r *http.Request, driver, method, path,
 
 func (d *demo) live(ctx context.Context, driver, id string) live {
 	now := time.Now()
-	l := live{state: d.state(), Driver: driver, Own: d.nodes.own(), Most: mostUsers, HasID: id != ""}
+	l := live{state: d.state(), Driver: driver, Own: d.nodes.own(), OwnApps: d.ownApps(), Most: mostUsers, HasID: id != ""}
 	l.Entries = l.Log[:min(len(l.Log), 40)]
 	l.Cards, l.Yours = d.cards(ctx, driver, id, l.Nodes)
 	l.Chart = newChart(now, d.crowd.holdfast.seconds(now), d.crowd.oneCopy.seconds(now), d.journal.marks(now.Add(-chartSeconds*time.Second)))

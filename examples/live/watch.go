@@ -82,6 +82,9 @@ func (w *watch) run(ctx context.Context) {
 // listen counts the exchanges that timed out although nothing is wrong with the node:
 // on a machine with too much to do, that is one more fault, and nobody's button.
 func (w *watch) listen(now time.Time) {
+	if !w.d.nodes.own() {
+		return // who can say whether they are well
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	heard, first := map[ear]uint64{}, w.doubted == 0
@@ -245,6 +248,10 @@ func (w *watch) look(ctx context.Context) {
 		w.mu.Unlock()
 		switch {
 		case live == 0:
+		case !w.d.nodes.own() && wasOut:
+			w.d.mended(n.ID+" is back", "%s answers again, and every app uses it. A session gets its copy back there with its next request.", n.ID)
+		case !w.d.nodes.own():
+			w.d.broke(n.ID+" down", "%s does not answer any more, and every app knows that. No request waits for it.", n.ID)
 		case wasOut:
 			w.d.journal.add(note, "", "Every app uses %s again. A session gets its copy back there with its next request.", n.ID)
 		default:
@@ -283,11 +290,9 @@ func (w *watch) settled() bool {
 // all these opinions are true.
 func (w *watch) steady() (since time.Time, ok bool) {
 	for _, in := range w.d.apps {
-		if c := in.sessions(); c != nil {
-			for _, n := range c.Nodes() {
-				if n.Since.After(since) {
-					since = n.Since
-				}
+		for _, n := range in.nodes() {
+			if n.Since.After(since) {
+				since = n.Since
 			}
 		}
 	}
