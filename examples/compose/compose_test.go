@@ -5,6 +5,7 @@ package compose_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -29,14 +30,16 @@ const page = "http://127.0.0.1:8080/"
 type stack struct {
 	t       *testing.T
 	command []string
+	profile string
 	root    string
 }
 
-func up(t *testing.T) *stack {
+// up brings up the nodes and what belongs to the profile, whose page is on that port.
+func up(t *testing.T, profile, port string) *stack {
 	if testing.Short() {
 		t.Skip("brings up containers: not in a short run")
 	}
-	s := &stack{t: t}
+	s := &stack{t: t, profile: profile}
 	switch {
 	case exec.Command("docker", "info").Run() != nil:
 		t.Skip("skipped: no Docker engine answers on this machine (docker info fails)")
@@ -47,7 +50,7 @@ func up(t *testing.T) *stack {
 	default:
 		t.Skip("skipped: there is a Docker engine, but neither docker compose nor docker-compose")
 	}
-	for _, port := range []string{"8080", "11211", "11212", "11213"} {
+	for _, port := range []string{port, "11211", "11212", "11213"} {
 		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
 			t.Skipf("skipped: port %s, which docker-compose.yml publishes, is taken: %v", port, err)
@@ -68,9 +71,9 @@ func up(t *testing.T) *stack {
 		if t.Failed() {
 			t.Logf("%s", s.compose("logs", "--tail=40"))
 		}
-		s.compose("--profile", "app", "down", "--volumes", "--timeout", "2")
+		s.compose("down", "--volumes", "--timeout", "2")
 	})
-	s.compose("--profile", "app", "up", "-d", "--no-build")
+	s.compose("up", "-d", "--no-build")
 	return s
 }
 
@@ -79,7 +82,7 @@ func (s *stack) compose(args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args = append(append(s.command[1:len(s.command):len(s.command)], "-p", fmt.Sprintf("holdfast-test-%d", os.Getpid())), args...)
+	args = append(append(s.command[1:len(s.command):len(s.command)], "-p", fmt.Sprintf("holdfast-test-%d", os.Getpid()), "--profile", s.profile), args...)
 	cmd := exec.CommandContext(ctx, s.command[0], args...)
 	cmd.Dir = s.root
 	out, err := cmd.CombinedOutput()
@@ -137,7 +140,7 @@ func (u *user) visit() (instance string) {
 }
 
 func TestASessionSurvivesEveryContainerInTurn(t *testing.T) {
-	s := up(t)
+	s := up(t, "app", "8080")
 	eventually(t, "the proxy finds an app", func() bool {
 		res, err := http.Get(page)
 		if err != nil {
@@ -173,5 +176,74 @@ func TestASessionSurvivesEveryContainerInTurn(t *testing.T) {
 		if instance := ann.visit(); instance != "app-2" {
 			t.Errorf("%s answered after app-1 was killed", instance)
 		}
+	}
+}
+
+// TestTheDemoOnContainers looks at the live demo's page while nodes and app instances,
+// which are containers of their own, are taken from it.
+func TestTheDemoOnContainers(t *testing.T) {
+	s := up(t, "demo", "8088")
+	var now struct {
+		Users, Exposed, FaultsSoFar int
+		Nodes                       []struct {
+			State  string
+			Copies int
+		}
+		Apps []struct {
+			Name string
+			Up   bool
+		}
+		Holdfast, OneCopy struct{ Requests, SessionsLost, ChangesLost int }
+	}
+	look := func() bool {
+		res, err := http.Get("http://127.0.0.1:8088/api/state")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return json.NewDecoder(res.Body).Decode(&now) == nil
+	}
+	apps := func(want int) func() bool {
+		return func() bool {
+			n := 0
+			for i := range now.Apps {
+				if look() && now.Apps[i].Up {
+					n++
+				}
+			}
+			return look() && n == want
+		}
+	}
+	everyone := func() bool { return look() && now.Holdfast.Requests > 100 && now.Exposed == 0 }
+	eventually(t, "the page answers", look)
+	eventually(t, "four app instances", apps(4))
+	eventually(t, "a request of everyone", everyone)
+	for i, node := range []string{"memcached-1", "memcached-2", "memcached-3"} {
+		s.compose("kill", node)
+		eventually(t, node+" is missed", func() bool { return look() && now.Nodes[i].State == "down" })
+		eventually(t, "a request of everyone", everyone)
+		s.compose("up", "-d", "--no-build", "--no-deps", node)
+		eventually(t, node+" is in use again", func() bool { return look() && now.Nodes[i].State == "up" && now.Nodes[i].Copies > 0 })
+		eventually(t, "a request of everyone", everyone)
+	}
+	s.compose("kill", "scs-1")
+	eventually(t, "scs-1 is missed", apps(3))
+	eventually(t, "a request of everyone", everyone)
+	s.compose("up", "-d", "--no-build", "--no-deps", "scs-1")
+	eventually(t, "four app instances again", apps(4))
+	if now.Holdfast.SessionsLost > 0 || now.Holdfast.ChangesLost > 0 || now.FaultsSoFar != 4 {
+		t.Errorf("%+v", now)
+	}
+	if now.OneCopy.SessionsLost == 0 {
+		t.Errorf("with one copy, three nodes killed in turn: %+v", now.OneCopy)
+	}
+	res, err := http.Get("http://127.0.0.1:8088/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	if !bytes.Contains(body, []byte("They run elsewhere")) || bytes.Contains(body, []byte(">Kill<")) {
+		t.Error("the page has buttons for what it cannot break, or does not say why it has none")
 	}
 }
