@@ -15,8 +15,11 @@ import (
 // nodeActions are what can be done to one node, by the last part of their path.
 var nodeActions = map[string]func(d *demo, id string) error{
 	"kill": func(d *demo, id string) error {
+		was := d.watch.ended(id, true)
 		err := d.nodes.kill(id)
-		if err == nil {
+		if err != nil {
+			d.watch.ended(id, was)
+		} else {
 			d.broke("kill "+id, "%s was killed (SIGKILL): its memory is gone.", id)
 		}
 		return err
@@ -27,9 +30,11 @@ var nodeActions = map[string]func(d *demo, id string) error{
 			return err
 		}
 		was := n.State()
+		d.watch.ended(id, true)
 		if err = d.nodes.restart(id); err != nil {
 			return err
 		}
+		d.watch.ended(id, false)
 		if was == testenv.Down {
 			d.mended("start "+id, "%s was started again, with an empty memory.", id)
 		} else {
@@ -99,6 +104,7 @@ func (d *demo) addNode(id string, standby bool) error {
 		what = "an empty standby node: it stores sessions only while regular nodes are down"
 	}
 	d.watch.touch(n.ID)
+	d.watch.ended(n.ID, false)
 	err = d.roll()
 	d.mended("add "+n.ID, "%s was added, %s. The apps took it on one after the other; sessions move there when they are used.", n.ID, what)
 	return err

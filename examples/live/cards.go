@@ -64,13 +64,30 @@ func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) 
 		ended = ended || c.Holds == "ended"
 		cards = append(cards, c)
 	}
-	return cards, summarise(copies, ended, id != "")
+	return cards, summarise(copies, ended, id != "") + hint(cards)
+}
+
+// hint says what to try where nothing is broken yet.
+func hint(cards []card) string {
+	primary := ""
+	for _, c := range cards {
+		if c.Look != "up" || c.Holds == "ended" || c.Holds == "old" {
+			return ""
+		}
+		if c.Role == string(cluster.Primary) && c.Holds == "fresh" {
+			primary = c.ID
+		}
+	}
+	if primary == "" {
+		return ""
+	}
+	return " Try it: kill " + primary + ", which has the primary one, and count one up."
 }
 
 func summarise(copies int, ended, any bool) string {
 	switch {
 	case !any:
-		return ""
+		return "none yet. Log in, and see where its copies go."
 	case ended:
 		return "ended. The nodes remember that, so no old copy can bring it back."
 	case copies == 0:

@@ -263,3 +263,39 @@ func TestNodesThatRunElsewhere(t *testing.T) {
 		t.Errorf("%+v", s.Holdfast)
 	}
 }
+
+// TestANodeThatEndsByItself kills a node's process behind the page's back.
+func TestANodeThatEndsByItself(t *testing.T) {
+	d := begin(t, config{users: 4})
+	pid := d.nodes.env.ByID("n1").PID()
+	if pid == 0 {
+		t.Skip("memcached is not installed: the nodes are no processes")
+	}
+	until(t, "four sessions", func() bool { s := now(t, d); return s.Holdfast.Requests > 20 && s.Exposed == 0 })
+	p, err := os.FindProcess(pid)
+	if err == nil {
+		err = p.Kill()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the journal tells", func() bool {
+		return slices.ContainsFunc(now(t, d).Log, func(e entry) bool { return strings.Contains(e.Text, "n1 ended, and by none of these buttons") })
+	})
+	if s := now(t, d); s.Nodes[0].State != "down" || s.Broken != 1 {
+		t.Errorf("n1 is %s, and there were %d faults", s.Nodes[0].State, s.Broken)
+	}
+	if status, said := press(t, d, "/nodes/n1/restart", nil); status != http.StatusOK {
+		t.Errorf("%d %s", status, said)
+	}
+	until(t, "n1 in use", func() bool { return d.watch.settled() })
+	if status, said := press(t, d, "/nodes/n1/kill", nil); status != http.StatusOK {
+		t.Errorf("%d %s", status, said)
+	}
+	until(t, "n1 missed", func() bool {
+		return strings.Contains(now(t, d).Log[0].Text, "Every app knows that n1 does not answer") || now(t, d).Exposed == 0 && d.watch.settled()
+	})
+	if n := now(t, d).Broken; n != 2 {
+		t.Errorf("%d faults, one by itself and one by a button", n)
+	}
+}

@@ -56,6 +56,7 @@ type panel struct {
 	Driver string
 	Answer answer
 	Error  string // why there is no answer
+	Kept   bool   // but a session, as far as is known
 	Gone   bool   // there was a session, and there is none any more
 	Took   string
 	Goods  []string
@@ -171,7 +172,7 @@ func (d *demo) ask(w http.ResponseWriter, r *http.Request, driver, method, path,
 		err = json.Unmarshal(body, &p.Answer)
 	}
 	if err != nil {
-		p.Error = err.Error()
+		p.Error, p.Kept = plain(err), id != "" && !left
 		return p, id
 	}
 	for _, c := range res.Cookies() {

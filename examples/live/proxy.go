@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -28,6 +27,11 @@ const largestBody = 64 << 10
 
 var errNobody = errors.New("no instance of this app is running")
 
+// unwell is what an app said where it could not do what it was asked for.
+type unwell struct{ said string }
+
+func (e *unwell) Error() string { return e.said }
+
 func newProxy(apps []*instance) *proxy {
 	p := &proxy{drivers: map[string][]*instance{}}
 	for _, in := range apps {
@@ -41,18 +45,22 @@ func newProxy(apps []*instance) *proxy {
 		Transport: p,
 		ErrorLog:  quiet,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, "The proxy got no answer: "+plain(err), http.StatusBadGateway)
+			http.Error(w, plain(err), http.StatusBadGateway)
 		},
 	}
 	return p
 }
 
-// plain says what happened without addresses.
+// plain says what happened in a sentence without addresses.
 func plain(err error) string {
-	if errors.Is(err, errNobody) {
-		return err.Error() + "."
+	var said *unwell
+	switch {
+	case errors.As(err, &said):
+		return said.Error()
+	case errors.Is(err, errNobody):
+		return "No instance of this app is running."
 	}
-	return "the app was cut off while it answered."
+	return "The app was cut off while it answered."
 }
 
 // ServeHTTP serves /app/{driver}/{rest...}.
@@ -136,7 +144,7 @@ func (p *proxy) ask(ctx context.Context, method, driver, path, form string, cook
 		return nil, nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("the app answered %s: %s", res.Status, bytes.TrimSpace(said))
+		return nil, nil, &unwell{string(bytes.TrimSpace(said))}
 	}
 	return res, said, nil
 }

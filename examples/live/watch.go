@@ -21,6 +21,7 @@ type watch struct {
 	broken  time.Time  // the latest fault
 	cuts    map[[2]string]bool
 	touched map[string]time.Time // when something was last done to a node
+	killed  map[string]bool      // nodes that a button has ended
 	silent  map[ear]uint64       // timeouts so far
 	doubts  []doubt              // the latest of them
 	doubted int                  // all of them
@@ -57,7 +58,7 @@ const (
 func newWatch(d *demo) *watch {
 	return &watch{
 		d: d, cuts: map[[2]string]bool{}, out: map[string]bool{}, moving: map[string]time.Time{}, copies: map[string]int{},
-		touched: map[string]time.Time{},
+		touched: map[string]time.Time{}, killed: map[string]bool{},
 	}
 }
 
@@ -151,6 +152,20 @@ func (w *watch) touch(id string) {
 	w.touched[id] = time.Now()
 }
 
+// ended notes that a button is about to end a node, or has started it, and returns
+// what was before.
+func (w *watch) ended(id string, is bool) (was bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was = w.killed[id]
+	if is {
+		w.killed[id] = true
+	} else {
+		delete(w.killed, id)
+	}
+	return was
+}
+
 // fault notes that something was broken and returns how many sessions had not been
 // used since the fault before, so that it may have hit their only copy.
 func (w *watch) fault(now time.Time) (exposed int) {
@@ -236,6 +251,7 @@ func (w *watch) look(ctx context.Context) {
 		}
 		w.mu.Lock()
 		wasOut, broken := w.out[n.ID], w.broken
+		alone := w.d.nodes.state(n.ID) == testenv.Down && !w.killed[n.ID]
 		switch {
 		case live > 0 && down == live && !wasOut:
 			w.out[n.ID], w.moving[n.ID] = true, latest
@@ -250,6 +266,8 @@ func (w *watch) look(ctx context.Context) {
 		case live == 0:
 		case !w.d.nodes.own() && wasOut:
 			w.d.mended(n.ID+" is back", "%s answers again, and every app uses it. A session gets its copy back there with its next request.", n.ID)
+		case alone:
+			w.d.broke(n.ID+" died", "%s ended, and by none of these buttons: its memory is gone. Every app knows that.", n.ID)
 		case !w.d.nodes.own():
 			w.d.broke(n.ID+" down", "%s does not answer any more, and every app knows that. No request waits for it.", n.ID)
 		case wasOut:
