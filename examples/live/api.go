@@ -78,7 +78,11 @@ func (d *demo) switchFaults(r *http.Request) error {
 // browser says where a request comes from. Nor can a site whose name is suddenly the
 // address of this machine (DNS rebinding): the host must be an address or localhost.
 func guard(next http.Handler) http.Handler {
-	next = http.NewCrossOriginProtection().Handler(next)
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "This button is pressed on the demo's own page, not from another site.", http.StatusForbidden)
+	}))
+	next = own.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !local(r.Host) {
 			http.Error(w, "This page answers under an address such as 127.0.0.1 or under localhost, not under another name.", http.StatusMisdirectedRequest)

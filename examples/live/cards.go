@@ -64,7 +64,10 @@ func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) 
 		ended = ended || c.Holds == "ended"
 		cards = append(cards, c)
 	}
-	return cards, summarise(copies, ended, id != "") + hint(cards)
+	if text := hint(cards); text != "" {
+		return cards, text
+	}
+	return cards, summarise(copies, ended, id != "")
 }
 
 // hint says what to try where nothing is broken yet.
@@ -81,7 +84,7 @@ func hint(cards []card) string {
 	if primary == "" {
 		return ""
 	}
-	return " Try it: kill " + primary + ", which has the primary one, and count one up."
+	return "two copies. Try it: kill " + primary + ", then count one up."
 }
 
 func summarise(copies int, ended, any bool) string {

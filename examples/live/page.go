@@ -140,8 +140,8 @@ func (d *demo) serveSession(w http.ResponseWriter, r *http.Request) {
 		form.Set("item", clip(r.FormValue("item")))
 	case "count", "logout":
 	default:
-		drivers := "login, count, add, logout"
-		http.Error(w, "There is no such button. There are "+drivers+".", http.StatusNotFound)
+		buttons := "login, count, add, logout"
+		http.Error(w, "There is no such button. There are "+buttons+".", http.StatusNotFound)
 		return
 	}
 	if !drivers[driver] {

@@ -77,7 +77,6 @@ let quiet = 0;
 function say(text, stay) {
   const box = $("#said");
   clearTimeout(quiet);
-  box.hidden = !text;
   box.textContent = text;
   if (text && !stay) quiet = setTimeout(() => say(""), 9000);
 }
@@ -112,7 +111,8 @@ document.addEventListener("submit", (e) => {
 let held = {};
 
 // track is the way from the session to a copy: along the top of the cards and down
-// beside the card, or, where everything is stacked, down the left side.
+// beside the card, or, where the session is above the cards, down the left side and
+// along the top of the card's row.
 function track(i, from, chip, card, cards) {
   const y = chip.top + 14 + i;
   if (from.right < cards.left) {
@@ -123,7 +123,10 @@ function track(i, from, chip, card, cards) {
     return `M${from.right} ${rail}H${x - r}q${r} 0 ${r} ${r}V${y - r}q0 ${r} ${r} ${r}H${chip.left}`;
   }
   const x = cards.left - 5 - 4 * i;
-  return `M${x} ${from.bottom}V${y - 5}q0 5 5 5H${chip.left}`;
+  if (card.left < cards.left + 9) return `M${x} ${from.bottom}V${y - 5}q0 5 5 5H${chip.left}`;
+  const rail = card.top - 4 - 3 * i;
+  const beside = card.left - 4 - 3 * i;
+  return `M${x} ${from.bottom}V${rail - 4}q0 4 4 4H${beside - 4}q4 0 4 4V${y - 4}q0 4 4 4H${chip.left}`;
 }
 
 function draw() {
