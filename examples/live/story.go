@@ -39,25 +39,27 @@ func tell(ctx context.Context, out io.Writer, tb testenv.TB, opts ...testenv.Opt
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s := &story{out: out, env: testenv.Start(tb, 3, opts...)}
-	kind := "embedded in this program (memcached is not installed)"
+	kind := "Three memcached nodes inside this program, since memcached is not installed"
 	if s.env.Node(0).Real() {
-		kind = "memcached processes"
+		kind = "Three memcached processes"
 	}
-	fmt.Fprintf(out, "Three nodes, %s: %s\n", kind, s.env.Nodes())
+	fmt.Fprintf(out, "%s: %s\n", kind, s.env.Nodes())
 	list, err := cluster.ParseNodes(s.env.Nodes())
 	if err != nil {
 		return err
 	}
+	cfg := cluster.Config{Nodes: list}
 	for i, name := range []string{"app-1", "app-2"} {
 		s.apps[i] = newInstance(name, withSCS, buildSCS)
 		defer s.apps[i].Close()
-		if err := s.apps[i].start(cluster.Config{Nodes: list}); err != nil {
+		if err := s.apps[i].start(cfg); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "Two instances of a web app: %s, %s\n", s.apps[0].url(), s.apps[1].url())
+	fmt.Fprintf(out, "Two instances of a web app: app-1 at %s, app-2 at %s\n", s.apps[0].url(), s.apps[1].url())
+	fmt.Fprintf(out, "Every session lies on two of the nodes, its primary and its backup; the third stands in while one of them is away.\n")
 	s.user = &http.Client{Jar: newJar()}
-	return s.tell(ctx)
+	return s.tell(ctx, cfg)
 }
 
 // newJar keeps cookies by host without the port: one browser in front of two
@@ -67,7 +69,7 @@ func newJar() http.CookieJar {
 	return jar
 }
 
-func (s *story) tell(ctx context.Context) error {
+func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 	app1, app2 := s.apps[0], s.apps[1]
 	s.say("Ann logs in at app-1 and counts.")
 	if _, err := s.post(app1, "/login", url.Values{"name": {"ann"}}); err != nil {
@@ -110,6 +112,19 @@ func (s *story) tell(ctx context.Context) error {
 		return err
 	}
 
+	s.say("app-1 is killed. Nothing of her session was in it.")
+	app1.kill()
+	if err := s.counts(app2); err != nil {
+		return err
+	}
+	s.say("app-1 is started again.")
+	if err := app1.start(cfg); err != nil {
+		return err
+	}
+	if err := s.counts(app1); err != nil {
+		return err
+	}
+
 	s.say("%s hangs (SIGSTOP), with her session in its memory. She logs out.", primary.ID())
 	primary.Pause()
 	if err := s.logsOut(app1); err != nil {
@@ -124,7 +139,8 @@ func (s *story) tell(ctx context.Context) error {
 	if err := s.staysOut(app1, app2); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "\nNothing was lost: %d counts on 3 nodes, of which each user saw every one, and the logout held.\n", s.count)
+	fmt.Fprintf(s.out, "\nNothing was lost: Ann saw each of her %d counts, whatever was gone, and her logout held.\n", s.count)
+	fmt.Fprintf(s.out, "To break it yourself, in a browser: make demo\n")
 	return nil
 }
 
@@ -209,22 +225,40 @@ func (s *story) post(app *instance, path string, form url.Values) (string, error
 	return fmt.Sprintf("hello %s, count %d", a.Name, a.Count), nil
 }
 
+// where returns what each node has of the session, as an instance that runs finds it.
+func (s *story) where(ctx context.Context) ([]cluster.Placement, error) {
+	for _, app := range s.apps {
+		if places, err := app.where(ctx, s.token); !errors.Is(err, cluster.ErrClosed) {
+			return places, err
+		}
+	}
+	return nil, errNobody
+}
+
 // showCopies prints what each node has of the session, in the session's rank.
 func (s *story) showCopies() error {
-	places, err := s.apps[0].sessions().Where(context.Background(), s.token)
+	places, err := s.where(context.Background())
 	if err != nil {
 		return err
 	}
 	var parts []string
+	var newest int64
+	for _, p := range places {
+		newest = max(newest, p.Version)
+	}
 	for _, p := range places {
 		has := "nothing"
 		switch {
 		case p.Err != nil:
 			has = "out of reach"
 		case p.Destroyed:
-			has = "\"destroyed\""
+			has = "knows of the logout"
+		case p.Held && p.Version == newest:
+			has = "the session of " + time.UnixMicro(p.Version).Format("15:04:05.000")
+		case p.Held && p.Role == cluster.StandIn:
+			has = "an older copy, left to expire"
 		case p.Held:
-			has = fmt.Sprintf("a copy, version …%06d", p.Version%1e6)
+			has = "an older copy"
 		}
 		parts = append(parts, fmt.Sprintf("%s (%s): %s", p.Node.ID, p.Role, has))
 	}
@@ -234,7 +268,7 @@ func (s *story) showCopies() error {
 
 // homes returns the nodes that the session's copies belong on.
 func (s *story) homes(ctx context.Context) (primary, backup *testenv.Node, err error) {
-	places, err := s.apps[0].sessions().Where(ctx, s.token)
+	places, err := s.where(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
