@@ -6,8 +6,9 @@ MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) 
 
 SEEDS ?= 300
 FUZZ ?= 60
+CELL ?= load/1024B/64
 
-.PHONY: test demo demo-text memcached lint modules sim mutants chaos fuzz bench bench-compare scale clean
+.PHONY: test demo demo-text memcached lint modules sim mutants chaos fuzz bench bench-compare profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/live ./examples/live && .bin/live
@@ -47,6 +48,9 @@ bench: memcached ## Speed beside peers, as ratios of one run: bench/RESULTS.md
 
 bench-compare: memcached ## A quick run against the recorded results.
 	cd bench && $(GO) run . -compare
+
+profile: memcached ## CPU, allocation, block and mutex profiles: make profile CELL=save/1024B/64
+	cd bench && $(GO) run . -profile ../.bin/profiles -only '^$(CELL)$$'
 
 scale: ## What grows with the number of nodes.
 	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster

@@ -4,6 +4,7 @@ package acceptance
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -282,17 +283,22 @@ func TestNodeRestartsUnderPooledConnections(t *testing.T) {
 			u.logIn(a, "ann")
 			w.crowd = append(w.crowd, u)
 		}
-		round("fill the pool", "1", func() {
+		large := strings.Repeat("1", 17<<10) // small ones would share a connection
+		round("fill the pool", large, func() {
 			node.Pause()
 			close(a.gates["fill the pool"].release)
 			eventually(t, "each save has a connection of its own", func() bool { return wire.open(node.Addr()) >= users })
 			node.Resume()
 		})
 		node.Restart()
-		round("use it", "2", func() { close(a.gates["use it"].release) })
+		round("use it", large+"2", func() { close(a.gates["use it"].release) })
 		for _, u := range w.crowd {
-			u.finds(a, "a", "2")
+			u.finds(a, "a", large+"2")
 			u.is("ann", a)
+		}
+		round("share", "3", func() { node.Restart(); close(a.gates["share"].release) })
+		for _, u := range w.crowd {
+			u.finds(a, "a", "3")
 		}
 		if s := a.cluster.Nodes()[0]; s.State != cluster.Up || s.Errors != 0 {
 			t.Errorf("the node that restarted is %v after %d errors, the last of them: %s", s.State, s.Errors, s.LastError)
