@@ -140,7 +140,7 @@ func open(t *testing.T, url string, width, height int64, opts ...chromedp.Action
 	t.Helper()
 	ctx, end := chromedp.NewContext(browser)
 	t.Cleanup(end)
-	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	ctx, cancel := context.WithTimeout(ctx, 10*patience)
 	t.Cleanup(cancel)
 	p := &tab{t: t, ctx: ctx, url: url}
 	chromedp.ListenTarget(ctx, p.listen)

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestTheCartOutlivesThePrimary kills the node that a session was read from, then
@@ -79,6 +81,12 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	everyone()
 	p.press("#n2-restart button")
 	everyone()
+	p.press("#n3-hang button")
+	p.logged("Every app knows that n3 does not answer")
+	everyone()
+	p.press("#n3-resume button")
+	p.logged("Every app uses n3 again")
+	everyone()
 	p.press("#scs-1-kill button")
 	p.until("scs-1 down", "document.querySelector('#scs-1-start')")
 	everyone()
@@ -94,6 +102,11 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	if s.OneCopy.SessionsLost == 0 {
 		t.Errorf("with one copy, a node killed and another emptied: %+v", s.OneCopy)
 	}
+	lost := func(row, column int) string {
+		return fmt.Sprintf("Number(document.querySelector('.figures tbody tr:nth-child(%d) td:nth-of-type(%d)').innerText)", row, column)
+	}
+	p.until("the page says so too", fmt.Sprintf("%s === %d && %s === %d && %s >= %d", lost(1, 1), s.Holdfast.SessionsLost,
+		lost(1, 2), s.Holdfast.ChangesLost, lost(2, 1), s.OneCopy.SessionsLost))
 }
 
 // TestWrongButtonsAreAnsweredKindly presses what makes no sense.
@@ -170,6 +183,46 @@ func TestNothingIsWiderThanAPhone(t *testing.T) {
 		if over, _ := p.js("document.documentElement.scrollWidth - innerWidth").(float64); over > 0 {
 			t.Errorf("at %d px the page is %.0f px too wide", width, over)
 		}
+	}
+}
+
+// TestTheKeyboardIsEnough logs in and kills a node without a mouse, for somebody who
+// wants nothing to move.
+func TestTheKeyboardIsEnough(t *testing.T) {
+	still := emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}})
+	p := open(t, run(t, "-users", "0"), 1280, 900, still)
+	where := `document.activeElement.closest("header, section")?.id || document.activeElement.closest("header, footer")?.localName || ""`
+	var order []string
+	for range 60 {
+		p.do(chromedp.KeyEvent(kb.Tab))
+		at, _ := p.js(where).(string)
+		if at == "" {
+			break // out of the page, into the browser
+		}
+		if len(order) == 0 || order[len(order)-1] != at {
+			order = append(order, at)
+		}
+		if p.js(`document.activeElement.matches(":focus-visible") && getComputedStyle(document.activeElement).outlineStyle !== "none"`) != true {
+			t.Errorf("the focus cannot be seen on %v", p.js("document.activeElement.outerHTML"))
+		}
+	}
+	if got := strings.Join(order, " "); got != "header you nodes apps users log footer" {
+		t.Errorf("Tab leads through %s", got)
+	}
+	p.js("window.moved = 0; new MutationObserver((l) => l.forEach((r) => r.addedNodes.forEach((n) => { if (n.className === 'traveller') moved++ }))).observe(document.querySelector('main'), {childList: true})")
+	p.do(chromedp.Focus("#name"), chromedp.KeyEvent(kb.Enter))
+	p.until("a greeting", "document.querySelector('.hello').innerText === 'Hello, Ann'")
+	p.until("the focus is still in the panel", "document.activeElement.closest('#you')")
+	p.until("two copies", "document.querySelectorAll('.copy.fresh').length === 2")
+	primary := p.node("primary")
+	p.do(chromedp.Focus("#"+primary+"-kill button"), chromedp.KeyEvent(kb.Enter))
+	p.is(primary, "down")
+	p.until("the focus is still on the card", "document.activeElement.closest('#node-"+primary+"')")
+	p.do(chromedp.Focus("#f-count button"), chromedp.KeyEvent(" "))
+	p.until("the counter", "document.querySelector('#counter').innerText === '1'")
+	p.until("two copies", "document.querySelectorAll('.copy.fresh').length === 2")
+	if n := p.js("moved + document.getAnimations().length"); n != 0.0 {
+		t.Errorf("%v things moved", n)
 	}
 }
 

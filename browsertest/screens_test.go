@@ -169,7 +169,8 @@ func TestPicturesForTheReadme(t *testing.T) {
 	if dir == "" {
 		t.Skipf("%s is not set: no pictures are taken", readmeVariable)
 	}
-	p := open(t, run(t, "-users", "30"), 1280, 1000, scheme("light"))
+	p := open(t, run(t, "-users", "200"), 1280, 1000, scheme("light"))
+	p.until("the users", "document.querySelector('.safety.all')")
 	p.logIn("Ann")
 	p.press("#f-add button")
 	p.count(1)
@@ -183,17 +184,21 @@ func TestPicturesForTheReadme(t *testing.T) {
 		p.until("a request of everyone", "document.querySelector('.safety.all')")
 		time.Sleep(long) // for the chart to have a width
 	}
-	calm(12 * time.Second)
+	calm(20 * time.Second)
 	p.press("#" + other + "-kill button")
 	calm(12 * time.Second)
 	p.press("#" + other + "-start button")
 	p.logged("Every app uses " + other + " again")
-	calm(12 * time.Second)
+	calm(15 * time.Second)
 	p.press("#" + backup + "-hang button")
 	calm(10 * time.Second)
 	p.press("#" + backup + "-resume button")
 	p.logged("Every app uses " + backup + " again")
 	p.count(2)
+	calm(15 * time.Second)
+	p.press("#gorilla-2-kill button")
+	calm(8 * time.Second)
+	p.press("#gorilla-2-start button")
 	calm(12 * time.Second)
 	p.press("#" + primary + "-kill button")
 	p.logged("Every app knows that " + primary)
