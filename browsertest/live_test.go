@@ -266,3 +266,16 @@ func post(t *testing.T, to string, header http.Header) (status int, body string)
 	}
 	return res.StatusCode, string(b)
 }
+
+// TestFastFingersSeeEveryChange presses three buttons at once: what is shown in the end
+// is the session with all three changes.
+func TestFastFingersSeeEveryChange(t *testing.T) {
+	p := open(t, run(t, "-users", "0"), 1280, 900)
+	p.logIn("Ann")
+	for range 5 {
+		p.js("for (const f of ['#f-add', '#f-count', '#f-count']) document.querySelector(f + ' button').click()")
+	}
+	p.until("ten counts and five apples", "document.querySelector('#counter').innerText === '10' && document.querySelector('#cart').innerText.split(',').length === 5")
+	p.do(chromedp.Reload())
+	p.until("the same after a reload", "document.querySelector('#counter').innerText === '10' && document.querySelector('#cart').innerText.split(',').length === 5")
+}

@@ -81,14 +81,23 @@ function say(text, stay) {
   if (text && !stay) quiet = setTimeout(() => say(""), 9000);
 }
 
-async function press(form) {
+// The visitor's presses go one after the other: an answer that overtakes another would
+// show the session as it was before.
+let turn = Promise.resolve();
+let waiting = 0;
+
+function press(form) {
+  const { action } = form;
+  const body = new URLSearchParams(new FormData(form));
+  if (!form.closest("#panel")) return send(action, body, false);
+  waiting++;
+  turn = turn.then(() => send(action, body, true)).finally(() => waiting--);
+}
+
+async function send(action, body, panel) {
   try {
-    const res = await fetch(form.action, {
-      method: "POST",
-      body: new URLSearchParams(new FormData(form)),
-      headers: { "X-Requested-With": "script" },
-    });
-    if (form.closest("#panel")) {
+    const res = await fetch(action, { method: "POST", body, headers: { "X-Requested-With": "script" } });
+    if (panel) {
       put("panel", await res.text());
     } else {
       const { ok, message } = await res.json();
@@ -97,7 +106,7 @@ async function press(form) {
   } catch {
     say("The demo does not answer. Was it ended in its terminal?");
   }
-  await refresh();
+  refresh();
 }
 
 document.addEventListener("submit", (e) => {
@@ -180,7 +189,7 @@ const keep = $("#keep");
 $("#keep-label").hidden = false;
 setInterval(() => {
   const form = $("#f-count");
-  if (keep.checked && form && !document.hidden) press(form);
+  if (keep.checked && form && !waiting && !document.hidden) press(form);
 }, 1000);
 
 draw();
