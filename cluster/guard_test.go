@@ -113,3 +113,35 @@ func TestASharedGetThatBringsAnotherKeyFailsAllInIt(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// A node that has lost a question answers each with what belongs to the one before. What
+// waits in its other connections may be as wrong: all are given up.
+func TestAConversationOutOfStepIsNotGoneOnWith(t *testing.T) {
+	dialled := 0
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		dialled++
+		late := dialled == 1
+		before := "before"
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			key := strings.TrimSpace(strings.TrimPrefix(line, "gets "))
+			answer := key
+			if late {
+				answer, before = before, key
+			}
+			if _, err := fmt.Fprintf(nc, "VALUE %s 0 %d 1\r\n%s\r\nEND\r\n", answer, len(answer), answer); err != nil {
+				return
+			}
+		}
+	}, func(t *testing.T, n *node) {
+		if it, err := n.getOne("a"); !isErr(err, errOutOfStep) {
+			t.Errorf("the answer to another question: %v, %v", it, err)
+		}
+		if it, err := n.getOne("b"); err != nil || string(it.value) != "b" {
+			t.Errorf("the next question: %v, %v", it, err)
+		}
+	})
+}

@@ -215,3 +215,29 @@ func TestSmallWritesDoNotWaitBehindLargeOnes(t *testing.T) {
 		large.Wait()
 	})
 }
+
+// A connection that breaks says nothing about those who wait for their turn: they have
+// sent nothing yet, and a node that has restarted takes what they have to say.
+func TestWritesBehindABrokenConnectionGoOverTheNext(t *testing.T) {
+	dialled := 0
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		if dialled++; dialled > 1 {
+			script(func(string) string { return "STORED\r\n" })(nc, r)
+			return
+		}
+		_, _ = r.ReadString('\n')
+		time.Sleep(DefaultTimeout / 2) // too late for the write on its way to be repeated
+	}, func(t *testing.T, n *node) {
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() {
+			if o, _, err := n.write("first", []byte("v"), nil, 60); o != failed {
+				t.Errorf("the write whose connection broke: %v, %v", o, err)
+			}
+		})
+		time.Sleep(time.Millisecond)
+		if o, _, err := n.write("second", []byte("v"), nil, 60); o != written {
+			t.Errorf("the write behind it: %v, %v", o, err)
+		}
+	})
+}

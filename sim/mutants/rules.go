@@ -217,7 +217,7 @@ var rules = []rule{
 	one("large writes hold up the small ones", "cluster/node.go",
 		" && len(cmd.item.Value) <= maxPipelined", ""),
 	one("a node that contradicts itself is asked for ever", "cluster/refusal.go",
-		"	if r.contradicted || r.times >= most && k.spares(n) {", "	if false {"),
+		"	if r.contradicted || r.times >= most && k.spares(n) {", "	if most < 0 {"),
 	one("one refusal is a contradiction", "cluster/refusal.go",
 		"	mostRefusals     = 4", "	mostRefusals     = 1"),
 	one("a node is given up where no home would be left", "cluster/refusal.go",
