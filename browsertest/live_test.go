@@ -58,6 +58,7 @@ func TestALogoutOutlivesAHungNode(t *testing.T) {
 	p.until("a stranger", "document.querySelector('.hello').innerText === 'Hello, stranger'")
 	p.press("#" + primary + "-resume button")
 	p.is(primary, "up")
+	p.until("no copy passes for the session", "document.querySelector('.copy') && !document.querySelector('.copy.fresh')")
 	p.do(chromedp.Reload())
 	p.until("a stranger still", "document.querySelector('.hello').innerText === 'Hello, stranger'")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,10 @@ func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) 
 	var newest int64
 	for _, p := range places {
 		newest = max(newest, p.Version)
+		ended = ended || p.Destroyed
+	}
+	if ended {
+		newest = math.MaxInt64 // no copy that is left counts for anything
 	}
 	for _, n := range nodes {
 		c := newCard(n)
@@ -61,7 +66,6 @@ func (d *demo) cards(ctx context.Context, driver, id string, nodes []nodeState) 
 		if c.Holds == "fresh" {
 			copies++
 		}
-		ended = ended || c.Holds == "ended"
 		cards = append(cards, c)
 	}
 	if text := hint(cards); text != "" {
