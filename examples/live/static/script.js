@@ -125,7 +125,7 @@ let held = {};
 function track(i, from, chip, card, cards) {
   const y = chip.top + 14 + i;
   if (from.right < cards.left) {
-    const rail = cards.top - 10 - 5 * i;
+    const rail = cards.top - 10 - 4 * i;
     const x = card.left - 10 - 4 * i;
     const r = 7;
     if (x < from.right + r) return `M${from.right} ${rail}H${from.right + 4}`;
