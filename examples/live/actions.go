@@ -20,7 +20,7 @@ var nodeActions = map[string]func(d *demo, id string) error{
 		if err != nil {
 			d.watch.ended(id, was)
 		} else {
-			d.broke("kill "+id, "%s was killed (SIGKILL): its memory is gone.", id)
+			d.broke("kill "+id, "%s was killed%s: its memory is gone.", id, by(d.nodes.env, "SIGKILL"))
 		}
 		return err
 	},
@@ -45,7 +45,7 @@ var nodeActions = map[string]func(d *demo, id string) error{
 	"hang": func(d *demo, id string) error {
 		err := d.nodes.hang(id)
 		if err == nil {
-			d.broke("hang "+id, "%s hangs (SIGSTOP): it accepts connections and answers nothing.", id)
+			d.broke("hang "+id, "%s hangs%s: it accepts connections and answers nothing.", id, by(d.nodes.env, "SIGSTOP"))
 		}
 		return err
 	},

@@ -93,6 +93,14 @@ func (ns *nodes) what() string {
 	return "memcached nodes inside this program, since memcached is not installed"
 }
 
+// by names the signal that does it, in brackets; nodes inside this program get none.
+func by(env *testenv.Env, signal string) string {
+	if !env.Node(0).Real() {
+		return ""
+	}
+	return " (" + signal + ")"
+}
+
 // all returns the nodes that are part of the cluster.
 func (ns *nodes) all() []cluster.Node {
 	ns.mu.Lock()

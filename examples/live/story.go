@@ -83,7 +83,7 @@ func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 		return err
 	}
 
-	s.say("%s, the primary of her session, is killed (SIGKILL).", primary.ID())
+	s.say("%s, the primary of her session, is killed%s.", primary.ID(), by(s.env, "SIGKILL"))
 	primary.Kill()
 	if err := s.counts(app2, app1); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 		return err
 	}
 
-	s.say("%s hangs (SIGSTOP), with her session in its memory. She logs out.", primary.ID())
+	s.say("%s hangs%s, with her session in its memory. She logs out.", primary.ID(), by(s.env, "SIGSTOP"))
 	primary.Pause()
 	if err := s.logsOut(app1); err != nil {
 		return err
