@@ -40,7 +40,7 @@ mutants: memcached ## Takes the rules out one at a time and demands that the tes
 chaos: memcached ## Some minutes of real faults on real nodes, beside stores that keep one copy.
 	cd sim && $(GO) run ./chaos
 
-fuzz: ## Every decoder and parser, FUZZ seconds each.
+fuzz: ## Every decoder and parser, FUZZ seconds each, as many at once as there are processors.
 	sh scripts/fuzz $(FUZZ)
 
 bench: memcached ## Speed beside peers, as ratios of one run: bench/RESULTS.md

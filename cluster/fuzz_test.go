@@ -202,7 +202,7 @@ func honest(nc net.Conn, key string, value []byte) {
 
 // One of a session's two nodes answers with any bytes at any pace, the other one is
 // honest: the user sees the session or a typed error, never "no session" and never
-// another's, within a bounded number of timeouts.
+// another's, can save and delete it, and waits for a bounded number of timeouts.
 func FuzzAnswers(f *testing.F) {
 	key := hashKey("one").memcacheKey("")
 	mine := sealedBytes(f, liveAt(1<<41, value("user", "ann", 5)), mustSealer(f, false, 1))
@@ -247,20 +247,34 @@ func FuzzAnswers(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now()
-			r, err := c.Load(context.Background(), "one")
-			took := time.Since(began)
-			switch {
-			case err == nil && (len(r.Attrs) != 1 || string(r.Attrs["user"]) != "ann"):
-				t.Errorf("another session: %q", r.Attrs)
-			case err != nil && !errors.Is(err, ErrSealed) && !errors.Is(err, ErrVersion):
-				t.Errorf("the honest node has it: %v", err)
-			}
 			// A look, a repair, a look that shows what the repair was refused for, and the
 			// same once more: then it has contradicted itself.
-			if most := 5 * DefaultTimeout * 5 / 4; took > most {
-				t.Errorf("took %v, want at most %v", took, most)
+			const most = 5 * DefaultTimeout * 5 / 4
+			inTime := func(what string, do func() error) error {
+				began := time.Now()
+				err := do()
+				if took := time.Since(began); took > most {
+					t.Errorf("a %s took %v, want at most %v", what, took, most)
+				}
+				if err != nil && !errors.Is(err, ErrSealed) && !errors.Is(err, ErrVersion) {
+					t.Errorf("the honest node is there: %s: %v", what, err)
+				}
+				return err
 			}
+			r := NewRecord("one")
+			err = inTime("load", func() error {
+				loaded, err := c.Load(context.Background(), "one")
+				if err == nil {
+					r = loaded
+				}
+				return err
+			})
+			if err == nil && (len(r.Attrs) != 1 || string(r.Attrs["user"]) != "ann") {
+				t.Errorf("another session: %q", r.Attrs)
+			}
+			r.Attrs["user"] = []byte("bob")
+			_ = inTime("save", func() error { return c.Save(context.Background(), r) })
+			_ = inTime("deletion", func() error { return c.Delete(context.Background(), "one") })
 			c.Close()
 			servers.Wait()
 		})
