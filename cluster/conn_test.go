@@ -206,6 +206,55 @@ func TestValuesWithoutEndAreCutOff(t *testing.T) {
 	})
 }
 
+// A command has one deadline, however many values its answer brings: the client below
+// would give each value a new one.
+func TestManySlowValuesCostOneTimeout(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		asked, _ := r.ReadString('\n')
+		for _, key := range strings.Fields(asked)[1:] {
+			time.Sleep(DefaultTimeout * 9 / 10)
+			if _, err := fmt.Fprintf(nc, "VALUE %s 0 1 1\r\nx\r\n", key); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(nc, "END\r\n")
+	}, func(t *testing.T, n *node) {
+		var batch []*waiter
+		for i := range 20 {
+			batch = append(batch, &waiter{node: n, key: fmt.Sprint("k", i)})
+		}
+		began := time.Now()
+		if err := n.fetch(batch); !isErr(err, errTimeout) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != DefaultTimeout {
+			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		}
+	})
+}
+
+// The prober reads one line, and not more of it than a line can have.
+func TestAnEndlessAnswerToAProbeIsCutOff(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		_, err := r.ReadString('\n')
+		for err == nil {
+			time.Sleep(10 * time.Microsecond)
+			_, err = io.WriteString(nc, strings.Repeat(planted, 1000))
+		}
+	}, func(t *testing.T, n *node) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := n.ping()
+		runtime.ReadMemStats(&after)
+		if err == nil || strings.Contains(err.Error(), planted[:6]) {
+			t.Error(err)
+		}
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%d bytes allocated", got)
+		}
+	})
+}
+
 func TestHostileAnswersToAWrite(t *testing.T) {
 	for _, c := range []struct {
 		name   string
