@@ -325,6 +325,47 @@ func TestAnAnswerTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
 	})
 }
 
+// A miss that is said twice must not make the next session one.
+func TestAMissTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			answer := "END\r\nEND\r\n"
+			if key := strings.TrimSpace(strings.TrimPrefix(line, "gets ")); key != "gone" {
+				answer = fmt.Sprintf("VALUE %s 0 1 1\r\nx\r\nEND\r\n", key)
+			}
+			_, _ = io.WriteString(nc, answer)
+		}
+	}, func(t *testing.T, n *node) {
+		for range 3 {
+			_, _ = n.getOne("gone")
+			if it, err := n.getOne("there"); err != nil || it == nil {
+				t.Fatalf("%v, %v", it, err)
+			}
+		}
+	})
+}
+
+// Where several are asked for, an answer about another one is no miss of these.
+func TestAnotherKeyInABatchIsNoMiss(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		for {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			fmt.Fprintf(nc, "VALUE other 0 11 1\r\n%s\r\nEND\r\n", planted)
+		}
+	}, func(t *testing.T, n *node) {
+		batch := []*waiter{{node: n, key: "a"}, {node: n, key: "b"}}
+		if err := n.fetch(batch); !isErr(err, errOutOfStep) {
+			t.Errorf("%v, %v, %v", err, batch[0].item, batch[1].item)
+		}
+	})
+}
+
 // The whole of an exchange, with its dial, costs one timeout.
 func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

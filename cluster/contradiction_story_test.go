@@ -129,6 +129,9 @@ func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
 						if s := c.Nodes()[primary]; !strings.Contains(s.LastError, errContradicts.Error()) || !strings.Contains(w.logs.String(), errContradicts.Error()) {
 							w.Errorf("nobody is told: %+v", s)
 						}
+						if key := hashKey("s").memcacheKey(""); strings.Contains(w.logs.String(), key) {
+							w.Errorf("the log shows the key: %s", w.logs)
+						}
 					})
 				})
 			}
