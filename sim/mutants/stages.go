@@ -17,15 +17,16 @@ type stage struct {
 	all   []string              // has all tests of the stage run
 	never []string              // tests of the package that belong to another stage
 	most  time.Duration         // a mutant that hangs has failed then
+	few   time.Duration         // the same for a few of the tests
 }
 
 // stages are in the order of what they cost.
 var stages = []stage{
-	{name: "packages", dirs: packages, most: 3 * time.Minute},
-	{name: "stories", dirs: ofCluster("sim"), all: []string{"-test.skip=^TestSimulation$"}, never: []string{"TestSimulation"}, most: time.Minute},
-	{name: "acceptance", dirs: ofDrivers("acceptance"), most: 5 * time.Minute},
-	{name: "interleavings", dirs: ofCluster("sim/explore"), most: 5 * time.Minute},
-	{name: "seeds", dirs: ofCluster("sim"), all: []string{"-test.run=^TestSimulation$"}, most: 10 * time.Minute},
+	{name: "packages", dirs: packages, most: 2 * time.Minute, few: 40 * time.Second},
+	{name: "stories", dirs: ofCluster("sim"), all: []string{"-test.skip=^TestSimulation$"}, never: []string{"TestSimulation"}, most: time.Minute, few: 40 * time.Second},
+	{name: "acceptance", dirs: ofDrivers("acceptance"), most: 5 * time.Minute, few: 2 * time.Minute},
+	{name: "interleavings", dirs: ofCluster("sim/explore"), most: 5 * time.Minute, few: 5 * time.Minute},
+	{name: "seeds", dirs: ofCluster("sim"), all: []string{"-test.run=^TestSimulation$"}, most: 10 * time.Minute, few: 10 * time.Minute},
 }
 
 // args are those that every run of the stage needs.

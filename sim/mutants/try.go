@@ -68,10 +68,7 @@ func (b *bench) program(dir string) (string, error) {
 	return p, nil
 }
 
-const (
-	buildsWithin  = 5 * time.Minute
-	repeatsWithin = 2 * time.Minute // for a few tests that have failed, to do it again
-)
+const buildsWithin = 5 * time.Minute
 
 // run runs tests of a stage and returns the output and whether they passed.
 func (b *bench) run(s *stage, dir string, most time.Duration, args ...string) (out string, passed bool, err error) {
@@ -110,7 +107,7 @@ func (c *controls) pass(s *stage, dir string, tests []string) (bool, error) {
 	if len(news) == 0 {
 		return true, nil
 	}
-	_, passed, err := c.bench.run(s, dir, repeatsWithin, only(news))
+	_, passed, err := c.bench.run(s, dir, s.few, only(news))
 	for _, t := range news {
 		c.seen[dir+" "+t] = passed
 	}
@@ -140,7 +137,7 @@ func (r *runner) try(m rule, likely catch) (v verdict) {
 	}
 	b := &bench{tree: r.tree, built: map[string]string{}}
 	if s := stageNamed(likely.stage); s != nil && wantedStage(s.name) {
-		if v, done := r.decide(b, s, likely.dir, only(likely.tests)); done {
+		if v, done := r.decide(b, s, likely.dir, s.few, only(likely.tests)); done {
 			return v
 		}
 	}
@@ -150,7 +147,7 @@ func (r *runner) try(m rule, likely catch) (v verdict) {
 			if !wantedStage(s.name) {
 				continue
 			}
-			if v, done := r.decide(b, s, dir, s.all...); done {
+			if v, done := r.decide(b, s, dir, s.most, s.all...); done {
 				return v
 			}
 		}
@@ -161,14 +158,14 @@ func (r *runner) try(m rule, likely catch) (v verdict) {
 // decide runs tests of a package and believes a failure when the same tests fail again,
 // alone, and pass without the mutant. A failure that does not come again was the
 // machine's, and the other tests are asked.
-func (r *runner) decide(b *bench, s *stage, dir string, args ...string) (v verdict, done bool) {
+func (r *runner) decide(b *bench, s *stage, dir string, most time.Duration, args ...string) (v verdict, done bool) {
 	var moody []string
 	for range 3 {
 		all := args
 		if len(moody) > 0 {
 			all = append(slices.Clone(args), "-test.skip=^("+strings.Join(append(moody, s.never...), "|")+")$")
 		}
-		out, passed, err := b.run(s, dir, s.most, all...)
+		out, passed, err := b.run(s, dir, most, all...)
 		if err != nil {
 			return verdict{state: broken, why: err.Error()}, true
 		}
@@ -181,7 +178,7 @@ func (r *runner) decide(b *bench, s *stage, dir string, args ...string) (v verdi
 		}
 		again := false
 		for range 2 {
-			if _, passed, _ := b.run(s, dir, repeatsWithin, only(tests)); !passed {
+			if _, passed, _ := b.run(s, dir, s.few, only(tests)); !passed {
 				again = true
 				break
 			}
