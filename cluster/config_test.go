@@ -113,8 +113,8 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprint(cfg.Replicas, cfg.MinCopies, cfg.Timeout, cfg.MaxConns, cfg.MaxRecordBytes, cfg.Lifetime)
-	if want := "2 1 150ms 128 1047552 24h0m0s"; got != want {
+	got := fmt.Sprint(cfg.Replicas, cfg.MinCopies, cfg.Timeout, cfg.MaxConns, cfg.MaxRecordBytes, cfg.Lifetime, cfg.UnknownPerSecond)
+	if want := "2 1 150ms 128 1047552 24h0m0s 2000"; got != want {
 		t.Errorf("defaults are %s, want %s", got, want)
 	}
 	if cfg.Logger == nil || cfg.Now == nil || cfg.Rand == nil {

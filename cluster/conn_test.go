@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -363,6 +364,67 @@ func TestAnotherKeyInABatchIsNoMiss(t *testing.T) {
 		if err := n.fetch(batch); !isErr(err, errOutOfStep) {
 			t.Errorf("%v, %v, %v", err, batch[0].item, batch[1].item)
 		}
+	})
+}
+
+// No more than MaxConns exchanges are on their way to a node. Who comes beyond that waits
+// for one of them to end, for a Timeout, and then turns to another node.
+func TestExchangesWithOneNodeAreBounded(t *testing.T) {
+	const most = 3
+	var connections atomic.Int32
+	serve := script(func(string) string {
+		time.Sleep(DefaultTimeout * 3 / 10)
+		return "STORED\r\n"
+	})
+	hostile(t, Config{MaxConns: most}, func(nc net.Conn, r *bufio.Reader) {
+		connections.Add(1)
+		serve(nc, r)
+	}, func(t *testing.T, n *node) {
+		began := time.Now()
+		var done, busy atomic.Int32
+		var wg sync.WaitGroup
+		for i := range 30 {
+			wg.Go(func() {
+				o, maybe, err := n.write(fmt.Sprint("k", i), make([]byte, maxPipelined+1), nil, 60)
+				switch {
+				case o == written:
+					done.Add(1)
+				case isErr(err, errBusy) && !maybe:
+					busy.Add(1)
+				default:
+					t.Errorf("%v, maybe %v: %v", o, maybe, err)
+				}
+			})
+		}
+		wg.Wait()
+		if connections.Load() != most || done.Load() != 4*most || busy.Load() != 30-4*most {
+			t.Errorf("%d writes over %d connections, %d found all busy", done.Load(), connections.Load(), busy.Load())
+		}
+		if took := time.Since(began); took != DefaultTimeout*12/10 {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// Who waited for a connection must not then wait for a node that has just been found
+// sick.
+func TestWhoWaitedForAConnectionWaitsForNoSickNode(t *testing.T) {
+	hostile(t, Config{MaxConns: 1}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *node) {
+		began := time.Now()
+		var first sync.WaitGroup
+		first.Go(func() {
+			if _, _, err := n.write("a", make([]byte, maxPipelined+1), nil, 60); !isErr(err, errTimeout) {
+				t.Error(err)
+			}
+		})
+		time.Sleep(DefaultTimeout / 2)
+		if _, maybe, err := n.write("b", make([]byte, maxPipelined+1), nil, 60); !isErr(err, errNotAsked) || maybe {
+			t.Errorf("%v, maybe %v", err, maybe)
+		}
+		if took := time.Since(began); took != DefaultTimeout {
+			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		}
+		first.Wait()
 	})
 }
 

@@ -102,3 +102,21 @@ func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
 		}
 	})
 }
+
+// Invented ids must not fill the memory of the process by being remembered.
+func TestTheNegativeCacheIsBounded(t *testing.T) {
+	var m missing
+	now := time.Now()
+	for i := range 5 * missingMost {
+		key := hashKey(fmt.Sprint("invented", i))
+		for range missingAfter {
+			m.add(key, 0, now)
+		}
+		if known, _ := m.known(key, now); !known {
+			t.Fatalf("%d is not remembered", i)
+		}
+		if got := len(m.young) + len(m.old); got > missingMost {
+			t.Fatalf("%d keys after %d", got, i+1)
+		}
+	}
+}
