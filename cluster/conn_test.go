@@ -272,6 +272,7 @@ func TestHostileAnswersToAWrite(t *testing.T) {
 		{"a value", "VALUE k 0 11 1\r\n" + planted + "\r\nEND\r\n", failed, true},
 		{"nothing", "", failed, true},
 		{"half a line", "STOR", failed, true},
+		{"an endless line", strings.Repeat(planted, 1000), failed, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
