@@ -8,7 +8,7 @@ SEEDS ?= 300
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: test demo demo-text memcached lint modules sim mutants chaos fuzz bench bench-compare profile scale clean
+.PHONY: test demo demo-text memcached lint modules sim interleavings mutants chaos fuzz bench bench-compare profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/live ./examples/live && .bin/live
@@ -33,6 +33,9 @@ $(LINTERS): tools/go.mod tools/go.sum
 
 sim: ## Hours of random faults in virtual time: make sim SEEDS=10000
 	cd sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation$$' . -seeds $(SEEDS)
+
+interleavings: ## Every order of a few requests on one session, in small scopes and, for some minutes, large ones.
+	cd sim && $(GO) test -count=1 -timeout 0 -v ./explore -large
 
 mutants: memcached ## Takes the rules out one at a time and demands that the tests fail.
 	cd sim && $(GO) run ./mutants
