@@ -120,6 +120,10 @@ func fatal(format string, args ...any) {
 // caught.
 func run(root, temp string, chosen []rule, known record) (bad int) {
 	next := make(chan rule)
+	was := map[string]bool{}
+	for name := range known {
+		was[name] = true
+	}
 	var mu sync.Mutex // guards count, known and the output
 	count := map[string]int{}
 	var wg sync.WaitGroup
@@ -157,8 +161,12 @@ func run(root, temp string, chosen []rule, known record) (bad int) {
 			}
 		})
 	}
-	for _, m := range chosen {
-		next <- m
+	for _, noted := range []bool{false, true} { // what is new goes first: it may survive
+		for _, m := range chosen {
+			if was[m.name] == noted {
+				next <- m
+			}
+		}
 	}
 	close(next)
 	wg.Wait()
