@@ -80,12 +80,12 @@ func (k *call) fail(n *node, err error) {
 
 // targets appends to ts, which is empty, the first Replicas nodes of the rank that are not down and have not
 // failed in this call. Where too few are up, suspect nodes fill in, and then nodes
-// that were seen to refuse connections: such a node may have been restarted since
+// that said so without a wait: such a node may have been restarted since
 // the last probe, and finding out costs no wait. Without that, nodes that are
 // restarted one after the other could each be empty before the next is in use.
 func (k *call) targets(ts []*node) []*node {
 	want := k.c.cfg.Replicas
-	var suspects, refusing []*node
+	var suspects, prompt []*node
 	for i := 0; len(ts) < want; i++ {
 		n := k.ranked(i)
 		if n == nil {
@@ -94,17 +94,17 @@ func (k *call) targets(ts []*node) []*node {
 		if k.hasFailed(n) {
 			continue
 		}
-		switch state, refuses := n.state(); {
+		switch state, isPrompt := n.state(); {
 		case state == Up:
 			ts = append(ts, n)
 		case state == Suspect:
 			suspects = append(suspects, n)
-		case refuses:
-			refusing = append(refusing, n)
+		case isPrompt:
+			prompt = append(prompt, n)
 		}
 	}
 	ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)
-	return append(ts, refusing[:min(len(refusing), want-len(ts))]...)
+	return append(ts, prompt[:min(len(prompt), want-len(ts))]...)
 }
 
 // down counts the nodes that are down.

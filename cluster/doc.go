@@ -22,7 +22,7 @@
 //  1. The record is read from all targets at once. A target that fails is replaced
 //     by its stand-in.
 //  2. Where fewer copies than Replicas came, the next nodes of the rank are asked
-//     too, and, if a node failed in this very call, home nodes thought down.
+//     too, and nodes thought down, which another process may know to be up.
 //  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
 //     [ErrUnavailable].
 //  4. Targets that lack part of the join get it, by cas or add: the repair, which is

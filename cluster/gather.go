@@ -11,11 +11,10 @@ import (
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
 //  2. Where fewer than Replicas copies came, or they differ, or the copies of the snapshot
-//     lie elsewhere, it is looked for once more, at the
-//     next Replicas nodes of the rank and, if a node failed in this very call, at home
-//     nodes thought down. This keeps a node that returns with old memory from winning
-//     when its partner has just lost its own. Where nothing was found and several
-//     nodes are out of reach, all that rank first are asked, down or not.
+//     lie elsewhere, it is looked for once more, at the next Replicas nodes of the rank and
+//     at those among the first 2 × Replicas that are thought down. This keeps a node that
+//     returns with old memory from winning when its partner has just lost its own, and
+//     finds what another instance has saved on a node that this one has given up.
 //  3. What came is joined.
 
 // view is what a gather found.
@@ -131,14 +130,14 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 	}
 	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide {
-		further := k.further(v)
-		if k.stranger && len(further) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
-			v.crowded, further = true, nil
+		further, silent := k.further(v)
+		if k.stranger && len(further)+len(silent) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
+			v.crowded, further, silent = true, nil, nil
 		}
-		if len(further) > 0 {
+		if len(further)+len(silent) > 0 {
 			k.c.stats.secondLooks.Add(1)
 			down := k.c.down()
-			if _, err := k.ask(ctx, v, further); err != nil {
+			if err := k.askFurther(ctx, v, further, silent); err != nil {
 				return nil, err
 			}
 			if down > 0 {
@@ -186,10 +185,13 @@ func (k *call) homesIn(v *view) (homes int) {
 // nodes that nobody looks at when the homes are back, would be lost.
 func (v *view) blind() bool { return v.homes == 0 && !v.anything() }
 
-// further are the nodes of the second look. A node that has come back lately is
-// asked, but does not count: while it was away, sessions went to those behind it.
-func (k *call) further(v *view) []*node {
-	var ns []*node
+// further are the nodes of the second look: those next in the rank, and those thought
+// down. Another instance may have found such a node to be back before this one did, and
+// have used it: then it may hold what the others have lost. A node whose last word was
+// silence is asked only where a copy is missing, and not waited for like the others. A node
+// that has come back lately is asked, but does not count: while it was away, sessions went
+// to those behind it.
+func (k *call) further(v *view) (ns, silent []*node) {
 	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
 		n := k.ranked(i)
 		if n == nil {
@@ -205,25 +207,52 @@ func (k *call) further(v *view) []*node {
 			}
 		}
 	}
-	// An outage of several nodes leaves processes with different views for a moment:
-	// the session may lie where another process found a node first.
-	within := k.c.cfg.Replicas
-	outage := !v.anything() && (len(v.targets) < k.c.cfg.Replicas || k.homesIn(v) == 0 || k.c.down() > 1)
-	if outage {
-		within *= 2
-	}
-	if outage || len(k.failed) > 0 {
-		for i := range within {
-			n := k.ranked(i)
-			if n == nil || k.hasFailed(n) || v.on(n) != nil {
-				continue
-			}
-			if state, _ := n.state(); state == Down {
-				ns = append(ns, n)
-			}
+	missing := v.copies() == 0 || v.copies() < len(v.targets) || v.differ()
+	for i := range 2 * k.c.cfg.Replicas {
+		n := k.ranked(i)
+		if n == nil || k.hasFailed(n) || v.on(n) != nil {
+			continue
+		}
+		switch state, prompt := n.state(); {
+		case state != Down:
+		case prompt:
+			ns = append(ns, n)
+		case missing:
+			silent = append(silent, n)
 		}
 	}
-	return ns
+	return ns, silent
+}
+
+// askFurther asks the nodes of the second look. The silent ones have a quarter of a
+// Timeout to break their silence.
+func (k *call) askFurther(ctx context.Context, v *view, further, silent []*node) error {
+	if len(silent) == 0 {
+		_, err := k.ask(ctx, v, further)
+		return err
+	}
+	patience, cancel := context.WithTimeout(ctx, k.c.cfg.Timeout/4)
+	defer cancel()
+	waiters := make([]waiter, len(silent))
+	for i, n := range silent {
+		waiters[i] = waiter{node: n, key: k.key, all: k.c.newArrival(1)}
+		n.batch.get(&waiters[i])
+	}
+	if _, err := k.ask(ctx, v, further); err != nil {
+		return err
+	}
+	for i := range waiters {
+		w := &waiters[i]
+		select {
+		case <-w.all.last:
+			k.hear(v, w)
+		case <-patience.Done():
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("cluster: load: %w", err)
+	}
+	return nil
 }
 
 // ask reads the key from the nodes at once, except those that have answered already,
@@ -255,16 +284,20 @@ func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err
 		return true, fmt.Errorf("cluster: load: %w", ctx.Err())
 	}
 	for i := range waiters {
-		w := &waiters[i]
-		if w.err != nil {
-			k.fail(w.node, w.err)
-			continue
-		}
-		a := answer{node: w.node, item: w.item}
-		k.read(v, &a)
-		v.answers = append(v.answers, a)
+		k.hear(v, &waiters[i])
 	}
 	return true, nil
+}
+
+// hear adds what a node said to the view.
+func (k *call) hear(v *view, w *waiter) {
+	if w.err != nil {
+		k.fail(w.node, w.err)
+		return
+	}
+	a := answer{node: w.node, item: w.item}
+	k.read(v, &a)
+	v.answers = append(v.answers, a)
 }
 
 // newArrival waits for so many answers.

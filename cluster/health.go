@@ -34,7 +34,8 @@ type verdict int
 
 const (
 	answered verdict = iota // any answer of a memcached, also a miss or "out of memory"
-	timedOut                // no answer in time, a broken answer, or none after a reconnect
+	timedOut                // no answer in time, or one that makes no sense
+	broken                  // the connection ended under the command, after a reconnect too
 	refused                 // no connection to be had: refused, unknown host, TLS or login failed
 )
 
@@ -45,14 +46,14 @@ const goodAnswers = 2
 type health struct {
 	state State
 	good  int // answers in a row while down
-	// refusing is true while the last word of a down node was a refused connection.
-	// It may be tried where there is no other node: a refusal costs no wait.
-	refusing bool
+	// prompt is true while the last word of a down node came without a wait: a refused
+	// connection, one that broke, or an answer. Asking such a node costs next to nothing.
+	prompt bool
 }
 
 // request returns the health after a request's exchange.
 func (h health) request(v verdict) health {
-	if v == timedOut && h.state == Up {
+	if (v == timedOut || v == broken) && h.state == Up {
 		return health{state: Suspect}
 	}
 	return h.probe(v)
@@ -62,9 +63,9 @@ func (h health) request(v verdict) health {
 func (h health) probe(v verdict) health {
 	switch {
 	case v != answered:
-		return health{state: Down, refusing: v == refused}
+		return health{state: Down, prompt: v != timedOut}
 	case h.state == Down && h.good+1 < goodAnswers:
-		return health{state: Down, good: h.good + 1, refusing: h.refusing}
+		return health{state: Down, good: h.good + 1, prompt: true}
 	}
 	return health{state: Up}
 }

@@ -7,8 +7,8 @@ import (
 
 func TestHealthTransitions(t *testing.T) {
 	up, suspect := health{state: Up}, health{state: Suspect}
-	down, almost := health{state: Down}, health{state: Down, good: 1}
-	refusing, back := health{state: Down, refusing: true}, health{state: Down, good: 1, refusing: true}
+	down, refusing := health{state: Down}, health{state: Down, prompt: true}
+	almost := health{state: Down, good: 1, prompt: true}
 	for _, c := range []struct {
 		why   string
 		from  health
@@ -19,6 +19,8 @@ func TestHealthTransitions(t *testing.T) {
 		{"an answer keeps a node up", up, false, answered, up},
 		{"one timeout is a suspicion", up, false, timedOut, suspect},
 		{"a refused connection is certain", up, false, refused, refusing},
+		{"a connection that breaks again is a suspicion too", up, false, broken, suspect},
+		{"a suspect whose connection breaks says so at once", suspect, false, broken, refusing},
 		{"a suspect that answers a request is up", suspect, false, answered, up},
 		{"the second timeout in a row", suspect, false, timedOut, down},
 		{"a suspect that refuses", suspect, false, refused, refusing},
@@ -27,7 +29,7 @@ func TestHealthTransitions(t *testing.T) {
 		{"a request that was under way when the node went down", down, false, timedOut, down},
 		{"and one that was refused", down, false, refused, refusing},
 		{"a timeout between answers starts anew", almost, false, timedOut, down},
-		{"a node that refused and answers once may still be tried", refusing, false, answered, back},
+		{"a node that refused and answers once may still be tried", refusing, false, answered, almost},
 		{"a node that refused and then hangs is not tried again", refusing, true, timedOut, down},
 
 		{"a suspect is up after one good probe", suspect, true, answered, up},

@@ -112,11 +112,11 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 }
 
 // state is what the process thinks of the node, and whether a node that is down says
-// so without delay.
-func (n *node) state() (s State, refuses bool) {
+// so without a wait.
+func (n *node) state() (s State, prompt bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.health.state, n.health.refusing
+	return n.health.state, n.health.prompt
 }
 
 func (n *node) isUp() bool {
@@ -139,7 +139,7 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	if v != answered {
 		n.errors.Add(1)
 	}
-	if v == timedOut {
+	if v == timedOut || v == broken {
 		n.timeouts.Add(1)
 	}
 	n.mu.Lock()

@@ -89,7 +89,7 @@ func judge(err error) (verdict, error) {
 	case errors.As(err, &failure):
 		return refused, failure
 	case isBroken(err):
-		return timedOut, errBroken
+		return broken, errBroken
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
 		return timedOut, err
 	}
