@@ -81,6 +81,7 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	p.logged("Every app uses n1 again")
 	everyone()
 	p.press("#n2-restart button")
+	p.logged("n2 was restarted") // else everyone was asked before it
 	everyone()
 	p.press("#n3-hang button")
 	p.logged("Every app knows that n3 does not answer")
