@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // These stories tell what a request costs while all is well, and what a save means.
@@ -289,4 +291,51 @@ func TestKeysOfTwoPrefixesDoNotMeet(t *testing.T) {
 		w.delete(b, "s")
 		w.sees(a, "s", "who=a")
 	})
+}
+
+// What a load has repaired, the node holds under another token now. A save that showed it
+// the old one would be refused half way.
+func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		harm func(w *world, app *Cluster, n *testenv.Node, before []byte)
+	}{
+		{"an older copy", func(w *world, _ *Cluster, n *testenv.Node, before []byte) {
+			n.Set(hashKey("s").memcacheKey(""), before)
+		}},
+		{"a copy about to expire", func(w *world, app *Cluster, n *testenv.Node, _ []byte) {
+			key := hashKey("s").memcacheKey("")
+			for _, own := range app.nodes {
+				if own.ID != n.ID() {
+					continue
+				}
+				it, err := own.getOne(key)
+				if err == nil {
+					err = own.retire(key, it, strayTTL)
+				}
+				if err != nil {
+					w.Fatal(err)
+				}
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				app := w.cluster(Config{})
+				w.create(app, "s", "a=1")
+				backup := w.rank("s")[1]
+				before, _ := backup.Get(hashKey("s").memcacheKey(""))
+				w.change(app, "s", "a", "2")
+				c.harm(w, app, backup, before)
+				r := w.sees(app, "s", "a=2")
+				w.forget()
+				r.Attrs["a"] = []byte("3")
+				w.save(app, r)
+				if n := w.count("cas"); n != 2 {
+					w.Errorf("%d writes, want one to each home node", n)
+				}
+				w.sees(app, "s", "a=3")
+			})
+		})
+	}
 }
