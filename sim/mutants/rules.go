@@ -127,7 +127,7 @@ var rules = []rule{
 	one("a retired copy alone is evidence", "cluster/gather.go",
 		"it != nil && !it.retired {", "it != nil {"),
 	one("unknown ids are looked for without limit", "cluster/gather.go",
-		"		if k.stranger && len(further) > 0", "		if false && len(further) > 0"),
+		"		if k.stranger && len(further)+len(silent) > 0", "		if false && len(further)+len(silent) > 0"),
 	one("a retired copy is counted on", "cluster/gather.go",
 		"a.rec != nil && !a.item.retired {\n			n++", "a.rec != nil {\n			n++"),
 	one("a save replaces a retired copy by its token", "cluster/load.go",
@@ -257,7 +257,7 @@ var rules = []rule{
 	one("one answer brings a node back", "cluster/health.go",
 		"const goodAnswers = 2", "const goodAnswers = 1"),
 	one("nodes that refuse are never tried", "cluster/call.go",
-		"		case refuses:", "		case false && refuses:"),
+		"		case isPrompt:", "		case false && isPrompt:"),
 	one("ranks by the order of the list", "cluster/ring.go",
 		"		s := mix(seed ^ key)", "		s := mix(uint64(i) ^ key)\n		_ = seed"),
 
