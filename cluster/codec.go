@@ -62,8 +62,12 @@ func (s *stored) appendTo(b []byte, key keyHash, seal *sealer) ([]byte, error) {
 		b = s.appendBody(b)
 	} else {
 		b[2] |= flagSealed
+		body := encoded.Get().(*[]byte)
+		*body = s.appendBody((*body)[:0])
 		var err error
-		if b, err = seal.seal(b, s.appendBody(make([]byte, 0, size)), key); err != nil {
+		b, err = seal.seal(b, *body, key)
+		keep(body)
+		if err != nil {
 			return nil, err
 		}
 	}
