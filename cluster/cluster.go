@@ -34,7 +34,8 @@ var (
 	// nor replaced: the key may be one that this process has not got yet.
 	ErrSealed = errors.New("cluster: record cannot be opened")
 	// ErrClosed: the Cluster was closed.
-	ErrClosed = errors.New("cluster: closed")
+	ErrClosed  = errors.New("cluster: closed")
+	errNotMade = errors.New("cluster: not a working Cluster: make it with cluster.New")
 	// ErrEmptyKey: a Record without a key cannot be saved.
 	ErrEmptyKey = errors.New("cluster: empty session id")
 )
@@ -100,6 +101,9 @@ func New(cfg Config) (*Cluster, error) {
 // Close ends all probers, waits for operations under way (at most a few Timeouts)
 // and closes all connections. Later calls fail with ErrClosed.
 func (c *Cluster) Close() error {
+	if c == nil || c.ring == nil {
+		return nil
+	}
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
@@ -115,6 +119,9 @@ func (c *Cluster) Close() error {
 
 // begin admits an operation, which must end with c.running.Done().
 func (c *Cluster) begin() error {
+	if c == nil || c.ring == nil {
+		return errNotMade
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -188,7 +195,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 // Format shows the number of nodes only, whatever the verb.
 func (c *Cluster) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "cluster.Cluster(%d nodes)", len(c.nodes))
+	fmt.Fprintf(f, "cluster.Cluster(%d nodes)", len(c.Nodes()))
 }
 
 // Ping asks all nodes and returns nil when a save could succeed now: at least

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"time"
 )
 
@@ -15,7 +17,8 @@ import (
 type Node struct {
 	// ID names the node apart from its address: it decides which sessions live
 	// there. A replacement under another address keeps the ID. Letters, digits,
-	// '.', '_' and '-', or what an address may have, at most 250 bytes.
+	// '.', '_' and '-', or what an address may have, at most 250 bytes. If empty, Addr is
+	// used.
 	ID string
 	// Addr is host:port, [v6]:port or the path of a unix socket. A host name is
 	// looked up at every dial.
@@ -156,6 +159,10 @@ const (
 // withDefaults returns the configuration with every field filled in, or an error
 // that says which field is wrong and what it wants.
 func (cfg Config) withDefaults() (Config, error) {
+	cfg.Nodes = slices.Clone(cfg.Nodes)
+	for i := range cfg.Nodes {
+		cfg.Nodes[i].ID = cmp.Or(cfg.Nodes[i].ID, cfg.Nodes[i].Addr)
+	}
 	if err := checkNodes(cfg.Nodes); err != nil {
 		return cfg, err
 	}

@@ -22,7 +22,7 @@ func TestWrongConfigurationsSayWhatAndHow(t *testing.T) {
 	}{
 		{"no nodes", Config{}, []string{"no nodes", "n1:host1:11211"}},
 		{"only standby nodes", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1", Standby: true}}}, []string{"standby", "regular"}},
-		{"no id", Config{Nodes: []Node{{Addr: "127.0.0.1:1"}}}, []string{`""`, "letters"}},
+		{"neither id nor address", Config{Nodes: []Node{{}}}, []string{`""`, "letters"}},
 		{"an id with a space", Config{Nodes: []Node{{ID: "n 1", Addr: "127.0.0.1:1"}}}, []string{`"n 1"`, "letters"}},
 		{"an id with a line break", Config{Nodes: []Node{{ID: "n\n1", Addr: "127.0.0.1:1"}}}, []string{`"n\n1"`, "letters"}},
 		{"an id of 251 bytes", Config{Nodes: []Node{{ID: strings.Repeat("n", 251), Addr: "127.0.0.1:1"}}}, []string{"250"}},
@@ -137,4 +137,33 @@ func TestOneCopyIsWarnedAbout(t *testing.T) {
 			w.Errorf("nothing is said of it: %q", w.logs)
 		}
 	})
+}
+
+func TestAnAddressIsTheIDOfANodeWithoutOne(t *testing.T) {
+	nodes := []Node{{Addr: "127.0.0.1:1"}, {ID: "n2", Addr: "127.0.0.1:2"}}
+	c, err := New(Config{Nodes: nodes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if id := c.Nodes()[0].ID; id != "127.0.0.1:1" || nodes[0].ID != "" {
+		t.Errorf("the id is %q, and the caller's became %q", id, nodes[0].ID)
+	}
+}
+
+// A Cluster that New did not make says so, and nothing else happens.
+func TestAClusterThatNewDidNotMake(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []*Cluster{nil, {}} {
+		_, err := c.Load(ctx, "s")
+		_, err2 := c.Where(ctx, "s")
+		for _, err := range []error{err, err2, c.Save(ctx, NewRecord("s")), c.Delete(ctx, "s"), c.Ping(ctx)} {
+			if !errors.Is(err, errNotMade) {
+				t.Errorf("%v", err)
+			}
+		}
+		if c.Nodes() != nil && len(c.Nodes()) > 0 || c.Stats() != (Stats{}) || c.Close() != nil {
+			t.Error("it has nodes, has counted something, or does not close")
+		}
+	}
 }

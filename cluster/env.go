@@ -34,7 +34,10 @@ func ParseNodes(s string) ([]Node, error) {
 	if len(nodes) == 0 {
 		return nil, fmt.Errorf("cluster: the node list is empty: %s", nodesForm)
 	}
-	return nodes, checkNodes(nodes)
+	if err := checkNodes(nodes); err != nil {
+		return nil, err
+	}
+	return nodes, nil
 }
 
 // listed splits a list at commas and white space.
@@ -155,7 +158,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	}
 	cfg.Username, cfg.Password = getenv("MEMCACHED_USERNAME"), getenv("MEMCACHED_PASSWORD")
 	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
-		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME and MEMCACHED_PASSWORD %w", err))
+		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME=%q and MEMCACHED_PASSWORD %w", cfg.Username, err))
 	}
 	seal, err := sealKeysFromEnv(getenv)
 	if err != nil {
@@ -239,8 +242,12 @@ func sealKeysFromEnv(getenv func(string) string) ([][]byte, error) {
 func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
 	ca, cert, key, name := getenv("MEMCACHED_TLS_CA"), getenv("MEMCACHED_TLS_CERT"), getenv("MEMCACHED_TLS_KEY"), getenv("MEMCACHED_TLS_SERVER_NAME")
 	if !use {
-		if ca+cert+key+name != "" {
-			return nil, errors.New("MEMCACHED_TLS_* is set, but MEMCACHED_TLS is not true: set MEMCACHED_TLS=true, or remove them")
+		for _, v := range []struct{ name, value string }{
+			{"MEMCACHED_TLS_CA", ca}, {"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}, {"MEMCACHED_TLS_SERVER_NAME", name},
+		} {
+			if v.value != "" {
+				return nil, fmt.Errorf("%s is set, but MEMCACHED_TLS=%q: set MEMCACHED_TLS=true to encrypt connections, or remove %s", shown(v.name, v.value), getenv("MEMCACHED_TLS"), v.name)
+			}
 		}
 		return nil, nil
 	}
@@ -256,12 +263,12 @@ func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
 		}
 	}
 	for _, v := range []struct{ name, value string }{{"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}} {
-		if strings.Contains(v.value, "-----BEGIN") {
+		if isPEM(v.value) {
 			return nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
 		}
 	}
 	if (cert == "") != (key == "") {
-		return nil, errors.New("MEMCACHED_TLS_CERT and MEMCACHED_TLS_KEY go together: set both or none")
+		return nil, fmt.Errorf("%s and %s go together: set both or none, each the path of a PEM file", shown("MEMCACHED_TLS_CERT", cert), shown("MEMCACHED_TLS_KEY", key))
 	}
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
@@ -272,3 +279,13 @@ func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
 	}
 	return conf, nil
 }
+
+// shown is a variable with its value, unless that is a key in the place of its path.
+func shown(name, value string) string {
+	if isPEM(value) {
+		return name
+	}
+	return fmt.Sprintf("%s=%q", name, value)
+}
+
+func isPEM(value string) bool { return strings.Contains(value, "-----BEGIN") }

@@ -136,12 +136,6 @@ func (n *node) backLately() bool {
 
 // note feeds the health with what an exchange showed.
 func (n *node) note(next func(health, verdict) health, v verdict, err error) {
-	if v != answered {
-		n.errors.Add(1)
-	}
-	if v == timedOut || v == broken {
-		n.timeouts.Add(1)
-	}
 	n.mu.Lock()
 	from := n.health.state
 	n.health = next(n.health, v)
@@ -246,6 +240,12 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	v, err := judge(err)
 	if errors.Is(err, errOutOfStep) {
 		n.drop() // answers and questions do not belong together any more
+	}
+	if v != answered {
+		n.errors.Add(1)
+	}
+	if v == timedOut || v == broken {
+		n.timeouts.Add(1)
 	}
 	n.note(health.request, v, err)
 	return again, err

@@ -16,7 +16,7 @@ type NodeStatus struct {
 	// LastError is the reason of the last failed exchange, empty when there was
 	// none. It holds no key and no value.
 	LastError string
-	Commands  uint64 // exchanges begun
+	Commands  uint64 // exchanges begun; probes are not among them
 	Errors    uint64 // of them: failed
 	Timeouts  uint64 // of them: for want of an answer in time
 	// Reconnects counts connections found broken, as after a restart of the node:
@@ -53,6 +53,9 @@ type counters struct {
 
 // Stats returns the counts of this process.
 func (c *Cluster) Stats() Stats {
+	if c == nil {
+		return Stats{}
+	}
 	s := &c.stats
 	return Stats{
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
@@ -67,6 +70,9 @@ func (c *Cluster) Stats() Stats {
 
 // Nodes returns the status of every node, in the order of the configuration.
 func (c *Cluster) Nodes() []NodeStatus {
+	if c == nil {
+		return nil
+	}
 	all := make([]NodeStatus, len(c.nodes))
 	for i, n := range c.nodes {
 		all[i] = n.status()

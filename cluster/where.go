@@ -47,6 +47,9 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		return nil, err
 	}
 	defer c.running.Done()
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	if key == "" {
 		return nil, ErrEmptyKey
 	}

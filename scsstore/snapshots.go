@@ -52,10 +52,10 @@ type request struct {
 // when it is first seen may be the one that package context hands out for
 // all contexts that ended before anybody asked for theirs.
 func requestOf(ctx context.Context) request {
-	done := ctx.Done()
-	if done == nil {
+	if ctx == nil || ctx.Done() == nil {
 		return request{}
 	}
+	done := ctx.Done()
 	select {
 	case <-done:
 		return request{done: channelID(done)}

@@ -289,3 +289,16 @@ func manyMaps() any {
 	}
 	return list
 }
+
+// What was read before the damage is not given out beside the error.
+func TestADamagedValueIsNoValue(t *testing.T) {
+	b, err := Marshal(map[string]any{"a": 1, "b": []string{"x", "y"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range b {
+		if v, err := Unmarshal(b[:n]); err == nil || v != nil {
+			t.Errorf("%d of %d bytes: %v, %v", n, len(b), v, err)
+		}
+	}
+}

@@ -54,5 +54,8 @@ func (d *decoder) value(b []byte) (v any, err error) {
 		return nil, err
 	}
 	d.b, d.pos, d.budget = b, 0, budget(len(b))
-	return d.any()
+	if v, err = d.any(); err != nil {
+		return nil, err // not what was read before the damage
+	}
+	return v, nil
 }

@@ -87,7 +87,7 @@ func (n *Node) crawl() []string {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		var keys []string
 		busy := false
-		n.ask([]string{"lru_crawler", "metadump", "all"}, nil, func(line string, _ *bufio.Reader) (bool, error) {
+		n.ask([]string{"lru_crawler", "metadump", "hash"}, nil, func(line string, _ *bufio.Reader) (bool, error) {
 			// One crawl at a time: memcached's own may be under way.
 			busy = strings.HasPrefix(line, "BUSY")
 			if busy || line == "END" {
