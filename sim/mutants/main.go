@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,19 +53,20 @@ func main() {
 	if err != nil {
 		fatal("%v", err)
 	}
-	bad := 0
+	unfit := 0
 	for _, m := range chosen {
 		if err := m.fits(root); err != nil {
 			fmt.Printf("%-9s %-52s %v\n", broken, m.name, err)
-			bad++
+			unfit++
 		} else if *list {
 			fmt.Println(m.name)
 		}
 	}
-	if *list || bad > 0 {
-		fmt.Printf("%d mutants, %d do not fit the code\n", len(chosen), bad)
-		os.Exit(min(bad, 1))
+	if *list {
+		fmt.Printf("%d mutants, %d do not fit the code\n", len(chosen), unfit)
+		os.Exit(min(unfit, 1))
 	}
+	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m rule) bool { return m.fits(root) != nil })
 	known := record{}
 	if *notes != "" {
 		if known, err = readRecord(*notes); err != nil {
@@ -75,9 +77,9 @@ func main() {
 	if err != nil {
 		fatal("%v", err)
 	}
-	bad = run(root, temp, chosen, known)
+	bad := run(root, temp, chosen, known)
 	_ = os.RemoveAll(temp)
-	os.Exit(min(bad, 1))
+	os.Exit(min(bad+unfit, 1))
 }
 
 // choose returns the mutants that the flags name.
