@@ -2,7 +2,7 @@
 // peers: every contender in turn, several rounds, on real servers that it starts
 // and stops itself.
 //
-//	go run .                    everything, below ten minutes; writes RESULTS.md and results.json
+//	go run .                    everything, about ten minutes; writes RESULTS.md and results.json
 //	go run . -quick             the cells that matter most, below a minute
 //	go run . -compare           a quick run, no files: what has become slower than results.json says
 //	go run . -only 'load/'      the cells whose name matches
@@ -52,7 +52,7 @@ func parse() (options, error) {
 	flag.BoolVar(&o.quick, "quick", false, "the cells that matter most, fewer and shorter rounds")
 	flag.BoolVar(&o.compare, "compare", false, "compare with the recorded results instead of recording; status 1 when something is slower")
 	flag.BoolVar(&o.fleet, "connections", false, "measure connections per node for many app instances, and nothing else")
-	flag.IntVar(&o.rounds, "rounds", 0, "rounds per cell (default 21, with -quick 9)")
+	flag.IntVar(&o.rounds, "rounds", 0, "rounds per cell (default 15, with -quick 9)")
 	flag.DurationVar(&o.slice, "slice", 0, "time per contender and round (default 50ms, with -quick 40ms)")
 	flag.StringVar(&o.profile, "profile", "", "write profiles to this `folder` instead of recording")
 	flag.StringVar(&o.out, "out", ".", "`folder` of RESULTS.md and results.json")
@@ -67,7 +67,7 @@ func parse() (options, error) {
 	o.quick = o.quick || o.compare
 	// Short slices and many rounds: what else the machine does then disturbs all
 	// contenders alike.
-	rounds, slice := 21, 50*time.Millisecond
+	rounds, slice := 15, 50*time.Millisecond
 	if o.quick {
 		rounds, slice = 9, 40*time.Millisecond
 	}
