@@ -19,6 +19,8 @@ type call struct {
 	// refusals are what nodes have refused to write.
 	refusals []refusal
 	began    time.Time // when it began to settle
+	// gaveUp is true once a node was passed over that others will ask.
+	gaveUp bool
 	// stranger is true while nothing but the caller's word says that the session exists.
 	stranger bool
 	// wide makes every gather look twice: a node behind the targets may hold a copy.

@@ -102,8 +102,8 @@ type Config struct {
 	// is as good as a real one meanwhile.
 	AllowUnsealed bool
 
-	// DialContext opens connections, below TLS and login. If nil, a net.Dialer is
-	// used.
+	// DialContext opens connections, below TLS and login. It must return when its context
+	// ends: requests wait for it. If nil, a net.Dialer is used.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// AllowUnresolved lets New accept a host name that does not exist at the

@@ -48,7 +48,7 @@ func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn
 
 // open returns a connection on which commands can be sent. The error is unreachable.
 func (d *dialer) open(ctx context.Context, network, address string, deadline time.Time) (net.Conn, error) {
-	nc, err := d.dial(ctx, network, address)
+	nc, err := d.dialled(ctx, network, address)
 	if err != nil {
 		return nil, unreachable{d.orLate(err, deadline)}
 	}
@@ -61,6 +61,20 @@ func (d *dialer) open(ctx context.Context, network, address string, deadline tim
 		return nil, unreachable{d.orLate(err, deadline)}
 	}
 	return nc, nil
+}
+
+// dialled calls the app's DialContext. One that panics must not take the process with it,
+// nor leave those that share the connection waiting for ever.
+func (d *dialer) dialled(ctx context.Context, network, address string) (nc net.Conn, err error) {
+	defer func() {
+		if recover() != nil {
+			nc, err = nil, errors.New("DialContext panicked")
+		}
+	}()
+	if nc, err = d.dial(ctx, network, address); err == nil && nc == nil {
+		err = errors.New("DialContext returned no connection")
+	}
+	return nc, err
 }
 
 // lateError is a timeout that was noticed so late that it says more about this process,
@@ -99,7 +113,7 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, a
 			}
 			return nil, fmt.Errorf("TLS handshake: %w", err)
 		}
-		nc = secure
+		nc = abrupt{secure}
 	}
 	if d.username == "" {
 		return nc, nil
@@ -111,6 +125,12 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, a
 	}
 	return nc, nil
 }
+
+// abrupt closes a TLS connection without a goodbye: a node that has stopped reading would
+// keep it waiting, for five seconds of its own (tls.Conn.Close).
+type abrupt struct{ *tls.Conn }
+
+func (c abrupt) Close() error { return c.NetConn().Close() }
 
 // login sends memcached's ASCII login: the first command of a connection is a
 // set whose value is "username password" (memcached, doc/protocol.txt,

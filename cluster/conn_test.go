@@ -3,8 +3,14 @@ package cluster
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"runtime"
 	"strings"
@@ -453,4 +459,40 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 			t.Errorf("took %v, want %v", took, DefaultTimeout)
 		}
 	})
+}
+
+// A node that has stopped reading must not keep the end of a TLS connection waiting.
+func TestATLSConnectionEndsAtOnce(t *testing.T) {
+	cert := selfSigned(t)
+	synctest.Test(t, func(t *testing.T) {
+		d := &dialer{timeout: DefaultTimeout, tls: &tls.Config{InsecureSkipVerify: true}}
+		client, server := net.Pipe()
+		d.dial = func(context.Context, string, string) (net.Conn, error) { return client, nil }
+		go func() {
+			_ = tls.Server(server, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true}).Handshake()
+		}()
+		nc, err := d.open(t.Context(), "tcp", "n1:11211", time.Now().Add(DefaultTimeout))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		nc.Close()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		server.Close()
+	})
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(100, 0, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -220,3 +220,96 @@ func TestARaceIsNoContradiction(t *testing.T) {
 		}
 	})
 }
+
+// One copy is evicted once and repaired by a reader, then another instance's save comes
+// between. The node has done nothing wrong, and a save is on both nodes that are up.
+func TestANodeIsNotGivenUpForOneEviction(t *testing.T) {
+	story(t, 2, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		ranks, n1 := w.rank("s"), w.index("s", 0)
+		key := hashKey("s").memcacheKey("")
+		w.create(a, "s", "a=1 b=1")
+		r := w.load(a, "s")
+		ranks[0].Delete(key) // evicted
+		w.load(b, "s")       // a reader repairs it: the same record, a new token
+		at := w.load(b, "s") // and another request begins, which will save below
+		at.Attrs["b"] = []byte("2")
+		theirs := change(at.snap.base, at.Attrs, at.snap.base.deadline, stamp{at.snap.base.newest() + 5, 7})
+		turn := 0
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.node == n1 && cmd.verb == "cas" {
+				if turn++; turn == 2 {
+					// the first half of the other instance's fast save: its cas fits
+					w.put(ranks[0], "s", theirs)
+				}
+			}
+		})
+		r.Attrs["a"] = []byte("2")
+		w.save(a, r) // acknowledged
+		for _, n := range ranks {
+			if got := w.on(n, "s"); string(got.values()["a"]) != "2" {
+				w.Errorf("acknowledged, both nodes are up, but %s holds %s", n.ID(), show(got))
+			}
+		}
+		ranks[1].Kill()
+		w.sees(b, "s", "a=2 b=2")
+	})
+}
+
+// Where both home nodes look as if they contradicted themselves, a save on stand-ins alone
+// would be lost: the homes agree on the old record, and nobody looks further.
+func TestASaveOnStandInsAloneIsNotAcknowledged(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c, other := w.cluster(Config{}), w.cluster(Config{})
+		ranks := w.rank("s")
+		key := hashKey("s").memcacheKey("")
+		w.create(c, "s", "a=1")
+		r := w.load(c, "s")
+		old, _ := ranks[0].Get(key)
+		ranks[2].Set(key, old)
+		h1, h2 := w.index("s", 0), w.index("s", 1)
+		w.onCommand(func(cmd sentCommand) {
+			if (cmd.node == h1 || cmd.node == h2) && cmd.verb == "cas" {
+				w.env.Node(cmd.node).Delete(key)   // evicted
+				w.env.Node(cmd.node).Set(key, old) // and repaired by a reader
+			}
+		})
+		r.Attrs["a"] = []byte("2")
+		err := c.Save(context.Background(), r)
+		w.onCommand(nil)
+		if err == nil {
+			w.sees(other, "s", "a=2")
+		}
+	})
+}
+
+// What outran us was written by a newer version: that is no contradiction.
+func TestARecordOfANewerVersionIsNoContradiction(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		ranks, h1 := w.rank("s"), w.index("s", 0)
+		key := hashKey("s").memcacheKey("")
+		r := w.create(c, "s", "a=1")
+		old, _ := ranks[0].Get(key)
+		newer := append([]byte(nil), old[:len(old)-checksumSize]...)
+		newer[1] = formatVersion + 1
+		newer = sealed(newer)
+		if _, err := decode(newer, hashKey("s"), nil); !isErr(err, ErrVersion) {
+			w.Fatal(err)
+		}
+		ranks[1].Pause()
+		turn := 0
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.node == h1 && cmd.verb == "cas" {
+				if turn++; turn == 1 {
+					ranks[0].Set(key, newer)
+				}
+			}
+		})
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrVersion) {
+			w.Errorf("save: %v, want ErrVersion; %v", err, w.logs.String())
+		}
+		ranks[1].Resume()
+	})
+}

@@ -37,6 +37,8 @@ type answer struct {
 	node *node
 	item *item   // nil: a miss
 	rec  *stored // nil: a miss, or a copy that cannot be used
+	// alien is true for a copy that this process cannot read and must not replace.
+	alien bool
 }
 
 // on returns what the node answered, or nil if it did not.
@@ -341,6 +343,7 @@ func (k *call) read(v *view, a *answer) {
 	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
 		k.c.stats.unreadable.Add(1)
 		v.alien = fmt.Errorf("%s: %w", a.node, err)
+		a.alien = true
 		return
 	}
 	k.c.stats.damaged.Add(1)

@@ -155,8 +155,8 @@ func TestAWithdrawalLeavesWhatHasTakenThePlace(t *testing.T) {
 		if err := p.save(app, p.sees(app, "1"), "2"); err != nil {
 			t.Fatal(err)
 		}
-		if err := n.withdraw(key, old); err != nil {
-			t.Error(err)
+		if gone, err := n.withdraw(key, old); gone || err != nil {
+			t.Error(gone, err)
 		}
 		p.sees(app, "2")
 	})
@@ -175,5 +175,42 @@ func TestHomesThatAreFullDoNotHideASaveWithoutASnapshot(t *testing.T) {
 			t.Fatalf("the stand-ins have room, and yet: %v", err)
 		}
 		p.sees(other, "2")
+	})
+}
+
+// Between the last look of a save and its withdrawals, another instance's save, of a
+// smaller record, fits on both full homes. The first is then hidden behind it, unless it
+// looks once more.
+func TestAWithdrawalThatComesTooLateLooksOnceMore(t *testing.T) {
+	onLittleMemory(t, 4, func(p *pantry) {
+		a, b, other := p.cluster(), p.cluster(), p.cluster()
+		if err := p.save(a, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		ra, rb := p.sees(a, "1"), p.sees(b, "1")
+		p.fill(p.servers[0], 6)
+		p.fill(p.servers[1], 6)
+		delete(rb.Attrs, "page") // B's record is smaller: it fits
+		rb.Attrs["b"] = []byte("b")
+		turn := 0
+		key := hashKey("s").memcacheKey("")
+		p.servers[0].OnCommand(func(verb, k string) {
+			if verb == "cas" && k == key {
+				if turn++; turn == 2 { // A's withdrawal: its save is on the stand-ins
+					if err := b.Save(context.Background(), rb); err != nil {
+						t.Errorf("b: %v", err)
+					}
+				}
+			}
+		})
+		ra.Attrs["a"], ra.Attrs["page"] = []byte("2"), make([]byte, 600)
+		ra.Deadline = time.Now().Add(time.Hour)
+		err := a.Save(context.Background(), ra)
+		if turn < 2 || err != nil && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrConflict) {
+			t.Fatal(turn, err)
+		}
+		if err == nil {
+			p.sees(other, "2")
+		}
 	})
 }

@@ -237,6 +237,7 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 		n.commands.Add(1)
 		err = cmd.run(client)
 	}
+	isEcho := err != nil && errors.As(err, new(echo))
 	v, err := judge(err)
 	if errors.Is(err, errOutOfStep) {
 		n.drop() // answers and questions do not belong together any more
@@ -244,10 +245,12 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	if v != answered {
 		n.errors.Add(1)
 	}
-	if v == timedOut || v == broken {
+	if (v == timedOut || v == broken) && !isEcho {
 		n.timeouts.Add(1)
 	}
-	n.note(health.request, v, err)
+	if !isEcho {
+		n.note(health.request, v, err)
+	}
 	return again, err
 }
 
@@ -306,14 +309,17 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 }
 
 // withdraw removes the copy that was seen, unless somebody has replaced it since: a cas
-// with an expiry in the past.
-func (n *node) withdraw(key string, seen *item) error {
+// with an expiry in the past. Gone is false when somebody has.
+func (n *node) withdraw(key string, seen *item) (gone bool, err error) {
 	item := memcache.Item{Key: key, CasID: seen.cas, Expiration: -1}
-	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
-	if isRefusal(err) {
-		return nil
+	_, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
+	switch {
+	case err == nil, isAbsence(err):
+		return true, nil
+	case isRefusal(err):
+		return false, nil
 	}
-	return err
+	return false, err
 }
 
 // retire writes the copy that was seen once more, with a short life and a flag that

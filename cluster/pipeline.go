@@ -107,8 +107,10 @@ func (p *pipeline) speak(c *pipelined) {
 	p.mu.Unlock()
 	answered, err := p.send()
 	for i, w := range p.going {
-		if i >= answered {
+		if i == answered {
 			w.err = err
+		} else if i > answered {
+			w.err = echo{err}
 		}
 		w.end(c)
 	}
@@ -119,7 +121,7 @@ func (p *pipeline) speak(c *pipelined) {
 		// Those that wait fail too: each has another node to turn to, and none may wait
 		// for a sick node a second time. A broken connection is no sign of illness.
 		for _, w := range p.waiting {
-			w.err = err
+			w.err = echo{unreachable{err}}
 			w.end(c)
 		}
 		p.waiting = p.waiting[:0]
@@ -128,6 +130,12 @@ func (p *pipeline) speak(c *pipelined) {
 		p.waiting[0].turn <- struct{}{}
 	}
 }
+
+// echo is the failure of an exchange that another write reports: a node that fails once
+// has not failed once for each who shared the exchange.
+type echo struct{ error }
+
+func (e echo) Unwrap() error { return e.error }
 
 // end tells c that its answer is there, unless it is the one that speaks.
 func (c *pipelined) end(speaker *pipelined) {
@@ -154,14 +162,18 @@ func (p *pipeline) send() (answered int, err error) {
 		for _, c := range p.going {
 			p.out = append(p.out, c.out...)
 		}
-		// A node may want its first answers to be read before it reads on. Where this write
-		// fails, so does the read below.
-		sent := make(chan struct{})
-		defer func() { <-sent }()
+		// A node may want its first answers to be read before it reads on.
+		sent := make(chan error, 1)
 		go func(nc net.Conn) {
-			defer close(sent)
-			_, _ = nc.Write(p.out)
+			_, err := nc.Write(p.out)
+			sent <- err
 		}(p.nc)
+		defer func() {
+			if late := <-sent; late != nil && err == nil { // answered before it was sent: to whom?
+				p.nc.Close()
+				p.nc, answered, err = nil, 0, p.dialer.orLate(late, deadline)
+			}
+		}()
 	}
 	for err == nil && answered < len(p.going) {
 		var line []byte
@@ -202,9 +214,12 @@ func (p *pipeline) dial(deadline time.Time) error {
 // drop closes the connection unless it is in use.
 func (p *pipeline) drop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.busy && p.nc != nil {
-		p.nc.Close()
-		p.nc = nil
+	var idle net.Conn
+	if !p.busy {
+		idle, p.nc = p.nc, nil
+	}
+	p.mu.Unlock()
+	if idle != nil {
+		idle.Close()
 	}
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -239,5 +240,105 @@ func TestWritesBehindABrokenConnectionGoOverTheNext(t *testing.T) {
 		if o, _, err := n.write("second", []byte("v"), nil, 60); o != written {
 			t.Errorf("the write behind it: %v, %v", o, err)
 		}
+	})
+}
+
+// A packet that is answered before the node has taken all of it is nobody's answer, and
+// nothing may follow it on its connection: it would be read as the rest of a value.
+func TestNothingFollowsAHalfSentPacket(t *testing.T) {
+	var taken strings.Builder
+	connections := 0
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		if connections++; connections > 1 {
+			script(func(string) string { return "STORED\r\n" })(nc, r)
+			return
+		}
+		buf := make([]byte, 1<<20)
+		_, _ = nc.Read(buf) // the first write, alone
+		time.Sleep(time.Millisecond)
+		_, _ = io.WriteString(nc, "STORED\r\n")
+		_, _ = nc.Read(buf[:900]) // the packet of two, up to the middle of its last value
+		_, _ = io.WriteString(nc, strings.Repeat("SERVER_ERROR out of memory storing object\r\n", 2))
+		time.Sleep(2 * DefaultTimeout) // stopped
+		for {
+			m, err := nc.Read(buf)
+			if err != nil {
+				return
+			}
+			taken.Write(buf[:m])
+			_, _ = io.WriteString(nc, "STORED\r\n")
+		}
+	}, func(t *testing.T, n *node) {
+		together(n, keysTo(3), strings.Repeat("v", 500))
+		time.Sleep(2 * DefaultTimeout)
+		if _, _, err := n.write("later", []byte("x"), &item{cas: 1}, 60); err != nil {
+			t.Errorf("later: %v", err)
+		}
+		synctest.Wait()
+		if strings.Contains(taken.String(), "later") {
+			t.Error("a command went into a connection with half of another in it")
+		}
+	})
+}
+
+// Those who share an exchange share its failure: it is held against the node once, and
+// what was never sent is known not to be stored.
+func TestAPacketThatFailsIsOneFailure(t *testing.T) {
+	var connections atomic.Int32
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		if connections.Add(1) == 1 {
+			_, _ = io.Copy(io.Discard, r)
+			return
+		}
+		script(func(string) string { return "STORED\r\n" })(nc, r)
+	}, func(t *testing.T, n *node) {
+		var wg sync.WaitGroup
+		for i := range 5 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				_, maybe, err := n.write(fmt.Sprint("k", i), []byte("v"), nil, 60)
+				if !errors.Is(err, errTimeout) || maybe != (i == 0) {
+					t.Errorf("%d: %v, maybe stored: %v", i, err, maybe)
+				}
+			})
+		}
+		wg.Wait()
+		if s, _ := n.state(); s != Suspect || n.timeouts.Load() != 1 {
+			t.Errorf("%v after %d timeouts", s, n.timeouts.Load())
+		}
+	})
+}
+
+// A DialContext of the app's that misbehaves fails the write that needed it, and no other.
+func TestADialContextThatMisbehaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dials := 0
+		cfg, err := Config{Nodes: []Node{{ID: "n1", Addr: "h:1"}}, DialContext: func(context.Context, string, string) (net.Conn, error) {
+			switch dials++; dials {
+			case 1, 2:
+				return nil, nil
+			case 3, 4:
+				panic(planted)
+			}
+			client, server := net.Pipe()
+			go script(func(string) string { return "STORED\r\n" })(server, bufio.NewReader(server))
+			return client, nil
+		}}.withDefaults()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
+		for range 2 {
+			if _, err := n.getOne("k"); err == nil || strings.Contains(err.Error(), planted) {
+				t.Errorf("get: %v", err)
+			}
+			if _, maybe, err := n.write("k", []byte("v"), nil, 60); err == nil || maybe || strings.Contains(err.Error(), planted) {
+				t.Errorf("write: %v, maybe stored: %v", err, maybe)
+			}
+		}
+		if o, _, err := n.write("k", []byte("v"), nil, 60); o != written {
+			t.Errorf("afterwards: %v", err)
+		}
+		n.drop()
 	})
 }

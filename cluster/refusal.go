@@ -29,8 +29,9 @@ type refusal struct {
 	none bool
 	// open is true until it has been looked at again.
 	open bool
-	// contradicted is true once what it showed then did not fit.
-	contradicted bool
+	// unfit counts the looks that did not fit. One proves nothing: what outran us may have
+	// been evicted, and an older copy repaired by a reader.
+	unfit int
 }
 
 // refused notes that the node has refused a write, and gives it up when that is no
@@ -47,7 +48,7 @@ func (k *call) refused(n *node, none bool) {
 	if k.late() {
 		most = mostLateRefusals
 	}
-	if r.contradicted || r.times >= most && k.spares(n) {
+	if r.times >= most && k.spares(n) {
 		k.giveUp(n)
 	}
 }
@@ -87,7 +88,7 @@ func (r *refusal) fits(a *answer) bool {
 	if a.item == nil {
 		return r.none
 	}
-	return a.rec != nil && (!r.shown.includes(a.rec) || a.item.retired && !r.retired)
+	return a.alien || a.rec != nil && (!r.shown.includes(a.rec) || a.item.retired && !r.retired)
 }
 
 // saw adds what nodes had shown when they refused.
@@ -110,8 +111,7 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 			continue
 		}
 		if r.open && !r.fits(a) {
-			r.contradicted = true
-			if k.late() {
+			if r.unfit++; r.unfit > 1 || k.late() {
 				k.giveUp(r.node)
 				gaveUp = true
 			}
@@ -126,6 +126,7 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 // answer, and may be at odds about this one key.
 func (k *call) giveUp(n *node) {
 	k.fail(n, errContradicts)
+	k.gaveUp = true
 	n.errors.Add(1)
 	n.mu.Lock()
 	n.lastErr = errContradicts

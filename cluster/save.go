@@ -114,14 +114,22 @@ func (s *save) run() error {
 		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
 	}
 	s.c.stats.merges.Add(1)
-	v, err := s.settle(nil, saveRounds, s.plan, nil)
-	if err == nil {
-		s.placed = v.targets
-		if err = s.withdraw(v); err == nil {
+	for range saveRounds {
+		v, err := s.settle(nil, saveRounds, s.plan, nil)
+		if err != nil {
+			return err
+		}
+		replaced, err := s.withdraw(v)
+		if err != nil {
+			return err
+		}
+		if !replaced {
+			s.placed = v.targets
 			s.retire(v)
+			return nil
 		}
 	}
-	return err
+	return ErrConflict
 }
 
 // fast writes to all targets at once when it can know what it replaces: the session
@@ -155,21 +163,24 @@ func (s *save) fast() (done bool, err error) {
 }
 
 // withdraw removes the older copies of nodes that had no memory for the new one. Others
-// have stood in for them, but nobody would look there while these say the same.
-func (s *save) withdraw(v *view) error {
+// have stood in for them, but nobody would look there while these say the same. Replaced
+// is true when somebody has put another in the place of one: that may lack ours.
+func (s *save) withdraw(v *view) (replaced bool, err error) {
 	for _, n := range s.full {
 		a := v.on(n)
 		if a == nil { // it has failed since; who knows what it will go on serving
-			return s.unavailable()
+			return false, s.unavailable()
 		}
 		if a.rec == nil || a.rec.includes(s.ours) {
 			continue
 		}
-		if n.withdraw(s.key, a.item) != nil {
-			return s.unavailable()
+		gone, err := n.withdraw(s.key, a.item)
+		if err != nil {
+			return false, s.unavailable()
 		}
+		replaced = replaced || !gone
 	}
-	return nil
+	return replaced, nil
 }
 
 // plan says which record the targets should hold, given what was gathered.
@@ -224,7 +235,9 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 			known = join(known, v.joined)
 			v, _ = k.gather(context.Background())
 		}
-		if v.blind() && !k.fresh {
+		// Where all home nodes are out of it, one of them only here, nobody else would look
+		// at the stand-ins.
+		if v.blind() && !k.fresh || v.homes == 0 && k.gaveUp {
 			return v, k.unavailable()
 		}
 		known = join(known, v.joined)

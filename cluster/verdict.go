@@ -83,7 +83,9 @@ func judge(err error) (verdict, error) {
 	var failure unreachable
 	switch {
 	case errors.Is(err, errNoTLS):
-		return timedOut, errNoTLS
+		return timedOut, unreachable{errNoTLS}
+	case errors.As(err, &failure) && isTimeout(err):
+		return timedOut, unreachable{errTimeout}
 	case errors.As(err, &dialled), isTimeout(err):
 		return timedOut, errTimeout
 	case errors.As(err, &failure):
