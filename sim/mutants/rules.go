@@ -153,7 +153,7 @@ var rules = []rule{
 	one("too many unknown ids at once are no session", "cluster/load.go",
 		"	case v.joined == nil && v.crowded:\n", "	case false:\n"),
 	one("a copy that cannot be read is no copy", "cluster/gather.go",
-		"		v.alien = fmt.Errorf(\"%s: %w\", a.node, err)\n		return\n", ""),
+		"		v.alien = fmt.Errorf(\"%s: %w\", a.node, err)\n		a.alien = true\n		return\n", ""),
 	one("a forged copy hides the others", "cluster/gather.go",
 		"		v.forged = fmt.Errorf(", "		v.alien = fmt.Errorf("),
 	one("a load that began before a save notes the key as missing", "cluster/lanes.go",
