@@ -171,6 +171,12 @@ func (op Op) describe() string {
 		}
 		fmt.Fprintf(&b, " %s=%s", name, short(v))
 	}
+	if op.Deadline != 0 {
+		fmt.Fprintf(&b, " until %.3fs", op.Deadline.Seconds())
+	}
+	if op.Ahead != 0 {
+		fmt.Fprintf(&b, " by a clock of %+.3fs", op.Ahead.Seconds())
+	}
 	if op.Err != "" {
 		fmt.Fprintf(&b, " [%s]", op.Err)
 	}

@@ -79,51 +79,53 @@ func (s *session) judgeRead(op *Op) {
 			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
 		}
 	}
-	judged := len(s.out)
-	defer func() {
-		if s.ending(op) {
-			s.excuse(judged)
-		}
-	}()
+	ended := s.lastEnd(op)
 	for _, attr := range sortedNames(s.regs) {
 		r := s.regs[attr]
+		stale := func(since time.Duration) *write { return r.absentStale(op, since) }
+		what := "nothing"
 		if v, present := op.Read[attr]; present {
-			if w := r.value[v]; w != nil {
-				if o := r.stale(w, op.Call); o != nil {
-					s.fail(rule, op, attr, "read %s, but %s stood %v before", short(v), named(o.value), (op.Call - o.done).Round(time.Microsecond))
-				}
+			w := r.value[v]
+			if w == nil {
+				continue
 			}
+			what = short(v)
+			stale = func(since time.Duration) *write { return r.stale(w, since, op.Call) }
+		}
+		o := stale(ended)
+		excused := o == nil
+		if excused {
+			o = stale(always)
+		}
+		if o == nil {
 			continue
 		}
-		if o := r.absentStale(op); o != nil {
-			s.fail(rule, op, attr, "read nothing, but %s stood %v before", named(o.value), (op.Call - o.done).Round(time.Microsecond))
+		s.fail(rule, op, attr, "read %s, but %s stood %v before", what, named(o.value), (op.Call - o.done).Round(time.Microsecond))
+		if excused {
+			s.excuse()
 		}
 	}
 }
 
-// ending reports whether the session had ended by some clock, and not yet by that of
-// the reader. Nodes drop its copies one by one then, and nobody repairs what they miss.
-func (s *session) ending(op *Op) bool { return s.opts.Skew > 0 && s.expired(op) }
-
-// excuse takes back what was found from there on.
-func (s *session) excuse(from int) {
-	for _, v := range s.out[from:] {
-		if s.opts.Excused != nil {
-			s.opts.Excused(v)
-		}
+// excuse takes back what was found last: what it misses was saved before the session
+// ended by some clock.
+func (s *session) excuse() {
+	last := len(s.out) - 1
+	if s.opts.Excused != nil {
+		s.opts.Excused(s.out[last])
 	}
-	s.out = s.out[:from]
+	s.out = s.out[:last]
 }
 
 // absentStale returns a write that should have been seen, if no removal explains
 // that the attribute was not there.
-func (r *register) absentStale(op *Op) *write {
+func (r *register) absentStale(op *Op, since time.Duration) *write {
 	var over *write
 	for _, w := range r.writes {
 		if w.value != "" || w.call > op.Return {
 			continue
 		}
-		o := r.stale(w, op.Call)
+		o := r.stale(w, since, op.Call)
 		if o == nil {
 			return nil
 		}

@@ -76,8 +76,12 @@ func (s *session) steps(attr string) []porcupine.Operation {
 	add := func(call, end time.Duration, st step) {
 		out = append(out, porcupine.Operation{Input: st, Call: int64(call), Return: int64(end)})
 	}
+	ended := s.firstEnd(&s.ops[len(s.ops)-1])
 	for i := range s.ops {
 		op := &s.ops[i]
+		if op.Call >= ended || op.Kind == Load && op.Return >= ended {
+			continue // from then on there is more than one truth
+		}
 		value, writes := op.Write[attr]
 		switch {
 		case op.Outcome == Refused:
@@ -85,7 +89,6 @@ func (s *session) steps(attr string) []porcupine.Operation {
 			add(op.Call, op.Return, step{kind: stepDelete})
 		case op.Kind == Delete:
 			add(op.Call, Never, step{kind: stepDelete})
-		case op.Kind == Load && op.Outcome == OK && s.ending(op):
 		case op.Kind == Load && op.Outcome == OK:
 			add(op.Call, op.Return, step{stepRead, op.Read[attr]})
 		case op.Outcome == NotFound && s.born < op.Call && !s.expired(op):

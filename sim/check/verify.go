@@ -66,8 +66,8 @@ type Options struct {
 	// Linear asks for the linearizability check with this much time a register.
 	// Zero: none.
 	Linear time.Duration
-	// Excused, if not nil, is told of each stale read that is no violation because the
-	// session had ended by some clocks and not by that of the reader.
+	// Excused, if not nil, is told of each stale read that is no violation because, by some
+	// clock, the session had ended since what it misses was saved.
 	Excused func(Violation)
 	// Genuine, if not nil, reports whether a value belongs to that attribute of that key.
 	Genuine func(key, attr, value string) bool
@@ -87,10 +87,11 @@ type register struct {
 	value  map[string]*write
 }
 
-// stale returns a write that overwrites w and stood before the moment at.
-func (r *register) stale(w *write, at time.Duration) *write {
+// stale returns a write that overwrites w, began after the moment since and stood
+// before the moment at.
+func (r *register) stale(w *write, since, at time.Duration) *write {
 	for _, o := range r.writes {
-		if o != w && o.done < at && o.call > w.done {
+		if o != w && o.done < at && o.call > max(w.done, since) {
 			return o
 		}
 	}
@@ -250,11 +251,45 @@ func (s *session) collectDeletes() {
 func (s *session) expired(op *Op) bool {
 	vague := s.opts.Ahead + s.opts.Grain
 	for _, w := range s.deadlines.writes {
-		if w.call <= op.Return && s.deadlines.stale(w, op.Call) == nil && op.Return >= w.op.Deadline-vague {
+		if w.call <= op.Return && s.deadlines.stale(w, always, op.Call) == nil && op.Return >= w.op.Deadline-vague {
 			return true
 		}
 	}
 	return false
+}
+
+// always is before every moment of a history.
+const always = -Never
+
+// ends calls f with each moment at which the session may have reached its deadline by
+// the clock that is ahead of all, until op. Where clocks differ, nodes drop its copies
+// one by one from then on, nobody repairs what they miss, and a copy of an older save
+// with a later deadline, by another clock, may be left: what comes of the session is
+// not what it was.
+func (s *session) ends(op *Op, f func(at time.Duration)) {
+	if s.opts.Skew == 0 {
+		return
+	}
+	for _, w := range s.deadlines.writes {
+		at := w.op.Deadline - s.opts.Ahead - s.opts.Grain
+		if at <= op.Return && s.deadlines.stale(w, always, at) == nil {
+			f(at)
+		}
+	}
+}
+
+// lastEnd is the last of these moments; always if there was none.
+func (s *session) lastEnd(op *Op) time.Duration {
+	last := time.Duration(always)
+	s.ends(op, func(at time.Duration) { last = max(last, at) })
+	return last
+}
+
+// firstEnd is the first of them; Never if there was none.
+func (s *session) firstEnd(op *Op) time.Duration {
+	first := Never
+	s.ends(op, func(at time.Duration) { first = min(first, at) })
+	return first
 }
 
 // absent reports whether there may have been no session when op was called. Where

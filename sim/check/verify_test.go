@@ -148,6 +148,8 @@ func TestVerifyClocks(t *testing.T) {
 		{"after a logout", []Op{other(Delete, 5, 6, OK), by(read(end+3*time.Second, "a", "2"), -ahead)}, "resurrected", 0},
 		{"not found, after the deadline by the clock that is ahead", []Op{by(other(Load, end-3*time.Second, end-3*time.Second+1, NotFound), -ahead)}, "", 0},
 		{"not found, before the deadline by any clock", []Op{by(other(Load, end-7*time.Second, end-7*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
+		{"gone on with after its end from an older copy", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), extend(end+4*time.Second, 2*end), by(read(end+5*time.Second, "a", "1"), -ahead)}, "", 2},
+		{"what is saved then is not to be lost", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), extend(end+4*time.Second, 2*end), save(end+5*time.Second, end+5*time.Second+1, OK, "a", "3"), by(read(end+6*time.Second, "a", "1"), -ahead)}, "stale", 1},
 		{"a later deadline, and an old value", []Op{extend(10, 2*end), by(read(end+3*time.Second, "a", "1"), -ahead)}, "stale", 0},
 		{"a later deadline, and no session", []Op{extend(10, 2*end), by(other(Load, end+3*time.Second, end+3*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
 	} {
