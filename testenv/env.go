@@ -82,6 +82,18 @@ func Start(tb TB, n int, opts ...Option) *Env {
 		return e
 	}
 
+	for _, err := range e.begin(n) {
+		if err != nil {
+			tb.Fatalf("testenv: %v", err)
+			return e
+		}
+	}
+	return e
+}
+
+// begin starts the first n nodes. What went wrong is for its caller to tell, under no
+// lock: a Program that ends ends its nodes.
+func (e *Env) begin(n int) []error {
 	e.addMu.Lock()
 	defer e.addMu.Unlock()
 	nodes := make([]*Node, n)
@@ -92,19 +104,13 @@ func Start(tb TB, n int, opts ...Option) *Env {
 	}
 	wg.Wait()
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, node := range nodes {
 		if node != nil {
 			e.nodes = append(e.nodes, node)
 		}
 	}
-	e.mu.Unlock()
-	for _, err := range errs {
-		if err != nil {
-			tb.Fatalf("testenv: %v", err)
-			return e
-		}
-	}
-	return e
+	return errs
 }
 
 // choose settles the kind of the nodes from the options, the environment and
@@ -166,22 +172,30 @@ func (e *Env) newNode(i int) (*Node, error) {
 // Add starts another node with the next id and returns it when it accepts connections.
 func (e *Env) Add() *Node {
 	e.tb.Helper()
-	e.addMu.Lock()
-	defer e.addMu.Unlock()
-	i := e.Len()
-	if reason := e.unable(i + 1); reason != "" {
+	n, reason, err := e.add()
+	if reason != "" {
 		e.tb.Skipf("testenv: %s", reason)
-	}
-	n, err := e.newNode(i)
-	if n != nil {
-		e.mu.Lock()
-		e.nodes = append(e.nodes, n)
-		e.mu.Unlock()
 	}
 	if err != nil {
 		e.tb.Fatalf("testenv: %v", err)
 	}
 	return n
+}
+
+func (e *Env) add() (n *Node, unable string, err error) {
+	e.addMu.Lock()
+	defer e.addMu.Unlock()
+	i := e.Len()
+	if reason := e.unable(i + 1); reason != "" {
+		return nil, reason, nil
+	}
+	n, err = e.newNode(i)
+	if n != nil {
+		e.mu.Lock()
+		e.nodes = append(e.nodes, n)
+		e.mu.Unlock()
+	}
+	return n, "", err
 }
 
 // Len returns the number of nodes, dead ones included.

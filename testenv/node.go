@@ -166,8 +166,8 @@ func (n *Node) Resume() {
 func (n *Node) OnCommand(f func(verb, key string)) {
 	n.env.tb.Helper()
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	s := n.backend.server()
+	n.mu.Unlock()
 	if s == nil {
 		n.env.tb.Skipf("testenv: %s calls no OnCommand: it is not the embedded server; see Embedded and InMemory", n.id)
 		return
@@ -175,20 +175,25 @@ func (n *Node) OnCommand(f func(verb, key string)) {
 	s.OnCommand(f)
 }
 
-// change makes one change to the node; changes take turns.
+// change makes one change to the node; changes take turns. What went wrong is told under
+// no lock: a Program that ends ends its nodes.
 func (n *Node) change(what string, do func() error) {
 	n.env.tb.Helper()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ended {
-		return // a goroutine that the test has left behind
-	}
-	err := do()
+	err := n.changed(do)
 	if errors.Is(err, errForeign) {
 		n.env.tb.Skipf("testenv: cannot %s %s: %v", what, n.id, err)
 	} else if err != nil {
 		n.env.tb.Fatalf("testenv: %s %s: %v", what, n.id, err)
 	}
+}
+
+func (n *Node) changed(do func() error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ended {
+		return nil // a goroutine that the test has left behind
+	}
+	return do()
 }
 
 // end stops the node for good.

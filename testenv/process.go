@@ -99,9 +99,7 @@ func (p *process) stop() error {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	select {
-	case <-p.exited:
-	case <-time.After(patience):
+	if !p.ends() {
 		return fmt.Errorf("process %d did not end within %v of SIGKILL", p.cmd.Process.Pid, patience)
 	}
 	conn, err := net.Dial("tcp", p.addr)
@@ -110,6 +108,20 @@ func (p *process) stop() error {
 		return fmt.Errorf("somebody else listens on %s now", p.addr)
 	}
 	return nil
+}
+
+// ends waits for the end of a killed process. It counts in short steps: a machine that
+// stands still for longer than patience takes one of them, not all.
+func (p *process) ends() bool {
+	const step = patience / 1000
+	for range patience / step {
+		select {
+		case <-p.exited:
+			return true
+		case <-time.After(step):
+		}
+	}
+	return false
 }
 
 func (p *process) pause() error  { return pauseProcess(p.cmd.Process) }
