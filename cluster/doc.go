@@ -57,8 +57,9 @@
 // # Reading order
 //
 // record.go and its join carry everything; ring.go ranks nodes and health.go judges
-// them; these, codec.go and seal.go are pure. cluster.go has the public names, gather.go reads,
-// load.go, save.go and delete.go are the walks. node.go, verdict.go, conn.go, batch.go and pipeline.go speak to
-// one memcached; refusal.go judges those that contradict themselves; prober.go waits for one to come
-// back; lanes.go, limiter.go, stats.go and where.go are what is left.
+// them; these, codec.go and seal.go are pure. cluster.go has the public names; load.go, save.go and
+// delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go, exchange.go, verdict.go,
+// conn.go, batch.go and pipeline.go speak to one memcached; refusal.go judges those that contradict
+// themselves; prober.go waits for one to come back; lanes.go, limiter.go, stats.go and where.go are
+// what is left.
 package cluster

@@ -116,15 +116,8 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		v = &view{} // an earlier one is still in use
 	}
 	v.answers = v.answerRoom[:0]
-	for {
-		v.targets = k.targets(v.targetRoom[:0])
-		asked, err := k.ask(ctx, v, v.targets)
-		if err != nil {
-			return nil, err
-		}
-		if !asked {
-			break
-		}
+	if err := k.askTargets(ctx, v); err != nil {
+		return nil, err
 	}
 	if len(k.full) > 0 {
 		if _, err := k.ask(ctx, v, k.full); err != nil {
@@ -132,34 +125,8 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		}
 	}
 	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide {
-		further, silent := k.further(v)
-		if k.stranger && len(further)+len(silent) > 0 && !v.anything() && !k.c.unknown.wait(ctx) {
-			v.crowded, further, silent = true, nil, nil
-		}
-		if len(further)+len(silent) > 0 {
-			k.c.stats.secondLooks.Add(1)
-			down := k.c.down()
-			if err := k.askFurther(ctx, v, further, silent); err != nil {
-				return nil, err
-			}
-			if down > 0 {
-				// What has answered is up, and may be a target: what is written now must
-				// lie where those look who know that it is up.
-				for i := range v.answers {
-					for range goodAnswers {
-						if !v.answers[i].node.isUp() {
-							v.answers[i].node.note(health.probe, answered, nil)
-						}
-					}
-				}
-				for asked := true; asked; {
-					v.targets = k.targets(v.targetRoom[:0])
-					var err error
-					if asked, err = k.ask(ctx, v, v.targets); err != nil {
-						return nil, err
-					}
-				}
-			}
+		if err := k.lookAgain(ctx, v); err != nil {
+			return nil, err
 		}
 	}
 	for i := range v.answers {
@@ -170,6 +137,17 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		v.alien = v.forged
 	}
 	return v, nil
+}
+
+// askTargets asks until every target has answered.
+func (k *call) askTargets(ctx context.Context, v *view) error {
+	for {
+		v.targets = k.targets(v.targetRoom[:0])
+		asked, err := k.ask(ctx, v, v.targets)
+		if err != nil || !asked {
+			return err
+		}
+	}
 }
 
 // homesIn counts the home nodes that answered.
@@ -186,76 +164,6 @@ func (k *call) homesIn(v *view) (homes int) {
 // node answered, and no other node has ever stood in for one. What is written then, on
 // nodes that nobody looks at when the homes are back, would be lost.
 func (v *view) blind() bool { return v.homes == 0 && !v.anything() }
-
-// further are the nodes of the second look: those next in the rank, and those thought
-// down. Another instance may have found such a node to be back before this one did, and
-// have used it: then it may hold what the others have lost. A node whose last word was
-// silence is asked only where a copy is missing, and not waited for like the others. A node
-// that has come back lately is asked, but does not count: while it was away, sessions went
-// to those behind it.
-func (k *call) further(v *view) (ns, silent []*node) {
-	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
-		n := k.ranked(i)
-		if n == nil {
-			break
-		}
-		if v.on(n) != nil || k.hasFailed(n) {
-			continue
-		}
-		if state, _ := n.state(); state != Down {
-			ns = append(ns, n)
-			if !n.backLately() {
-				next++
-			}
-		}
-	}
-	missing := v.copies() == 0 || v.copies() < len(v.targets) || v.differ()
-	for i := range 2 * k.c.cfg.Replicas {
-		n := k.ranked(i)
-		if n == nil || k.hasFailed(n) || v.on(n) != nil {
-			continue
-		}
-		switch state, prompt := n.state(); {
-		case state != Down:
-		case prompt:
-			ns = append(ns, n)
-		case missing:
-			silent = append(silent, n)
-		}
-	}
-	return ns, silent
-}
-
-// askFurther asks the nodes of the second look. The silent ones have a quarter of a
-// Timeout to break their silence.
-func (k *call) askFurther(ctx context.Context, v *view, further, silent []*node) error {
-	if len(silent) == 0 {
-		_, err := k.ask(ctx, v, further)
-		return err
-	}
-	patience, cancel := context.WithTimeout(ctx, k.c.cfg.Timeout/4)
-	defer cancel()
-	waiters := make([]waiter, len(silent))
-	for i, n := range silent {
-		waiters[i] = waiter{node: n, key: k.key, all: k.c.newArrival(1)}
-		n.batch.get(&waiters[i])
-	}
-	if _, err := k.ask(ctx, v, further); err != nil {
-		return err
-	}
-	for i := range waiters {
-		w := &waiters[i]
-		select {
-		case <-w.all.last:
-			k.hear(v, w)
-		case <-patience.Done():
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("cluster: load: %w", err)
-	}
-	return nil
-}
 
 // ask reads the key from the nodes at once, except those that have answered already,
 // and adds what they say to the view. Asked is false when there was nobody to ask.

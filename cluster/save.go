@@ -3,15 +3,11 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
-	"time"
 )
 
-// This file decides when a save is done: Save, Delete, and the rounds that bring
-// one record to all targets.
+// This file decides when a save is done: by one write to all targets, or by gathering,
+// joining and settling.
 
 // saveRounds is how often a save gathers and writes before it gives up. Two writers
 // arrive at the same bytes, so rounds are lost only to writers that keep coming.
@@ -214,149 +210,4 @@ func (s *save) plan(v *view) (*stored, error) {
 		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
 	}
 	return join(v.joined, s.ours), nil
-}
-
-// settle gathers, asks plan what should stand, and writes that where it is not, until
-// one round finds or puts it on every target. It starts from v, or gathers first
-// when v is nil, and returns the last view. A gap is never filled without
-// gathering: a copy made from half the evidence would look whole.
-func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), count *atomic.Uint64) (*view, error) {
-	conflict := false
-	k.began = time.Now()
-	var known *stored // from all rounds: what a node said before it died still counts
-	for round := range rounds {
-		if conflict {
-			time.Sleep(conflictWait(round, k.c.cfg.jitter()))
-		}
-		if v == nil {
-			v, _ = k.gather(context.Background())
-		}
-		for k.contradicted(v) {
-			known = join(known, v.joined)
-			v, _ = k.gather(context.Background())
-		}
-		// Where all home nodes are out of it, one of them only here, nobody else would look
-		// at the stand-ins.
-		if v.blind() && !k.fresh || v.homes == 0 && k.gaveUp {
-			return v, k.unavailable()
-		}
-		known = join(known, v.joined)
-		v.joined = known
-		if len(v.targets) < k.c.cfg.MinCopies {
-			return v, k.unavailable()
-		}
-		want, err := plan(v)
-		if want != nil && want.destroyed {
-			k.bury(v, want)
-		}
-		if err != nil || want.destroyed {
-			return v, err
-		}
-		lacking := v.lacking(want)
-		if len(lacking) == 0 {
-			return v, nil
-		}
-		failures := len(k.failed)
-		all, err := k.put(lacking, want, v.item, count)
-		if all || err != nil {
-			return v, err
-		}
-		k.saw(v)
-		conflict = len(k.failed) == failures
-		if round < rounds-1 {
-			v = nil
-		}
-	}
-	if conflict {
-		return v, ErrConflict
-	}
-	return v, k.unavailable()
-}
-
-// conflictWait spreads writers of one session that keep meeting.
-func conflictWait(round int, jitter float64) time.Duration {
-	return time.Duration(jitter * float64(2*time.Millisecond<<min(round, 6)))
-}
-
-// write is one copy on its way to a node, and then what came of it.
-type write struct {
-	node  *node
-	key   string
-	value []byte
-	seen  *item // to be replaced; nil: there was none
-	ttl   int32
-
-	outcome outcome
-	maybe   bool // the copy may be on the node although the outcome is not "written"
-	err     error
-}
-
-func (w *write) run(wg *sync.WaitGroup) {
-	w.outcome, w.maybe, w.err = w.node.write(w.key, w.value, w.seen, w.ttl)
-	if wg != nil {
-		wg.Done()
-	}
-}
-
-// put writes the record to the nodes at once, each by cas on the copy that was seen
-// there, or by add where there was none. All is true when every node has stored it.
-// The error is ErrTooLarge: nothing else can help then.
-func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *atomic.Uint64) (all bool, err error) {
-	buf := encoded.Get().(*[]byte)
-	defer keep(buf)
-	value, err := want.appendTo((*buf)[:0], k.hash, k.c.seal)
-	*buf = value
-	if err != nil {
-		return false, err
-	}
-	if len(value) > k.c.cfg.MaxRecordBytes {
-		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
-	}
-	lives := ttl(want.deadline, k.c.cfg.Now())
-	writes := make([]write, len(nodes))
-	var wg sync.WaitGroup
-	for i, n := range nodes {
-		writes[i] = write{node: n, key: k.key, value: value, seen: on(n), ttl: lives}
-		if i > 0 {
-			wg.Add(1)
-			go writes[i].run(&wg)
-		}
-	}
-	writes[0].run(nil) // the caller does one itself
-	wg.Wait()
-	all = true
-	for i, r := range writes {
-		k.tried = k.tried || r.maybe
-		switch {
-		case r.outcome == written:
-			if count != nil {
-				count.Add(1)
-			}
-			continue
-		case errors.Is(r.err, errItemSize):
-			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
-		case r.outcome == failed:
-			k.fail(nodes[i], r.err)
-		case r.outcome == outrun:
-			k.refused(nodes[i], isAbsence(r.err))
-		}
-		if errors.Is(r.err, errMemory) {
-			k.full = append(k.full, nodes[i])
-		}
-		all = false
-	}
-	return all, err
-}
-
-// encoded holds buffers for records on their way out. A write is done with its bytes
-// when it returns: the client has handed them to the kernel, or given up.
-var encoded = sync.Pool{New: func() any { return new([]byte) }}
-
-// keep saves the buffer for the next record, unless keeping it costs more than a new
-// one would.
-func keep(buf *[]byte) {
-	const most = 64 << 10
-	if cap(*buf) <= most {
-		encoded.Put(buf)
-	}
 }

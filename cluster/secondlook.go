@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+)
+
+// This file decides where else a session is looked for when its targets do not all have
+// it, or do not say the same: the second look of a gather.
+
+// lookAgain is the second look. Nodes thought down that answer it are in use at once.
+func (k *call) lookAgain(ctx context.Context, v *view) error {
+	further, silent := k.further(v)
+	if len(further)+len(silent) == 0 {
+		return nil
+	}
+	if k.stranger && !v.anything() && !k.c.unknown.wait(ctx) {
+		v.crowded = true
+		return nil
+	}
+	k.c.stats.secondLooks.Add(1)
+	down := k.c.down()
+	if err := k.askFurther(ctx, v, further, silent); err != nil || down == 0 {
+		return err
+	}
+	// What has answered is up, and may be a target: what is written now must lie where
+	// those look who know that it is up.
+	for i := range v.answers {
+		for range goodAnswers {
+			if !v.answers[i].node.isUp() {
+				v.answers[i].node.note(health.probe, answered, nil)
+			}
+		}
+	}
+	return k.askTargets(ctx, v)
+}
+
+// further are the nodes of the second look: those next in the rank, and those thought
+// down. Another instance may have found such a node to be back before this one did, and
+// have used it: then it may hold what the others have lost. A node whose last word was
+// silence is asked only where a copy is missing, and not waited for like the others. A node
+// that has come back lately is asked, but does not count: while it was away, sessions went
+// to those behind it.
+func (k *call) further(v *view) (ns, silent []*node) {
+	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
+		n := k.ranked(i)
+		if n == nil {
+			break
+		}
+		if v.on(n) != nil || k.hasFailed(n) {
+			continue
+		}
+		if state, _ := n.state(); state != Down {
+			ns = append(ns, n)
+			if !n.backLately() {
+				next++
+			}
+		}
+	}
+	missing := v.copies() == 0 || v.copies() < len(v.targets) || v.differ()
+	for i := range 2 * k.c.cfg.Replicas {
+		n := k.ranked(i)
+		if n == nil || k.hasFailed(n) || v.on(n) != nil {
+			continue
+		}
+		switch state, prompt := n.state(); {
+		case state != Down:
+		case prompt:
+			ns = append(ns, n)
+		case missing:
+			silent = append(silent, n)
+		}
+	}
+	return ns, silent
+}
+
+// askFurther asks the nodes of the second look. The silent ones have a quarter of a
+// Timeout to break their silence.
+func (k *call) askFurther(ctx context.Context, v *view, further, silent []*node) error {
+	if len(silent) == 0 {
+		_, err := k.ask(ctx, v, further)
+		return err
+	}
+	patience, cancel := context.WithTimeout(ctx, k.c.cfg.Timeout/4)
+	defer cancel()
+	waiters := make([]waiter, len(silent))
+	for i, n := range silent {
+		waiters[i] = waiter{node: n, key: k.key, all: k.c.newArrival(1)}
+		n.batch.get(&waiters[i])
+	}
+	if _, err := k.ask(ctx, v, further); err != nil {
+		return err
+	}
+	for i := range waiters {
+		w := &waiters[i]
+		select {
+		case <-w.all.last:
+			k.hear(v, w)
+		case <-patience.Done():
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("cluster: load: %w", err)
+	}
+	return nil
+}
