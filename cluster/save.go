@@ -106,6 +106,7 @@ func (s *save) run() error {
 		return err
 	}
 	s.idle = false
+	s.wide = s.shortens()
 	for _, n := range s.snap.targets {
 		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
 	}
@@ -128,12 +129,20 @@ func (s *save) run() error {
 	return ErrConflict
 }
 
+// shortens reports whether the session is to end well before it would have. A copy that
+// has stood in for another would outlive it then, and be taken for it: nodes do not
+// remember sessions that have ended. So it must be looked for.
+func (s *save) shortens() bool {
+	base := s.snap.base
+	return base != nil && base.deadline-s.deadline > strayTTL*1000
+}
+
 // fast writes to all targets at once when it can know what it replaces: the session
 // is new, or the snapshot saw each target's copy.
 func (s *save) fast() (done bool, err error) {
 	var room [2]*node
 	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() {
 		return false, nil
 	}
 	if !s.replace {

@@ -232,17 +232,42 @@ func TestASaveThatFindsTheOutageOverIsSeenByAll(t *testing.T) {
 	})
 }
 
-// Clocks are nine minutes apart. An instance whose clock is ahead has given the session a
-// late end, and a stand-in has kept that copy; the last save, by a clock that is behind,
-// gave it an early one. When the home nodes have dropped the session, the stand-in's copy
-// is found and gone on with, without what was saved after it. Nobody can know better: no
-// node remembers a session that has ended. The checker forgives that, and nothing else.
-func TestAnOlderCopyMayOutliveItsSessionWhereClocksDiffer(t *testing.T) {
+// A node hung for a moment and a stand-in has kept a copy; then the app gives the session
+// an end that comes sooner. When the home nodes had dropped it, that copy was found, as
+// the session was before, and lived on.
+func TestASessionThatIsToEndSoonerDoesNotComeBack(t *testing.T) {
+	onStage(t, 3, func(s *stage) {
+		c := s.instance("app", s.list)
+		s.begin(c)
+		primary := s.ranked(c)[0]
+		primary.Suffer(away)
+		s.load(c)
+		primary.Suffer(world.Faults{})
+		time.Sleep(settled)
+		rec := s.load(c)
+		rec.Attrs["cart"], rec.Deadline = []byte("2"), time.Now().Add(2*time.Minute)
+		if err := c.Save(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got := string(s.load(c).Attrs["cart"]); got != "2" {
+			t.Errorf("read %q before the new end", got)
+		}
+		time.Sleep(2 * time.Minute)
+		if rec, err := c.Load(context.Background(), "session"); !errors.Is(err, cluster.ErrNotFound) {
+			t.Errorf("loaded %v, %v after the new end, want ErrNotFound", rec, err)
+		}
+	})
+}
+
+// The same by clocks nine minutes apart: the last save, by a clock that is behind, gave the
+// session an earlier end than the copy that a stand-in had kept.
+func TestSessionsEndWhereClocksDiffer(t *testing.T) {
 	r := run(t, Config{Seed: 20355, Class: Promised})
 	if len(r.Violations) > 0 {
 		report(t, r)
 	}
-	if r.Excused == 0 {
-		t.Error("nothing had to be forgiven: this seed tells another story now")
+	if r.Excused > 0 {
+		t.Errorf("%d reads had to be forgiven", r.Excused)
 	}
 }

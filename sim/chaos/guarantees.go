@@ -255,9 +255,9 @@ demanded.
 		fmt.Fprintf(b, "\nUnder `evict`, the nodes threw out %d items.\n", r.thrown)
 	}
 	b.WriteString(`
-A session whose end was moved forward, by the app or by an instance whose clock is behind, can be found once more after that
-end, as it was before, where a node has stood in for another and kept the copy with the later end: no node remembers a session that
-has ended. It takes differences between ends, or clocks, of minutes; the simulation has them, this run has not.
+A session whose end was moved forward, by the app or by an instance whose clock is behind, can be found once more after that end,
+as it was before, on a node that has stood in for another and could not be reached when the end was moved: no node remembers a
+session that has ended.
 
 Two more limits of the method. An instance that "dies" here is a server in this process whose connections, to users and to nodes, are cut in the middle; what it had
 not yet sent is never sent, as after a SIGKILL. And a machine that stalls for longer than ` + "`Timeout`" + ` makes

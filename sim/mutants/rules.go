@@ -43,6 +43,10 @@ var rules = []rule{
 	one("a save ended by its record's oversize is stored", "cluster/settle.go",
 		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
 
+	one("a session that is to end sooner leaves a stand-in's copy", "cluster/save.go",
+		"	s.wide = s.shortens()\n", ""),
+	one("a session that is to end sooner is saved where it was loaded", "cluster/save.go",
+		"	if len(targets) < s.c.cfg.MinCopies || s.shortens() {", "	if len(targets) < s.c.cfg.MinCopies {"),
 	one("old copies on full nodes are not withdrawn", "cluster/save.go",
 		"		replaced, err := s.withdraw(v)\n", "		replaced, err := false, error(nil)\n"),
 	one("a withdrawal that comes too late is as good as one in time", "cluster/save.go",
