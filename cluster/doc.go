@@ -35,9 +35,10 @@
 //  1. What differs from the snapshot gets one new stamp, above everything read.
 //  2. If the snapshot has a token for each target, or the session is new, the record
 //     is written to all of them at once, by cas or add. All stored: done.
-//  3. Otherwise the copies are gathered and joined with ours, and the join is
-//     written where it is missing, until one round finds or puts it on every target.
-//     A node that refuses what fits all that it shows counts as failed.
+//  3. Otherwise, and where the session is to end sooner than it would have, the copies
+//     are gathered and joined with ours, and the join is written where it is missing,
+//     until one round finds or puts it on every target. A node that refuses what fits
+//     all that it shows counts as failed.
 //  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
 //     many are up.
 //
