@@ -62,7 +62,7 @@ never as if it had not been tried. What it looks for:
 - **false "no session"**: a user asked to log in who is logged in
 - **foreign**: bytes that nobody wrote to that session; **diverged**: copies that still differ after the fault
 
-Beyond that, the requests of each session must have an order that explains every answer (linearizability, checked with porcupine). A check that
+Beyond that, the requests of each session, up to 200 of them, must have an order that explains every answer (linearizability, checked with porcupine). A check that
 runs out of time counts as a broken promise.
 
 ## What the others have shown
