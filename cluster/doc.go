@@ -21,7 +21,7 @@
 //
 //  1. The record is read from all targets at once. A target that fails is replaced
 //     by its stand-in.
-//  2. Where fewer copies than Replicas came, the next nodes of the rank are asked
+//  2. Where fewer copies than Replicas came, or they differ, the next nodes of the rank are asked
 //     too, and nodes thought down, which another process may know to be up.
 //  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
 //     [ErrUnavailable].
@@ -37,15 +37,15 @@
 //     is written to all of them at once, by cas or add. All stored: done.
 //  3. Otherwise, and where the session is to end sooner than it would have, the copies
 //     are gathered and joined with ours, and the join is written where it is missing,
-//     until one round finds or puts it on every target. A node that refuses what fits
-//     all that it shows counts as failed.
+//     until one round finds or puts it on every target. A node that refuses a
+//     write although it fits what the node itself shows counts as failed for this call.
 //  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
 //     many are up.
 //
 // # What is promised
 //
-//   - One node killed, hung, cut off or restarted empty, and a request to the
-//     session before the next one: no session and no acknowledged change is lost.
+//   - One node at a time is killed, hung, cut off or restarted empty, and the session
+//     gets a request before the next one: no session and no acknowledged change is lost.
 //   - A node that returns with its old memory never makes an old session win, and
 //     never brings a deleted one back.
 //   - Parallel requests that change different attributes keep each other's changes; of
@@ -62,5 +62,5 @@
 // delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go, exchange.go, verdict.go,
 // conn.go, batch.go and pipeline.go speak to one memcached; refusal.go judges those that contradict
 // themselves; prober.go waits for one to come back; lanes.go, limiter.go, stats.go and where.go are
-// what is left.
+// what is left, beside config.go, env.go and check.go, which say what a Cluster may be.
 package cluster

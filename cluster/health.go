@@ -15,7 +15,7 @@ const (
 	// which starts at once, has said whether the node answers.
 	Suspect
 	// Down: the connection was refused, or two timeouts came in a row. Requests
-	// do not wait for it; a prober asks it until it has answered twice.
+	// do not count on it; a prober asks it until it has answered twice.
 	Down
 )
 

@@ -18,7 +18,7 @@ import (
 var (
 	errTimeout     = errors.New("no answer within the timeout")
 	errBroken      = errors.New("connection broken")
-	errAnswer      = errors.New("unexpected answer")
+	errAnswer      = errors.New("unexpected answer (a node that wants a login, or no memcached)")
 	errServer      = errors.New("server error")
 	errMemory      = errors.New("out of memory")
 	errItemSize    = errors.New("item too large for the node (its -I)")

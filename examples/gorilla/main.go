@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -59,7 +60,7 @@ func run() error {
 		return fmt.Errorf("SESSION_KEY: %w", err)
 	}
 	store.MaxAge(3600)
-	store.Options.Secure = os.Getenv("COOKIE_SECURE") != "" // set it where a proxy makes HTTPS of the app's HTTP
+	store.Options.Secure, _ = strconv.ParseBool(os.Getenv("COOKIE_SECURE")) // true where a proxy makes HTTPS of the app's HTTP
 
 	l, err := net.Listen("tcp", ":"+cmp.Or(os.Getenv("PORT"), "8080"))
 	if err != nil {

@@ -269,11 +269,11 @@ func (w *watch) look(ctx context.Context) {
 		case alone:
 			w.d.broke(n.ID+" died", "%s ended, and by none of these buttons: its memory is gone. Every app knows that.", n.ID)
 		case !w.d.nodes.own():
-			w.d.broke(n.ID+" down", "%s does not answer any more, and every app knows that. No request waits for it.", n.ID)
+			w.d.broke(n.ID+" down", "%s does not answer any more, and every app knows that. No request counts on it.", n.ID)
 		case wasOut:
 			w.d.journal.add(note, "", "Every app uses %s again. A session gets its copy back there with its next request.", n.ID)
 		default:
-			w.d.journal.add(note, "", "Every app knows that %s does not answer%s. No request waits for it any more.", n.ID, after(latest.Sub(broken)))
+			w.d.journal.add(note, "", "Every app knows that %s does not answer%s. No request counts on it any more.", n.ID, after(latest.Sub(broken)))
 		}
 	}
 	w.tellMoved(ctx)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -52,7 +53,7 @@ func run() error {
 	sessions.Store = scsstore.New(c)
 	sessions.Codec = serializer.Codec{}
 	sessions.IdleTimeout = time.Hour
-	sessions.Cookie.Secure = os.Getenv("COOKIE_SECURE") != "" // set it where the app is reached by HTTPS
+	sessions.Cookie.Secure, _ = strconv.ParseBool(os.Getenv("COOKIE_SECURE")) // true where the app is reached by HTTPS
 	sessions.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
 		log.Print(err)
 		http.Error(w, "Sessions are out of reach. Please try again in a moment.", http.StatusServiceUnavailable)
