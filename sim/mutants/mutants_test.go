@@ -17,7 +17,8 @@ var code = []any{
 	cluster.New, (*cluster.Cluster).Load, (*cluster.Cluster).Save, (*cluster.Cluster).Delete, (*cluster.Cluster).Where,
 	gorillastore.New, (*gorillastore.Store).Get, (*gorillastore.Store).Save, (*gorillastore.Store).RenewID,
 	scsstore.New, (*scsstore.Store).FindCtx, (*scsstore.Store).CommitCtx, (*scsstore.Store).DeleteCtx,
-	serializer.Marshal, serializer.Unmarshal, serializer.MarshalKey, serializer.UnmarshalKey, serializer.Codec{},
+	serializer.Marshal, serializer.Unmarshal, serializer.MarshalKey, serializer.UnmarshalKey,
+	serializer.Codec{},
 }
 
 // A mutant whose text no longer stands in the code tests nothing.
