@@ -28,6 +28,7 @@ var guarantees = []guarantee{
 	{"an app instance dies", "another instance serves the session at once: nothing lives only in the app", []string{"app"}, "", false},
 	{"no home node reachable", "an error, never \"no session\"", []string{"outage"}, "", false},
 	{"a value too large for a node", "an error; the session as it was is still served", []string{"oversized"}, "", false},
+	{"the memory of all nodes is full, and they do not evict (`-M`)", "an error; the session as it was is still served, never an older one", []string{"full"}, "", false},
 	{"both copies lost before a request touched the session", "that session is lost; reported as \"no session\"", []string{"two"}, "see the end of this page", true},
 }
 
@@ -241,8 +242,7 @@ func (r *results) tellLimits(b *bytes.Buffer) {
 
 Faults that overlap, without a request to the session in between, can take both copies. After an outage of several nodes at
 once the instances find them again one by one, and may disagree for about a second: what one has just saved, another may not yet see. memcached
-that is short of memory evicts sessions, or with ` + "`-M`" + ` refuses them while it goes on serving what it has. All that is measured here, not
-demanded.
+that is short of memory evicts sessions. All that is measured here, not demanded.
 
 | fault | driver | acknowledged | lost | stale | revived | false "no session" | diverged | errors | max wait |
 |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
