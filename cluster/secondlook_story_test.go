@@ -72,3 +72,29 @@ func TestRetiringNeverProlongsACopy(t *testing.T) {
 		}
 	})
 }
+
+// Copies that are about to expire are no reason not to look for the homes, which are back
+// from an outage that this process still believes in.
+func TestRetiredCopiesDoNotHideTheHomes(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=1")
+		key := hashKey("s").memcacheKey("")
+		held, _ := ranks[0].Get(key)
+		for _, n := range ranks[2:] {
+			setRetired(w.env, n, key, held)
+		}
+		for _, n := range ranks[:2] {
+			n.Pause()
+		}
+		w.missing(c, "s", ErrUnavailable)
+		for _, n := range ranks[:2] {
+			w.until(c, n, Down)
+		}
+		for _, n := range ranks[:2] {
+			n.Resume()
+		}
+		w.sees(c, "s", "a=1")
+	})
+}
