@@ -13,7 +13,8 @@ import (
 // pipelined. The write that finds the pipeline idle goes at once and alone; those that
 // arrive while it is under way go together next, as one packet, and are answered in
 // the order in which they were sent. So a lone caller waits for nobody, and many
-// callers cost the node and this process one exchange instead of one each. The client
+// callers cost the node and this process one exchange instead of one each. A write waits
+// for the exchange under way and then for its own, so for two Timeouts at most. The client
 // above (gomemcache) knows nothing of it: what it dials is a connection in name only.
 
 // maxPipelined is the largest value that is sent over the shared connection. Larger

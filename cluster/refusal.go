@@ -8,8 +8,9 @@ import "time"
 // in the call, and its stand-in takes over. Once alone proves nothing, since what
 // outran us may have been evicted before we looked. A node that keeps old copies could
 // still show them one by one: where there are enough other nodes, it has so many
-// chances and no more. That a call takes a node for failed is always safe: so does a
-// process that is cut off from it.
+// chances and no more. That a call takes a node for failed is safe while a home node is
+// left: so does a process that is cut off from it. Where none is left, the save fails
+// (settle): nobody would look for it on stand-ins alone.
 
 // Refusals of one node in one call before others take its place, and the same once the
 // call has taken longer than a Timeout.
