@@ -46,11 +46,12 @@ func newArena(tb testenv.TB, place string, t *tally, s settings, opts ...testenv
 		if !k.promising() {
 			users = max(2, users/2)
 		}
-		sys, err := newSystem(k, place, t, nodes, s, users)
+		sys, err := newSystem(k, place, t, nodes, s, users, a.fail)
+		a.systems = append(a.systems, sys)
 		if err != nil {
+			a.close()
 			return nil, err
 		}
-		a.systems = append(a.systems, sys)
 	}
 	return a, nil
 }
@@ -90,12 +91,7 @@ func (a *arena) each(i int, do func(in *instance)) {
 
 // deploy gives the instance i of every system the present list of nodes.
 func (a *arena) deploy(i int) {
-	nodes := append([]cluster.Node(nil), a.nodes...)
-	a.each(i, func(in *instance) {
-		if err := in.deploy(nodes); err != nil {
-			a.fail(err)
-		}
-	})
+	a.each(i, func(in *instance) { in.deploy(a.nodes) })
 }
 
 // wait lets the fault last, while users go on.

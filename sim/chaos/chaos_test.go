@@ -12,6 +12,11 @@ import (
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
+func TestMain(m *testing.M) {
+	serveIfTold()
+	m.Run()
+}
+
 // A quick round of all faults: nothing that is promised breaks, and the stores
 // without this protocol lose sessions.
 func TestAQuickRoundOfAllFaults(t *testing.T) {

@@ -36,9 +36,9 @@ var faults = []*fault{
 	{name: "hang30", what: "a node hangs for 30 seconds", promised: true, long: true, strike: func(a *arena) { a.pause(30 * time.Second) }},
 	{name: "partition", what: "one instance is cut off from one node, which keeps its memory; the others are not", promised: true, strike: func(a *arena) {
 		n, i := a.node(), a.rand.IntN(2)
-		a.each(i, func(in *instance) { in.wire().Blackhole(n.Addr(), testenv.Both) })
+		a.each(i, func(in *instance) { in.cut(n.Addr(), testenv.Both) })
 		a.wait(a.hold)
-		a.each(i, func(in *instance) { in.wire().Heal(n.Addr()) })
+		a.each(i, func(in *instance) { in.heal(n.Addr()) })
 	}},
 	{name: "rolling", what: "all nodes are restarted empty, one after the other", promised: true, strike: func(a *arena) {
 		for i, n := range a.nodes {
@@ -79,11 +79,12 @@ var faults = []*fault{
 		a.roll()
 		old.Kill()
 	}},
-	{name: "app", what: "an instance dies between its writes to two nodes; another is started", promised: true, strike: func(a *arena) {
+	{name: "app", what: "an instance is killed (SIGKILL) between its writes to two nodes; another is started", promised: true, strike: func(a *arena) {
 		n, i := a.node(), a.rand.IntN(2)
-		a.each(i, func(in *instance) { in.wire().Blackhole(n.Addr(), testenv.Requests) })
+		a.each(i, func(in *instance) { in.cut(n.Addr(), testenv.Requests) })
 		a.wait(30 * time.Millisecond) // requests have reached one node, and wait for the other
 		a.each(i, (*instance).kill)
+		a.tear(1 - i)
 		a.wait(a.hold)
 		a.each(i, func(in *instance) {
 			if err := in.start(a.nodes); err != nil {
@@ -156,6 +157,26 @@ func (a *arena) large(on bool) {
 	}
 }
 
+// tear counts the sessions of which an instance that lives finds different copies: of
+// the two writes of a save only one was made.
+func (a *arena) tear(survivor int) {
+	torn := 0
+	for _, sys := range a.systems {
+		if !sys.kind.promising() {
+			continue
+		}
+		for _, u := range sys.users {
+			if id := u.id.Load(); id != nil {
+				c := sys.instances[survivor].copies(*id)
+				if c[0] != c[1] && !c[0].Unknown && !c[1].Unknown {
+					torn++
+				}
+			}
+		}
+	}
+	a.tally.tear(torn)
+}
+
 // overlap makes two faults on two nodes at once.
 func (a *arena) overlap() {
 	n, m := a.two()
@@ -171,8 +192,8 @@ func (a *arena) overlap() {
 			mend[i] = n.Resume
 		case 2:
 			one := a.rand.IntN(2)
-			a.each(one, func(in *instance) { in.wire().Blackhole(n.Addr(), testenv.Both) })
-			mend[i] = func() { a.each(one, func(in *instance) { in.wire().Heal(n.Addr()) }) }
+			a.each(one, func(in *instance) { in.cut(n.Addr(), testenv.Both) })
+			mend[i] = func() { a.each(one, func(in *instance) { in.heal(n.Addr()) }) }
 		}
 	}
 	a.release()

@@ -49,8 +49,8 @@ Four kinds of test try to break the promises, each good at something that the ot
    node arrives, is lost, or arrives late, in every order within the scope. Nothing is left to chance.
 3. **Mutants.** The rules of the code are taken out one at a time. For each the tests must fail: a rule whose absence
    nobody notices is not tested.
-4. **Real nodes under fire**, all tables of this page. Users with browsers' cookies visit two instances of an app over HTTP,
-   on memcached processes, while faults are made. Both drivers run, and beside them, on the same nodes and at the same
+4. **Real nodes under fire**, all tables of this page. Users with browsers' cookies visit two instances of an app over HTTP, each a
+   process of its own, on memcached processes, while faults are made. Both drivers run, and beside them, on the same nodes and at the same
    moments, two stores without this protocol.
 
 The simulation and the real nodes are judged by the same checker. It knows every request, its begin and end, and what it
@@ -155,7 +155,7 @@ func (r *results) tellRun(b *bytes.Buffer) {
 	c := r.ours(promised)
 	fmt.Fprintf(b, "\n## The run\n\nOn real nodes: %s, %s, seed %d, %v, %d users a driver and %d a baseline, `Timeout` %v.\n",
 		r.date.UTC().Format(time.DateOnly), r.commit, s.seed, r.took.Round(time.Second), s.users, max(2, s.users/2), s.timeout)
-	fmt.Fprintf(b, "Versions: %s; load average at the start %s, longest stall\nof the process %s. The seed repeats what users do and which nodes fail; processes and networks have their own\nmind about when.\n\n", r.versions, r.load, ms(r.stall.longest()))
+	fmt.Fprintf(b, "Versions: %s; load average at the start %s, longest stall\nof a process %s. The seed repeats what users do and which nodes fail; processes and networks have their own\nmind about when.\n\n", r.versions, r.load, ms(r.stalled()))
 	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
 		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)
 	fmt.Fprintf(b, "Error pages where none belong to the fault: %d.\n", r.ours(func(f *fault) bool { return f.promised && !f.errors }).shown)
@@ -206,6 +206,9 @@ divided; probes and the looks of this harness are among them.
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s | %.1f | %s |\n", f.name, driver(k),
 			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal))
 	})
+	if r.torn > 0 {
+		fmt.Fprintf(b, "\nUnder `app`, %d sessions had different copies on their two nodes at the moment when the instance had died.\n", r.torn)
+	}
 	killed, hung := r.ours(named([]string{"kill"})), r.ours(named([]string{"hang", "hang30"}))
 	fmt.Fprintf(b, "\nAimed at: a killed node below 300 ms at p99, measured %s; a hung one below `Timeout` plus 150 ms (%s), measured %s\nat p99. The machine has the users, the instances, the baselines and the nodes to run, and others beside them.\n",
 		ms(killed.percentile(.99)), ms(r.settings.timeout+150*time.Millisecond), ms(hung.percentile(.99)))
@@ -259,8 +262,7 @@ A session whose end was moved forward, by the app or by an instance whose clock 
 as it was before, on a node that has stood in for another and could not be reached when the end was moved: no node remembers a
 session that has ended.
 
-Two more limits of the method. An instance that "dies" here is a server in this process whose connections, to users and to nodes, are cut in the middle; what it had
-not yet sent is never sent, as after a SIGKILL. And a machine that stalls for longer than ` + "`Timeout`" + ` makes
+A limit of the method: a machine that stalls for longer than ` + "`Timeout`" + ` makes
 all nodes hang at once for the instances on it, which is an outage on top of the fault: on busy machines choose a ` + "`-timeout`" + ` above the stalls.
 
 ## Repeat it

@@ -1,26 +1,22 @@
 package main
 
 import (
-	"context"
-	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
-	"log"
-	"log/slog"
-	"net"
-	"net/http"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"os"
+	"os/exec"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
-	"github.com/holdfast-go/holdfast/gorillastore"
-	"github.com/holdfast-go/holdfast/scsstore"
-	"github.com/holdfast-go/holdfast/serializer"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
-// This file decides what an instance of the app is, how it is deployed anew, and what
-// it is to kill it.
+// This file decides how the harness starts an instance of the app, tells it what to
+// do, and kills it.
 
 // kind is a way to keep sessions.
 type kind string
@@ -35,184 +31,142 @@ const (
 // promising reports whether it is this library that keeps the sessions.
 func (k kind) promising() bool { return k == onSCS || k == onGorilla }
 
-var (
-	quiet   = slog.New(slog.NewTextHandler(io.Discard, nil))
-	authKey = sha256.Sum256([]byte("signs the cookies of all instances"))
-)
-
-// deployment is an instance between two deployments of a node list.
-type deployment struct {
-	handler http.Handler
-	wire    *testenv.Wire
-	cluster *cluster.Cluster // nil for a baseline
-	plain   *baseline        // nil for the others
-	running sync.WaitGroup
-	killed  atomic.Bool
-}
-
-// instance is one server of the app, on a port of its own while it lives.
+// instance is one server of the app: a process of its own, on a port of its own, while
+// it lives.
 type instance struct {
-	kind     kind
-	prefix   string
-	timeout  time.Duration
-	commands atomic.Uint64 // to nodes, by baselines
-	retired  atomic.Uint64 // to nodes, by clusters that were closed
-	merged   atomic.Uint64 // by clusters that were closed
+	app  App
+	fail func(error) // told when the harness and the process do not understand each other
 
-	mu     sync.Mutex // guards below
-	now    *deployment
-	url    string // "" while it is dead
-	server *http.Server
+	mu   sync.Mutex // guards below
+	live *process   // nil while the instance is dead
+	gone Spent      // by the processes that were killed
 }
 
-// deploy gives the instance a list of nodes, as a rolling deployment does: requests
-// under way end with the old one.
-func (in *instance) deploy(nodes []cluster.Node) error {
-	d := &deployment{wire: testenv.NewWire(nil)}
-	switch in.kind {
-	case oneCopy, blind:
-		copies := 1
-		if in.kind == blind {
-			copies = 2
-		}
-		d.plain = newBaseline(copies, nodes, in.prefix, in.timeout, d.wire.DialContext, &in.commands)
-		d.handler = scsApp(d.plain, nil)
-	default:
-		c, err := cluster.New(cluster.Config{
-			Nodes: append([]cluster.Node(nil), nodes...), KeyPrefix: in.prefix, Timeout: in.timeout,
-			DialContext: d.wire.DialContext, Logger: quiet,
-		})
-		if err != nil {
-			return err
-		}
-		d.cluster = c
-		if in.kind == onSCS {
-			d.handler = scsApp(scsstore.New(c), serializer.Codec{})
-			break
-		}
-		store, err := gorillastore.New(c, authKey[:])
-		if err != nil {
-			return err
-		}
-		d.handler = gorillaApp(store)
-	}
-	in.mu.Lock()
-	old := in.now
-	in.now = d
-	in.mu.Unlock()
-	if old != nil {
-		in.retire(old)
-	}
-	return nil
+// process is an instance that lives.
+type process struct {
+	*rpc.Client
+	cmd *exec.Cmd
+	url string
 }
 
-// retire waits for the requests of a deployment and closes what it had.
-func (in *instance) retire(d *deployment) {
-	d.running.Wait()
-	if d.cluster != nil {
-		in.retired.Add(commandsOf(d.cluster))
-		in.merged.Add(d.cluster.Stats().Merges)
-		_ = d.cluster.Close()
-	} else {
-		d.plain.close()
-	}
-	_ = d.wire.Close()
+// pipes are the standard output and input of a process, as one connection.
+type pipes struct {
+	io.ReadCloser
+	io.Writer
+	stdin io.Closer
 }
 
-// serve starts the instance's server.
-func (in *instance) serve() error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// Close closes both.
+func (p pipes) Close() error { return errors.Join(p.stdin.Close(), p.ReadCloser.Close()) }
+
+// start begins a process with a memory of nothing.
+func (in *instance) start(nodes []cluster.Node) error {
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: in, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
-	go func() { _ = srv.Serve(l) }()
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), servesAnApp+"=1")
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p := &process{cmd: cmd, Client: jsonrpc.NewClient(pipes{stdout, stdin, stdin})}
+	app := in.app
+	app.Nodes = nodes
+	if err := p.Call("Orders.Serve", app, &p.url); err != nil {
+		p.end()
+		return fmt.Errorf("starting an instance: %w", err)
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.server, in.url = srv, "http://"+l.Addr().String()
+	in.live = p
 	return nil
 }
 
-// ServeHTTP serves a request with what is deployed when it arrives.
-func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	in.mu.Lock()
-	d := in.now
-	d.running.Add(1)
-	in.mu.Unlock()
-	defer d.running.Done()
-	d.handler.ServeHTTP(w, r)
-	if d.killed.Load() {
-		panic(http.ErrAbortHandler) // the dead show no error pages
-	}
-}
-
-// kill ends the instance as a SIGKILL would, as far as anybody outside can tell: what
-// it has not yet sent to a node is never sent, and all its connections are cut.
+// kill ends the process by SIGKILL. What it has not yet sent to a node is never sent.
 func (in *instance) kill() {
+	spent := in.spent()
 	in.mu.Lock()
-	srv, d := in.server, in.now
-	in.url = ""
+	p := in.live
+	in.live, in.gone = nil, spent
 	in.mu.Unlock()
-	d.killed.Store(true)
-	_ = d.wire.Close()
-	_ = srv.Close()
+	if p != nil {
+		p.end()
+	}
 }
 
-// start brings a killed instance back, with a memory of nothing.
-func (in *instance) start(nodes []cluster.Node) error {
-	if err := in.deploy(nodes); err != nil {
-		return err
-	}
-	return in.serve()
+// end kills the process and waits for its death.
+func (p *process) end() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // its status says that it was killed
+	_ = p.Close()
 }
 
 // address returns where the instance is reached, "" while it is dead.
 func (in *instance) address() string {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	return in.url
-}
-
-func (in *instance) wire() *testenv.Wire {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.now.wire
-}
-
-func (in *instance) current() *cluster.Cluster {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.now.cluster
-}
-
-// spent counts the commands sent to nodes and the conflicts merged since the start.
-func (in *instance) spent() (commands, merged uint64) {
-	commands, merged = in.commands.Load()+in.retired.Load(), in.merged.Load()
-	if c := in.current(); c != nil {
-		commands += commandsOf(c)
-		merged += c.Stats().Merges
+	if in.live == nil {
+		return ""
 	}
-	return commands, merged
+	return in.live.url
 }
 
-func commandsOf(c *cluster.Cluster) uint64 {
-	sum := uint64(0)
-	for _, n := range c.Nodes() {
-		sum += n.Commands
+// order has the process do something. A dead one does nothing.
+func (in *instance) order(what string, args, reply any) {
+	in.mu.Lock()
+	p := in.live
+	in.mu.Unlock()
+	if p == nil {
+		return
 	}
-	return sum
+	call := p.Go("Orders."+what, args, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+		if call.Error != nil {
+			in.fail(fmt.Errorf("an instance (%s) that was told to %s: %w", in.app.Kind, what, call.Error))
+		}
+	case <-time.After(6 * patience):
+		in.fail(fmt.Errorf("an instance (%s) that was told to %s said nothing for %v", in.app.Kind, what, 6*patience))
+	}
 }
+
+// deploy gives the instance a list of nodes.
+func (in *instance) deploy(nodes []cluster.Node) { in.order("Deploy", nodes, nil) }
+
+// cut loses what goes between the instance and a node, silently, until heal.
+func (in *instance) cut(addr string, lost testenv.Direction) {
+	in.order("Cut", Way{addr, lost}, nil)
+}
+
+func (in *instance) heal(addr string) { in.order("Heal", addr, nil) }
 
 // ready reports whether the instance takes all nodes for up.
-func (in *instance) ready() bool {
-	c := in.current()
-	if c == nil {
-		return true
-	}
-	for _, n := range c.Nodes() {
-		if n.State != cluster.Up {
-			return false
-		}
-	}
-	return c.Ping(context.Background()) == nil
+func (in *instance) ready() (ready bool) {
+	in.order("Ready", nil, &ready)
+	return ready
+}
+
+// copies returns what the two home nodes of the session hold of it.
+func (in *instance) copies(id string) (copies [2]Copy) {
+	in.order("Copies", id, &copies)
+	return copies
+}
+
+// spent counts what the instance did since the start of the run.
+func (in *instance) spent() Spent {
+	var s Spent
+	in.order("Spent", nil, &s)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return s.plus(in.gone)
 }

@@ -1,4 +1,4 @@
-// Command chaos runs web apps on memcached processes, breaks these in every way it
+// Command chaos runs instances of a web app and memcached nodes as processes, breaks these in every way it
 // knows while users are at it, and counts what the users lose. The same happens at the
 // same moments to two stores without this library's protocol.
 //
@@ -37,6 +37,7 @@ type settings struct {
 }
 
 func main() {
+	serveIfTold()
 	var s settings
 	var names, out, simulation string
 	var write bool

@@ -27,7 +27,7 @@ type results struct {
 	commit   string
 	date     time.Time
 	load     string
-	stall    *stall
+	stall    *stall // of the harness
 }
 
 func newResults(t *tally, s settings) *results {
@@ -99,9 +99,16 @@ func (r *results) verdict() error {
 	return errors.Join(bad...)
 }
 
+// stalled is the longest time for which the harness or an instance did not run.
+func (r *results) stalled() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(r.stall.longest(), r.stalls)
+}
+
 // print writes what was counted, for people at a terminal.
 func (r *results) print(w io.Writer) {
-	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s, longest stall %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, ms(r.stall.longest()), r.versions)
+	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s, longest stall %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, ms(r.stalled()), r.versions)
 	tw := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "fault\tsystem\trequests\tsaves\tacked\tunknown\trefused\tlost\tstale\trevived\tabsent\tforeign\tdiverged\terrors\tcut\tmerged\tp50\tp99\tmax\tfirst\tcmds/req\tequal\t")
 	line := func(name string, k kind, c *counts) {
@@ -120,7 +127,7 @@ func (r *results) print(w io.Writer) {
 		line("promised", k, r.total(k, promised))
 	}
 	_ = tw.Flush()
-	fmt.Fprintf(w, "\nevictions under pressure: %d\n", r.thrown)
+	fmt.Fprintf(w, "\nevictions under pressure: %d; sessions half written by an instance that died: %d\n", r.thrown, r.torn)
 	for _, text := range slices.Sorted(maps.Keys(r.pages)) {
 		fmt.Fprintf(w, "error page %d x %s\n", r.pages[text], text)
 	}

@@ -24,21 +24,20 @@ type system struct {
 	transport *http.Transport
 	large     atomic.Bool // users try to store what is too large
 
-	running  sync.WaitGroup
-	stop     context.CancelFunc
-	commands uint64 // counted so far, by the director
-	merged   uint64
+	running sync.WaitGroup
+	stop    context.CancelFunc
+	spent   Spent // counted so far, by the director
 }
 
-func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings, users int) (*system, error) {
+func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings, users int, fail func(error)) (*system, error) {
 	sys := &system{
 		kind: k, tally: t, gate: newGate(users),
 		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 	}
 	for range 2 {
-		in := &instance{kind: k, prefix: fmt.Sprintf("%s-%d:", place, len(k)), timeout: s.timeout}
+		in := &instance{app: App{Kind: k, Prefix: fmt.Sprintf("%s-%d:", place, len(k)), Timeout: s.timeout}, fail: fail}
 		if err := in.start(nodes); err != nil {
-			return nil, err
+			return sys, err
 		}
 		sys.instances = append(sys.instances, in)
 	}
@@ -60,28 +59,29 @@ func (sys *system) begin() {
 
 // close has the users leave and ends the instances.
 func (sys *system) close() {
-	sys.stop()
+	if sys.stop != nil {
+		sys.stop()
+	}
 	sys.running.Wait()
 	sys.transport.CloseIdleConnections()
 	for _, in := range sys.instances {
-		_ = in.server.Close()
-		in.retire(in.now)
+		in.kill()
 	}
 }
 
 // count books what the nodes were asked since the last call to the phase p.
 func (sys *system) count(p *phase) {
-	commands, merged := uint64(0), uint64(0)
+	var spent Spent
 	for _, in := range sys.instances {
-		c, m := in.spent()
-		commands, merged = commands+c, merged+m
+		spent = spent.plus(in.spent())
 	}
 	sys.tally.count(p.begin, sys.kind, func(c *counts, _ *phase) {
-		c.commands += commands - sys.commands
-		c.merged += merged - sys.merged
+		c.commands += spent.Commands - sys.spent.Commands
+		c.merged += spent.Merged - sys.spent.Merged
 		c.rounds++
 	})
-	sys.commands, sys.merged = commands, merged
+	sys.spent = spent
+	sys.tally.stall(spent.Stalled)
 }
 
 // ready waits until every instance takes every node for up, or until nobody would wait
@@ -107,7 +107,10 @@ func (sys *system) equal(p *phase) {
 	different := 0
 	end := time.Now().Add(patience)
 	for _, u := range sys.users {
-		if u.live != nil && !eventually(end, func() bool { return sys.same(u.live.id) }) {
+		if u.live != nil && !eventually(end, func() bool {
+			c := sys.instances[0].copies(u.live.id)
+			return c[0] == c[1] && c[0].Held
+		}) {
 			different++
 		}
 	}
@@ -116,11 +119,6 @@ func (sys *system) equal(p *phase) {
 		c.diverged += different
 		c.equal = max(c.equal, took)
 	})
-}
-
-func (sys *system) same(id string) bool {
-	places, err := sys.instances[0].current().Where(context.Background(), id)
-	return err == nil && len(places) >= 2 && places[0].Held && places[1].Held && places[0].Version == places[1].Version
 }
 
 // eventually polls until it is so, and gives up at the end.

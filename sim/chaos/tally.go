@@ -89,6 +89,8 @@ type tally struct {
 	broken []string       // the first few broken promises, for people
 	pages  map[string]int // error pages, by what they said
 	thrown int            // evictions by nodes under pressure
+	torn   int            // sessions that were found half written when an instance had died
+	stalls time.Duration  // the longest time for which an instance did not run
 }
 
 func newTally() *tally {
@@ -226,6 +228,20 @@ func (t *tally) evict(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.thrown += n
+}
+
+// tear counts sessions that were found half written.
+func (t *tally) tear(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.torn += n
+}
+
+// stall notes for how long an instance did not run.
+func (t *tally) stall(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stalls = max(t.stalls, d)
 }
 
 // said counts an error page that this library was the reason of.
