@@ -6,7 +6,8 @@
 // goroutines wait, every command under way is held at the door of its node, and the
 // schedule says which goes next. A schedule is a list of choices; the next one is
 // found by depth-first search, repeated from the start, and given up where it reaches
-// a state that was seen before.
+// a state that was seen before, or where it would only do in another order what does
+// not depend on the order.
 package explore
 
 import (
@@ -14,7 +15,6 @@ import (
 	"hash/fnv"
 	"sort"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/sim/check"
@@ -36,10 +36,14 @@ type Scope struct {
 	Losses int
 	// Restarts is how often the faulty node may lose its memory and its connections.
 	Restarts int
-	// Silent leaves probes of a suspect node without answer until the end.
-	Silent bool
+	// Ordered tells states apart by the order in which an actor has heard its answers.
+	// Without it what was heard counts, which halves the way to go and more: parallel
+	// commands are taken to be looked at when all of them are answered.
+	Ordered bool
 	// Ahead is by how much each actor's clock is ahead of that of the one before it.
 	Ahead time.Duration
+	// plodding runs also what differs only in the order of events that commute.
+	plodding bool
 	// Most bounds the schedules. If zero there is no bound.
 	Most int
 }
@@ -72,36 +76,15 @@ func (r *Result) String() string {
 		s.Name, strings.Join(s.Actors, " | "), fault, r.Schedules, r.Complete, r.States, r.Deepest, end)
 }
 
-// seen are the states that were met, over all schedules of one exploration.
-type seen struct {
-	mu     sync.Mutex // guards below
-	states map[uint64]bool
-}
-
-// first reports whether the state is new.
-func (s *seen) first(state uint64) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.states[state] {
-		return false
-	}
-	s.states[state] = true
-	return true
-}
-
-// branch is a point of a schedule where another choice is left.
-type branch struct {
-	taken   int
-	choices int
-}
-
 // Explore runs all schedules of the scope. Bubble runs f in a synctest bubble.
 func Explore(s Scope, bubble func(f func())) *Result {
 	r := &Result{Scope: s}
-	known := &seen{states: map[uint64]bool{}}
+	var set *setting
+	bubble(func() { set = prepare() })
+	known := seen{}
 	var path []branch
 	for {
-		run := &run{scope: s, path: path, known: known}
+		run := &run{scope: s, setting: set, path: path, known: known}
 		bubble(run.do)
 		r.Schedules++
 		if run.complete {
@@ -121,20 +104,8 @@ func Explore(s Scope, bubble func(f func())) *Result {
 			break
 		}
 	}
-	r.States = len(known.states)
+	r.States = len(known)
 	return r
-}
-
-// next is the path of the next schedule in depth-first order; nil after the last.
-func next(path []branch) []branch {
-	for i := len(path) - 1; i >= 0; i-- {
-		if path[i].taken+1 < path[i].choices {
-			p := append([]branch(nil), path[:i+1]...)
-			p[i].taken++
-			return p
-		}
-	}
-	return nil
 }
 
 // judge looks at a complete run. Where commands may go wrong and clocks differ, a save

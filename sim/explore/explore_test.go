@@ -3,6 +3,7 @@ package explore
 import (
 	"flag"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,6 +60,27 @@ func TestInterleavings(t *testing.T) {
 				var b strings.Builder
 				r.History.Print(&b, key)
 				t.Errorf("broken: %v\nschedule:\n  %s\nhistory:\n%s", r.Violations, strings.Join(r.Failed, "\n  "), b.String())
+			}
+		})
+	}
+}
+
+// What is left out because it differs only in the order of events that commute must not
+// be all that leads somewhere.
+func TestNoStateIsMissedByLeavingOutOrders(t *testing.T) {
+	for _, name := range []string{"two writers/primary", "writer and deleter/backup", "writer and deleter/restart"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := scopes[slices.IndexFunc(scopes, func(s Scope) bool { return s.Name == name })]
+			bubble := func(f func()) { synctest.Test(t, func(*testing.T) { f() }) }
+			quick := Explore(s, bubble)
+			s.plodding = true
+			all := Explore(s, bubble)
+			if quick.States != all.States {
+				t.Errorf("%d states, of %d", quick.States, all.States)
+			}
+			if quick.Schedules >= all.Schedules {
+				t.Errorf("%d schedules, where all are %d: nothing was left out", quick.Schedules, all.Schedules)
 			}
 		})
 	}

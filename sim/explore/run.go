@@ -21,13 +21,14 @@ import (
 
 // run is one schedule under way.
 type run struct {
-	scope Scope
-	path  []branch
-	known *seen
+	scope   Scope
+	setting *setting
+	path    []branch
+	known   seen
 
 	servers  [3]*testenv.Server
-	order    [3]int // rank to server: order[0] is the primary's
-	clusters []*cluster.Cluster
+	order    [3]int             // rank to server: order[0] is the primary's
+	clusters []*cluster.Cluster // one for each actor, then those made later
 	hist     *check.History
 	log      []string
 	complete bool
@@ -43,7 +44,7 @@ type run struct {
 	pending []*command
 	late    []*command
 	counts  map[string]int
-	told    map[string]string // by actor and command: what the actor was told
+	told    map[string][]string // what each actor was told, in this order
 	stored  [3]held
 	calls   map[string]string   // by operation: what had ended when it was called
 	ended   map[string][]string // answers by actor
@@ -57,17 +58,17 @@ var base = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // do runs the schedule, in its bubble.
 func (r *run) do() {
-	r.auto = true
-	r.counts, r.told, r.calls = map[string]int{}, map[string]string{}, map[string]string{}
-	r.ended = map[string][]string{}
-	r.hist = &check.History{}
-	for i := range r.servers {
-		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
+	r.auto, r.hist = true, &check.History{}
+	r.reset()
+	r.order = r.setting.order
+	for i, store := range r.setting.stored {
+		if store != "" {
+			r.ask(i, store)
+		}
 	}
-	r.rank()
+	r.hist.Add(r.setting.made)
+	r.clock = int64(r.setting.made.Return)
 	records := make([]*cluster.Record, len(r.scope.Actors))
-	maker := r.instance("maker", 0)
-	r.save(maker, "maker", cluster.NewRecord(key), map[string]string{"old": "old.1", "a": "a.1"})
 	for i, script := range r.scope.Actors {
 		c := r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
 		if !strings.HasPrefix(script, "load") {
@@ -79,13 +80,64 @@ func (r *run) do() {
 	for i, script := range r.scope.Actors {
 		go r.act(i, script, records[i])
 	}
-	r.complete = r.schedule()
-	r.finish()
+	if r.complete = r.schedule(); r.complete {
+		r.finish()
+	}
+	r.close()
+}
+
+// close ends everything, commands under way included.
+func (r *run) close() {
+	r.mu.Lock()
+	r.auto = true
+	held := r.pending
+	r.pending = nil
+	r.mu.Unlock()
+	for _, s := range r.servers {
+		s.Close()
+	}
+	for _, cmd := range held {
+		cmd.reply <- nil
+	}
 	for _, c := range r.clusters {
 		_ = c.Close()
 	}
-	for _, s := range r.servers {
-		s.Close()
+}
+
+// setting is what all runs begin with: a session that somebody has saved.
+type setting struct {
+	order  [3]int
+	stored [3]string // what each server holds of it, as the command that stores it
+	made   check.Op
+}
+
+// prepare makes the setting, in a bubble of its own.
+func prepare() *setting {
+	r := &run{auto: true, hist: &check.History{}}
+	r.reset()
+	r.rank()
+	maker := r.instance("maker", 0)
+	r.save(maker, "maker", cluster.NewRecord(key), map[string]string{"old": "old.1", "a": "a.1"})
+	set := &setting{order: r.order, made: r.hist.Ops()[0]}
+	for i := range r.servers {
+		reply := r.ask(i, "get "+world.StoredKey(key)+"\r\n")
+		if head, value, ok := strings.Cut(reply, "\r\n"); ok && strings.HasPrefix(head, "VALUE ") {
+			var flags, size int
+			if _, err := fmt.Sscanf(head, "VALUE "+world.StoredKey(key)+" %d %d", &flags, &size); err != nil {
+				panic(err)
+			}
+			set.stored[i] = fmt.Sprintf("set %s %d 0 %d\r\n%s\r\n", world.StoredKey(key), flags, size, value[:size])
+		}
+	}
+	r.close()
+	return set
+}
+
+// reset makes servers that hold nothing, and forgets all that has happened.
+func (r *run) reset() {
+	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
+	for i := range r.servers {
+		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
 	}
 }
 
@@ -122,7 +174,7 @@ func (r *run) rank() {
 
 // act is one actor's life.
 func (r *run) act(i int, script string, rec *cluster.Record) {
-	name, c := fmt.Sprint("actor", i), r.clusters[i+2]
+	name, c := fmt.Sprint("actor", i), r.clusters[i]
 	for n, step := range strings.Split(script, ",") {
 		verb, attr, _ := strings.Cut(strings.TrimSpace(step), " ")
 		switch {
@@ -141,11 +193,7 @@ func (r *run) act(i int, script string, rec *cluster.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.working--
-	for cmd := range r.told {
-		if strings.HasPrefix(cmd, name+" ") {
-			delete(r.told, cmd)
-		}
-	}
+	delete(r.told, name)
 	r.calls["end of "+name] = strings.Join(r.ended[name], " ")
 }
 
@@ -229,12 +277,9 @@ func (r *run) finish() {
 		r.deliver(cmd)
 	}
 	time.Sleep(5 * time.Second) // probes find that all nodes are up
-	if !r.complete {
-		return
-	}
 	r.final = r.tick()
 	fresh := r.instance("fresh", 0)
-	everybody := append([]*cluster.Cluster{fresh}, r.clusters[1:len(r.clusters)-1]...)
+	everybody := append([]*cluster.Cluster{fresh}, r.clusters[:len(r.scope.Actors)]...)
 	for range 2 {
 		for i, c := range everybody {
 			r.load(c, fmt.Sprint("end", i))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -22,11 +23,13 @@ import (
 // command is one request of a client to a node.
 type command struct {
 	name  string // the actor, the node, and the how-manieth of that actor there
+	actor string
 	verb  string
 	node  int // server
 	bytes []byte
 	conn  *conn
 	reply chan []byte // closed without a reply: timed out
+	late  bool        // it has timed out
 }
 
 // conn is the client's end of a connection.
@@ -43,16 +46,15 @@ type conn struct {
 
 func (r *run) dialer(actor string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, addr string) (net.Conn, error) {
-		var node int
-		fmt.Sscanf(addr, "192.0.2.%d:", &node)
+		node := int(addr[len("192.0.2.")] - '1')
 		r.mu.Lock()
-		server := r.servers[node-1]
+		server := r.servers[node]
 		r.mu.Unlock()
 		nc, err := server.Dial(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return &conn{Conn: nc, run: r, actor: actor, node: node - 1}, nil
+		return &conn{Conn: nc, run: r, actor: actor, node: node}, nil
 	}
 }
 
@@ -83,7 +85,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	r.counts[who]++
 	cmd := &command{
-		name: fmt.Sprintf("%s #%d %s", who, r.counts[who], verb), verb: verb, node: c.node,
+		name: fmt.Sprintf("%s #%d %s", who, r.counts[who], verb), verb: verb, actor: c.actor, node: c.node,
 		bytes: append([]byte(nil), b...), conn: c, reply: make(chan []byte, 1),
 	}
 	c.mu.Lock()
@@ -124,17 +126,21 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// reads reports whether the command leaves the node as it is.
+func (cmd *command) reads() bool { return cmd.verb == "gets" || cmd.verb == "version" }
+
 // deliver has the node receive the command, and its client the reply.
-func (r *run) deliver(cmd *command) (reply string) {
+func (r *run) deliver(cmd *command) {
+	reply := ""
 	if _, err := cmd.conn.Conn.Write(cmd.bytes); err == nil {
 		synctest.Wait()
 		buf := make([]byte, 4<<10) // records here are small
 		n, _ := cmd.conn.Conn.Read(buf)
 		reply = string(buf[:n])
 	}
-	select {
-	case cmd.reply <- []byte(reply):
-	default:
+	if !cmd.late {
+		r.tell(cmd, reply)
+		cmd.reply <- []byte(reply)
 	}
 	switch cmd.verb {
 	case "set", "add", "cas", "delete":
@@ -143,7 +149,6 @@ func (r *run) deliver(cmd *command) (reply string) {
 			r.stored[cmd.node] = held{r.stored[cmd.node].writes + 1, value}
 		}
 	}
-	return reply
 }
 
 // held is what a node holds: the number of writes makes up its CAS tokens.
@@ -154,8 +159,8 @@ type held struct {
 
 // choice is one way to go on.
 type choice struct {
-	text string
-	do   func()
+	event
+	do func()
 }
 
 // schedule makes choices until every actor has ended. It reports false where it met
@@ -169,24 +174,30 @@ func (r *run) schedule() bool {
 		if working == 0 {
 			return true
 		}
-		if r.at >= len(r.path) && !r.known.first(r.state()) {
-			return false
-		}
 		choices := r.choices()
 		if len(choices) == 0 {
 			time.Sleep(time.Millisecond) // somebody waits for the clock
 			continue
 		}
 		if r.at == len(r.path) {
-			r.path = append(r.path, branch{0, len(choices)})
+			var before branch
+			if r.at > 0 {
+				before = r.path[r.at-1]
+			}
+			b, ok := r.known.visit(r.state(), before.sleeping(r.scope), choices)
+			if !ok {
+				return false
+			}
+			r.path = append(r.path, b)
 		}
-		b := r.path[r.at]
-		if b.choices != len(choices) {
-			panic(fmt.Sprintf("explore: not repeatable: %d choices, there were %d, after %s", len(choices), b.choices, strings.Join(r.log, "; ")))
+		next := r.path[r.at].left[0]
+		i := slices.IndexFunc(choices, func(c choice) bool { return c.event == next })
+		if i < 0 {
+			panic(fmt.Sprintf("explore: not repeatable: no %q after %s", next.text, strings.Join(r.log, "; ")))
 		}
 		r.at++
-		r.log = append(r.log, choices[b.taken].text)
-		choices[b.taken].do()
+		r.log = append(r.log, next.text)
+		choices[i].do()
 	}
 }
 
@@ -203,28 +214,25 @@ func (r *run) choices() []choice {
 	}
 	for _, cmd := range r.pending {
 		probe := cmd.verb == "version"
-		if probe && r.scope.Silent {
-			continue
-		}
-		cs = append(cs, choice{cmd.name + " arrives", func() { r.take(cmd); r.tell(cmd, r.deliver(cmd)) }})
+		cs = append(cs, choice{event{arrival, cmd.name + " arrives", cmd.actor, cmd.node, cmd.reads()}, func() { r.take(cmd); r.deliver(cmd) }})
 		if cmd.node == faulty && r.losses < r.scope.Losses && !probe {
-			cs = append(cs, choice{cmd.name + " times out", func() {
+			cs = append(cs, choice{event{timeout, cmd.name + " times out", cmd.actor, cmd.node, true}, func() {
 				r.losses++
 				r.take(cmd)
 				if cmd.verb != "gets" {
 					r.late = append(r.late, cmd)
 				}
 				r.tell(cmd, "timeout")
+				cmd.late = true
 				close(cmd.reply)
-				cmd.reply = make(chan []byte, 1)
 			}})
 		}
 	}
 	if r.restarts < r.scope.Restarts {
-		cs = append(cs, choice{"the faulty node restarts empty", func() { r.restart(faulty) }})
+		cs = append(cs, choice{event{kind: restart, text: "the faulty node restarts empty"}, func() { r.restart(faulty) }})
 	}
 	for _, cmd := range r.late {
-		cs = append(cs, choice{cmd.name + " arrives late", func() { r.forget(cmd); r.deliver(cmd) }})
+		cs = append(cs, choice{event{late, cmd.name + " arrives late", "", cmd.node, false}, func() { r.forget(cmd); r.deliver(cmd) }})
 	}
 	return cs
 }
@@ -279,7 +287,7 @@ func without(all []*command, cmd *command) []*command {
 func (r *run) tell(cmd *command, reply string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.told[cmd.name] = reply
+	r.told[cmd.actor] = append(r.told[cmd.actor], cmd.name+": "+reply)
 }
 
 // state identifies where the run is: what each actor has been told decides what it
@@ -296,5 +304,12 @@ func (r *run) state() uint64 {
 	}
 	sort.Strings(waiting)
 	sort.Strings(late)
-	return hashOf(sorted(r.told), r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts)
+	told := r.told
+	if !r.scope.Ordered {
+		told = map[string][]string{}
+		for actor, lines := range r.told {
+			told[actor] = slices.Sorted(slices.Values(lines))
+		}
+	}
+	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts)
 }
