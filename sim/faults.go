@@ -42,6 +42,7 @@ var faults = []fault{
 	{name: "crash", begin: (*sim).crash},
 	{name: "storm", begin: (*sim).storm},
 	{name: "crossed", begin: (*sim).crossed},
+	{name: "turns", begin: (*sim).turns},
 	{name: "outage", begin: (*sim).outage},
 	{name: "very late", begin: (*sim).lateLong, most: time.Minute},
 }

@@ -72,6 +72,57 @@ func (s *sim) crossed() func() {
 	return nil
 }
 
+// turns takes one node out after the other in quick succession, with one request to each
+// session whenever something has happened: by then the instances do not agree on who
+// is up.
+func (s *sim) turns() func() {
+	s.closeGate()
+	time.Sleep(30 * time.Second) // what is under way ends
+	var rise func()
+	for range 6 + s.rng.IntN(20) {
+		if rise != nil {
+			rise()
+			rise = nil
+		} else {
+			switch s.rng.IntN(3) {
+			case 0:
+				s.restart()
+			case 1:
+				rise = s.kill()
+			default:
+				rise = s.pause()
+			}
+		}
+		time.Sleep(s.upTo(400 * time.Millisecond))
+		s.requestAll()
+	}
+	if rise != nil {
+		rise()
+	}
+	s.openGate()
+	return nil
+}
+
+// requestAll has one request made to each session by any instance; of those that users
+// are logged in to every other one changes something.
+func (s *sim) requestAll() {
+	for _, u := range s.users {
+		u.mu.Lock()
+		key, past := u.key, u.past
+		u.mu.Unlock()
+		for _, key := range past {
+			s.look(u, s.anyInstance(), key)
+		}
+		if key == "" {
+			continue
+		}
+		v := (&tab{user: u, sim: s, name: "turn", rng: s.rng}).visit(key)
+		if rec := v.load(); rec != nil && s.rng.IntN(2) == 0 {
+			v.save(rec, map[string]string{v.name: u.value(key, v.name, 0)})
+		}
+	}
+}
+
 func (s *sim) linkTrouble() world.Faults { return linkTrouble(s.rng) }
 
 // linkTrouble is any trouble on a link, or none.

@@ -46,6 +46,8 @@ type Scope struct {
 	plodding bool
 	// Most bounds the schedules. If zero there is no bound.
 	Most int
+	// Progress, if not nil, is called now and then in long explorations.
+	Progress func(soFar *Result)
 }
 
 // Result is what an exploration found.
@@ -98,6 +100,9 @@ func Explore(s Scope, bubble func(f func())) *Result {
 		r.Deepest = max(r.Deepest, len(path))
 		if path = next(path); path == nil {
 			break
+		}
+		if r.States = len(known); s.Progress != nil && r.Schedules%50_000 == 0 {
+			s.Progress(r)
 		}
 		if s.Most > 0 && r.Schedules >= s.Most {
 			r.Cut = true

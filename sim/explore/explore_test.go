@@ -54,6 +54,9 @@ func TestInterleavings(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			s.Most = *mostFlag
+			s.Progress = func(r *Result) {
+				t.Logf("%s: %d schedules and %d states so far", s.Name, r.Schedules, r.States)
+			}
 			r := Explore(s, func(f func()) { synctest.Test(t, func(*testing.T) { f() }) })
 			t.Log(r)
 			if r.Violations != nil {
