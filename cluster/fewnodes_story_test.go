@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -62,6 +63,26 @@ func TestANodeThatRefusedIsTriedWhereThereAreTooFewOthers(t *testing.T) {
 				w.Errorf("it took %v: a prober may have helped", took)
 			}
 		}
+	})
+}
+
+// The node may have been restarted since the load of the request that saves.
+func TestANodeRestartedBetweenLoadAndSaveGetsItsCopy(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		n := w.env.Node(0)
+		n.Kill()
+		r, err := c.Load(context.Background(), "s")
+		if err != nil {
+			w.Fatal(err)
+		}
+		n.Restart()
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); err != nil {
+			w.Fatal(err)
+		}
+		w.holds(n, "s", "a=2")
 	})
 }
 
