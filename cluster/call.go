@@ -119,6 +119,16 @@ func (c *Cluster) down() (count int) {
 	return count
 }
 
+// silent counts the nodes that are down and whose last word was silence.
+func (c *Cluster) silent() (count int) {
+	for _, n := range c.nodes {
+		if state, prompt := n.state(); state == Down && !prompt {
+			count++
+		}
+	}
+	return count
+}
+
 // isHome reports whether the node is among the first Replicas of the rank.
 func (k *call) isHome(n *node) bool {
 	for i := range k.c.cfg.Replicas {

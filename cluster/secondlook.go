@@ -38,7 +38,8 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 // further are the nodes of the second look: those next in the rank, and those thought
 // down. Another instance may have found such a node to be back before this one did, and
 // have used it: then it may hold what the others have lost. A node whose last word was
-// silence is asked only where a copy is missing, and not waited for like the others. A node
+// silence is asked only where a copy is missing that the others would hold if none but silent
+// ones were away, and it is not waited for like the others. A node
 // that has come back lately is asked, but does not count: while it was away, sessions went
 // to those behind it.
 func (k *call) further(v *view) (ns, silent []*node) {
@@ -57,7 +58,7 @@ func (k *call) further(v *view) (ns, silent []*node) {
 			}
 		}
 	}
-	missing := v.copies() == 0 || v.copies() < len(v.targets) || v.differ()
+	missing := v.copies() < max(1, min(k.c.cfg.Replicas, len(k.c.nodes)-k.c.silent())) || v.differ()
 	for i := range 2 * k.c.cfg.Replicas {
 		n := k.ranked(i)
 		if n == nil || k.hasFailed(n) || v.on(n) != nil {

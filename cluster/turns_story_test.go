@@ -70,6 +70,24 @@ func TestAStandInThatAnotherInstanceHasUsedSinceIsFound(t *testing.T) {
 	})
 }
 
+// The stand-in holds what was saved while a home node hung. Another instance has saved on
+// the home nodes since, and then the other one of them fails.
+func TestAStandInIsNotBelievedWhereAHomeNodeWasSilent(t *testing.T) {
+	story(t, 3, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(a, "s", "v=1")
+		ranks[0].Pause()
+		w.sees(b, "s", "v=1")
+		w.until(b, ranks[0], Down)
+		w.holds(ranks[2], "s", "v=1")
+		ranks[0].Resume()
+		w.change(a, "s", "v", "2") // a never knew
+		ranks[1].Kill()
+		w.sees(b, "s", "v=2") // only the primary holds it
+	})
+}
+
 // One node is out at a time, and each time there is a request, on any instance, before the
 // next thing happens.
 func TestNodesThatFailInTurnLoseNothing(t *testing.T) {
@@ -102,8 +120,8 @@ func TestNodesThatFailInTurnLoseNothing(t *testing.T) {
 						told = append(told, n.ID()+" restarts empty")
 					}
 				}
-				if dice.IntN(3) == 0 {
-					time.Sleep(time.Duration(dice.IntN(400)) * time.Millisecond)
+				if dice.IntN(3) == 0 { // at times until the prober asks but once a second
+					time.Sleep(time.Duration(dice.IntN(400)*(1+dice.IntN(2)*9)) * time.Millisecond)
 				}
 				i := dice.IntN(len(apps))
 				told = append(told, fmt.Sprint("a request on ", i))

@@ -125,6 +125,8 @@ var rules = []rule{
 		"		case missing:", "		case missing && false:"),
 	one("a silent node is asked although no copy is missing", "cluster/secondlook.go",
 		"		case missing:", "		case missing || true:"),
+	one("a stand-in's copy is enough where a home node was silent", "cluster/secondlook.go",
+		"v.copies() < max(1, min(k.c.cfg.Replicas, len(k.c.nodes)-k.c.silent()))", "v.copies() < max(1, len(v.targets))"),
 	one("only home nodes thought down are asked", "cluster/secondlook.go",
 		"	for i := range 2 * k.c.cfg.Replicas {", "	for i := range k.c.cfg.Replicas {"),
 	one("a node whose connection broke is taken for silent", "cluster/health.go",
