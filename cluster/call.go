@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -137,6 +138,17 @@ func (k *call) isHome(n *node) bool {
 		}
 	}
 	return false
+}
+
+// remote reports whether all these nodes are behind those that a second look asks for
+// whatever it thinks of them.
+func (k *call) remote(ns []*node) bool {
+	for i := range 2 * k.c.cfg.Replicas {
+		if n := k.ranked(i); n == nil || slices.Contains(ns, n) {
+			return false
+		}
+	}
+	return true
 }
 
 // unavailable is ErrUnavailable with each node's reason.

@@ -190,8 +190,8 @@ func (n *node) withdraw(key string, seen *item) (gone bool, err error) {
 // retire writes the copy that was seen once more, with a short life and a flag that
 // says so. By cas: a touch that is applied late could shorten the life of a copy that
 // has become a target's.
-func (n *node) retire(key string, seen *item, ttl int32) error {
-	item := memcache.Item{Key: key, Value: seen.value, CasID: seen.cas, Flags: retiredFlag, Expiration: ttl}
+func (n *node) retire(key string, seen *item, value []byte, ttl int32) error {
+	item := memcache.Item{Key: key, Value: value, CasID: seen.cas, Flags: retiredFlag, Expiration: ttl}
 	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
 	return err
 }

@@ -86,6 +86,17 @@ func (v *view) differ() bool {
 	return false
 }
 
+// returned reports whether a target was away since the session was last written. Another node
+// may have stood in for it then, although both say the same now.
+func (v *view) returned() bool {
+	for _, t := range v.targets {
+		if a := v.on(t); a != nil && a.rec != nil && t.awaySince(a.rec.newest()) {
+			return true
+		}
+	}
+	return false
+}
+
 // anything reports whether some node holds something under the key that counts.
 func (v *view) anything() bool {
 	for i := range v.answers {
@@ -124,7 +135,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 	}
-	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide {
+	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide || v.returned() {
 		if err := k.lookAgain(ctx, v); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,7 +41,8 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	k.stranger = true
 	v, err := k.gather(ctx)
 	k.stranger = false
-	if err == nil && v.alien == nil && v.joined.worthRepair(c.cfg.Now()) && len(v.lacking(v.joined)) > 0 {
+	if err == nil && v.alien == nil && v.joined.worthRepair(c.cfg.Now()) &&
+		(len(v.lacking(v.joined)) > 0 || len(k.strays(v, v.joined)) > 0) {
 		v, err = k.repair(ctx, v)
 	}
 	if err != nil {
@@ -110,7 +112,7 @@ func (k *call) repair(ctx context.Context, v *view) (*view, error) {
 		if err != nil {
 			k.c.stats.repairFailures.Add(1)
 		} else {
-			k.retire(latest)
+			k.retire(latest, latest.joined)
 		}
 		if latest.blind() {
 			latest = v // everything failed since: what was read is as good as ever
@@ -134,19 +136,38 @@ const repairRounds = 3
 // thinks that a target is down.
 const strayTTL = 60
 
-// retire shortens the life of live copies that were met outside the targets, except on
-// home nodes, which other processes may have among their targets.
-func (k *call) retire(v *view) {
+// retire gives the strays what the targets hold, and a short life.
+func (k *call) retire(v *view, want *stored) {
+	strays := k.strays(v, want)
+	if len(strays) == 0 {
+		return
+	}
+	value, err := want.encode(k.hash, k.c.seal)
+	if err != nil {
+		return // they are found again
+	}
 	var wg sync.WaitGroup
-	for i := range v.answers {
-		a := &v.answers[i]
-		stray := a.rec != nil && !a.rec.destroyed && !a.item.retired && !k.isHome(a.node)
-		for _, t := range v.targets {
-			stray = stray && a.node != t
-		}
-		if stray && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL {
-			wg.Go(func() { _ = a.node.retire(k.key, a.item, strayTTL) })
-		}
+	for _, a := range strays {
+		wg.Go(func() { _ = a.node.retire(k.key, a.item, value, min(strayTTL, ttl(want.deadline, k.c.cfg.Now()))) })
 	}
 	wg.Wait()
+}
+
+// strays are the live copies that nobody counts on once the targets hold want: outside the
+// targets, and not on a home node, which other processes may have among theirs. One that
+// was retired before is a stray still while it would outlive want.
+func (k *call) strays(v *view, want *stored) (strays []*answer) {
+	if want.destroyed {
+		return nil
+	}
+	for i := range v.answers {
+		a := &v.answers[i]
+		if a.rec == nil || a.rec.destroyed || k.isHome(a.node) || slices.Contains(v.targets, a.node) {
+			continue
+		}
+		if a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL {
+			strays = append(strays, a)
+		}
+	}
+	return strays
 }

@@ -44,12 +44,13 @@ type node struct {
 
 	commands, errors, timeouts, reconnects atomic.Uint64
 
-	mu      sync.Mutex // guards below
-	health  health
-	since   time.Time // of the present state
-	back    time.Time // when the node last came up after it had been down
-	lastErr error
-	probing bool
+	mu       sync.Mutex // guards below
+	health   health
+	since    time.Time // of the present state
+	back     time.Time // when the node last came up after it had been down
+	returned time.Time // when it last became up
+	lastErr  error
+	probing  bool
 }
 
 // nodeHooks are what a node needs of its cluster.
@@ -136,11 +137,21 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 		if from == Down {
 			n.back = n.since
 		}
+		if to == Up {
+			n.returned = n.since
+		}
 	}
 	n.mu.Unlock()
 	if to != from {
 		n.hooks.changed(n, from)
 	}
+}
+
+// awaySince reports whether the node was not up at some time after that clock.
+func (n *node) awaySince(clock int64) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return !n.returned.IsZero() && n.returned.UnixMicro() >= clock
 }
 
 func (n *node) String() string { return fmt.Sprintf("%s (%s)", n.ID, n.Addr) }

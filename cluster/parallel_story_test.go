@@ -264,3 +264,32 @@ func TestSavesOfOneSessionTakeTurnsInOneProcess(t *testing.T) {
 		}
 	})
 }
+
+// Saves of one session take turns, but not in failing.
+func TestManySavesOfOneSessionFailTogether(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		var rs []*Record
+		for range 100 {
+			rs = append(rs, w.load(c, "s"))
+		}
+		for _, n := range w.env.All() {
+			n.Pause()
+		}
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i, r := range rs {
+			wg.Go(func() {
+				r.Attrs[fmt.Sprint(i)] = []byte("1")
+				if err := c.Save(context.Background(), r); !isErr(err, ErrUnavailable) {
+					w.Errorf("save: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(began); took > 5*c.cfg.Timeout {
+			w.Errorf("it took %v: %d Timeouts", took, took/c.cfg.Timeout)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 )
 
 // This file decides when a save is done: by one write to all targets, or by gathering,
@@ -22,7 +23,7 @@ const saveRounds = 8
 // half a save. It is bounded by a few Timeouts. The error is ErrUnavailable,
 // ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrSealed, ErrEmptyKey or ErrClosed; after
 // ErrUnavailable and ErrConflict the changes may be stored or not.
-func (c *Cluster) Save(_ context.Context, r *Record) error {
+func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 	if err := c.begin(); err != nil {
 		return err
 	}
@@ -34,10 +35,11 @@ func (c *Cluster) Save(_ context.Context, r *Record) error {
 	k := c.newCall(r.key)
 	// Saves of one session in one process take turns: they would only outrun each
 	// other. Between processes the nodes decide.
-	c.lanes.enter(k.hash)
-	defer c.lanes.leave(k.hash)
+	if c.lanes.enter(k.hash) {
+		defer func() { c.lanes.leave(k.hash, errors.Is(err, ErrUnavailable)) }()
+	}
 	s := k.newSave(r)
-	err := s.run()
+	err = s.run()
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil && !s.idle:
@@ -63,6 +65,7 @@ type save struct {
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
+	sooner   bool    // what it replaced without a snapshot would have lived on
 	placed   []*node // the targets that hold it in the end
 	idle     bool    // what stands says it all, within RefreshSlack
 }
@@ -79,7 +82,9 @@ func (k *call) newSave(r *Record) *save {
 	s.at = k.stampAfter(s.snap.base)
 	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
-		s.deadline = min(s.deadline+slack, maxDeadline)
+		if base := s.snap.base; base == nil || s.deadline != base.deadline { // what was loaded has the slack already
+			s.deadline = min(s.deadline+slack, maxDeadline)
+		}
 	}
 	s.ours = change(s.snap.base, r.Attrs, s.deadline, s.at)
 	return s
@@ -122,19 +127,24 @@ func (s *save) run() error {
 		}
 		if !replaced {
 			s.placed = v.targets
-			s.retire(v)
+			if s.sooner && !s.wide { // a stray may outlive ours
+				s.wide = true
+				v, _ = s.gather(context.Background())
+			}
+			s.retire(v, join(v.joined, s.ours))
 			return nil
 		}
 	}
 	return ErrConflict
 }
 
-// shortens reports whether the session is to end well before it would have. A copy that
+// shortens reports whether the session is to end before it would have, by more than the
+// clocks of two instances may differ. A copy that
 // has stood in for another would outlive it then, and be taken for it: nodes do not
 // remember sessions that have ended. So it must be looked for.
 func (s *save) shortens() bool {
 	base := s.snap.base
-	return base != nil && base.deadline-s.deadline > strayTTL*1000
+	return base != nil && base.deadline-s.deadline > time.Second.Milliseconds()
 }
 
 // fast writes to all targets at once when it can know what it replaces: the session
@@ -142,7 +152,7 @@ func (s *save) shortens() bool {
 func (s *save) fast() (done bool, err error) {
 	var room [2]*node
 	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) {
 		return false, nil
 	}
 	if !s.replace {
@@ -207,6 +217,7 @@ func (s *save) plan(v *view) (*stored, error) {
 			s.ours = s.ours.removing(v.joined, s.at)
 			break
 		}
+		s.sooner = v.joined.deadline > s.deadline
 		s.at = s.stampAfter(v.joined)
 		s.ours = change(v.joined, s.rec.Attrs, s.deadline, s.at)
 	case !s.tried && v.joined.newest() >= s.at.clock:

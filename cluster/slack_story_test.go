@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -90,6 +91,20 @@ func TestRefreshSlackDoesNotSpareLostCopies(t *testing.T) {
 		w.env.ByID(places[1].Node.ID).Kill()
 		if _, err := c.Load(ctx, "ann"); err != nil {
 			w.Errorf("the save did not put a second copy on the stand-in: %v", err)
+		}
+	})
+}
+
+func TestTheSlackIsNotAddedToADeadlineThatHasIt(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{RefreshSlack: time.Minute})
+		r := w.create(c, "s", "n=0")
+		end := r.Deadline
+		for i := range 30 {
+			w.change(c, "s", "n", fmt.Sprint(i)) // the deadline stays as it was loaded
+		}
+		if late := w.load(c, "s").Deadline.Sub(end); late > time.Minute {
+			w.Errorf("the session ends %v late", late)
 		}
 	})
 }
