@@ -16,6 +16,7 @@ type fault struct {
 	what     string // what happens
 	promised bool   // nothing is lost
 	errors   bool   // error pages are part of it
+	cuts     bool   // requests without an answer are part of it
 	place    string // the arena: "", "evict" or "full"
 	long     bool   // only in runs of some minutes
 	strike   func(a *arena)
@@ -79,7 +80,7 @@ var faults = []*fault{
 		a.roll()
 		old.Kill()
 	}},
-	{name: "app", what: "an instance is killed (SIGKILL) between its writes to two nodes; another is started", promised: true, strike: func(a *arena) {
+	{name: "app", what: "an instance is killed (SIGKILL) between its writes to two nodes; another is started", promised: true, cuts: true, strike: func(a *arena) {
 		n, i := a.node(), a.rand.IntN(2)
 		a.each(i, func(in *instance) { in.cut(n.Addr(), testenv.Requests) })
 		a.wait(30 * time.Millisecond) // requests have reached one node, and wait for the other

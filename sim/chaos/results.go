@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -16,7 +15,7 @@ import (
 	"time"
 )
 
-// This file decides what a run has shown, and whether it was enough.
+// This file decides what a run has shown.
 
 // results are the counts of a run and what it ran on.
 type results struct {
@@ -73,31 +72,6 @@ func load() string {
 
 func promised(f *fault) bool   { return f.promised }
 func unpromised(f *fault) bool { return !f.promised }
-
-// struck leaves out the times without a fault: what parallel requests do to a
-// store that writes sessions whole is not the doing of a fault.
-func struck(f *fault) bool { return f.promised && f.name != "none" }
-
-// verdict returns what must not be.
-func (r *results) verdict() error {
-	var bad []error
-	for _, k := range []kind{onSCS, onGorilla} {
-		if n := r.total(k, promised).broken(); n > 0 {
-			bad = append(bad, fmt.Errorf("%s: %d promises broken; -seed %d -timeout %v", k, n, r.settings.seed, r.settings.timeout))
-		}
-		if r.settings.faults == nil && r.total(k, promised).acked == 0 {
-			bad = append(bad, fmt.Errorf("%s: no save was acknowledged", k))
-		}
-	}
-	if r.settings.faults == nil { // a chosen few may well be gentle
-		for _, k := range []kind{oneCopy, blind} {
-			if c := r.total(k, struck); c.absent == 0 {
-				bad = append(bad, fmt.Errorf("%s: no session was lost: the faults are too gentle", k))
-			}
-		}
-	}
-	return errors.Join(bad...)
-}
 
 // stalled is the longest time for which the harness or an instance did not run.
 func (r *results) stalled() time.Duration {

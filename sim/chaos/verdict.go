@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+)
+
+// This file decides whether a run was good enough, and hard enough.
+
+// struck leaves out the times without a fault: what parallel requests do to a
+// store that writes sessions whole is not the doing of a fault.
+func struck(f *fault) bool { return f.promised && f.name != "none" }
+
+// verdict returns what must not be. A run is judged by the faults that were chosen for it.
+func (r *results) verdict() error {
+	var bad []error
+	for _, f := range r.settings.chosen() {
+		if !f.promised {
+			continue
+		}
+		for _, k := range []kind{onSCS, onGorilla} {
+			for _, text := range f.complaints(r.total(k, named([]string{f.name}))) {
+				bad = append(bad, fmt.Errorf("%s, %s: %s; -seed %d -timeout %v", f.name, k, text, r.settings.seed, r.settings.timeout))
+			}
+		}
+	}
+	if r.settings.faults == nil { // a chosen few may well be gentle
+		for _, k := range []kind{oneCopy, blind} {
+			if c := r.total(k, struck); c.absent == 0 {
+				bad = append(bad, fmt.Errorf("%s: no session was lost: the faults are too gentle", k))
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// complaints are what must not be said of a driver under a fault that is promised.
+func (f *fault) complaints(c *counts) []string {
+	var all []string
+	if n := c.broken(); n > 0 {
+		all = append(all, fmt.Sprintf("%d promises broken", n))
+	}
+	if c.shown > 0 && !f.errors {
+		all = append(all, fmt.Sprintf("%d error pages, which are no part of this fault", c.shown))
+	}
+	if c.cut > 0 && !f.cuts {
+		all = append(all, fmt.Sprintf("%d requests without an answer, which are no part of this fault", c.cut))
+	}
+	if c.acked == 0 {
+		all = append(all, "no save was acknowledged, so nothing was tested")
+	}
+	return all
+}
