@@ -15,7 +15,7 @@
 //   - an error page or a request without an answer came, and is no part of that fault,
 //   - or a driver had no save acknowledged;
 //
-// when the harness itself failed; and, unless -faults chose some, when one of the two other
+// when the HTTP server of an instance logged an error, such as a panic; when the harness itself failed; and, unless -faults chose some, when one of the two other
 // stores lost no session: the faults were too gentle then.
 package main
 

@@ -39,7 +39,7 @@ func serveIfTold() {
 		return
 	}
 	orders := rpc.NewServer()
-	if err := orders.Register(&Orders{stall: newStall()}); err != nil {
+	if err := orders.Register(&Orders{stall: newStall(), logged: lines{to: os.Stderr}}); err != nil {
 		log.Fatal(err)
 	}
 	orders.ServeCodec(jsonrpc.NewServerCodec(pipes{os.Stdin, os.Stdout, os.Stdin}))
@@ -65,6 +65,7 @@ type Spent struct {
 	Commands uint64 // sent to nodes
 	Merged   uint64 // conflicts
 	Stalled  time.Duration
+	Logged   int // by the HTTP server: a panic of a page, above all
 }
 
 // Copy is what a node holds of a session.
@@ -75,7 +76,7 @@ type Copy struct {
 }
 
 func (s Spent) plus(o Spent) Spent {
-	return Spent{s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled)}
+	return Spent{s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled), s.Logged + o.Logged}
 }
 
 // Orders are what the harness may ask for, by the rules of net/rpc.
@@ -85,6 +86,7 @@ type Orders struct {
 	commands atomic.Uint64 // to nodes, by baselines
 	retired  atomic.Uint64 // to nodes, by clusters that were closed
 	merged   atomic.Uint64 // by clusters that were closed
+	logged   lines
 
 	mu  sync.Mutex // guards below
 	now *deployment
@@ -105,11 +107,16 @@ func (o *Orders) Serve(app App, url *string) error {
 	if err := o.Deploy(app.Nodes, nil); err != nil {
 		return err
 	}
+	return o.listen(url)
+}
+
+// listen starts the server for what is deployed. It logs no client that goes away.
+func (o *Orders) listen(url *string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{Handler: o, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
+	srv := &http.Server{Handler: o, ErrorLog: log.New(&o.logged, "instance: ", log.LstdFlags), ReadHeaderTimeout: time.Minute}
 	go func() { _ = srv.Serve(l) }()
 	*url = "http://" + l.Addr().String()
 	return nil
@@ -199,7 +206,7 @@ func (o *Orders) Heal(addr string, _ *struct{}) error {
 
 // Spent counts the commands to nodes and the conflicts merged since the start.
 func (o *Orders) Spent(_ struct{}, s *Spent) error {
-	*s = Spent{o.commands.Load() + o.retired.Load(), o.merged.Load(), o.stall.longest()}
+	*s = Spent{o.commands.Load() + o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count()}
 	if c := o.current().cluster; c != nil {
 		s.Commands += commandsOf(c)
 		s.Merged += c.Stats().Merges

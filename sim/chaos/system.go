@@ -66,6 +66,7 @@ func (sys *system) close() {
 	sys.transport.CloseIdleConnections()
 	for _, in := range sys.instances {
 		in.kill()
+		sys.tally.log(sys.kind, in.spent().Logged)
 	}
 }
 

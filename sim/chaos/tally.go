@@ -91,10 +91,11 @@ type tally struct {
 	thrown int            // evictions by nodes under pressure
 	torn   int            // sessions that were found half written when an instance had died
 	stalls time.Duration  // the longest time for which an instance did not run
+	logged map[kind]int   // errors that the HTTP servers of instances logged
 }
 
 func newTally() *tally {
-	return &tally{start: time.Now(), faults: map[string]map[kind]*counts{}, pages: map[string]int{}}
+	return &tally{start: time.Now(), faults: map[string]map[kind]*counts{}, pages: map[string]int{}, logged: map[kind]int{}}
 }
 
 // now is the time since the start of the run, which all histories count in.
@@ -242,6 +243,13 @@ func (t *tally) stall(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stalls = max(t.stalls, d)
+}
+
+// log counts errors that the HTTP servers of instances logged.
+func (t *tally) log(k kind, n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.logged[k] += n
 }
 
 // said counts an error page that this library was the reason of.

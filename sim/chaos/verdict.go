@@ -24,6 +24,11 @@ func (r *results) verdict() error {
 			}
 		}
 	}
+	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+		if n := r.logged[k]; n > 0 {
+			bad = append(bad, fmt.Errorf("%s: instances logged %d errors, such as panics, which are shown where they happened; -seed %d -timeout %v", k, n, r.settings.seed, r.settings.timeout))
+		}
+	}
 	if r.settings.faults == nil { // a chosen few may well be gentle
 		for _, k := range []kind{oneCopy, blind} {
 			if c := r.total(k, struck); c.absent == 0 {

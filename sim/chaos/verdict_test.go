@@ -80,3 +80,13 @@ func TestGentleFaultsFailARunOfAll(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnInstanceLoggedFailsARun(t *testing.T) {
+	for _, k := range []kind{onSCS, blind} {
+		r := flawless(settings{})
+		r.log(k, 1)
+		if err := r.verdict(); err == nil || !strings.Contains(err.Error(), string(k)) {
+			t.Errorf("%s: %v", k, err)
+		}
+	}
+}
