@@ -22,6 +22,7 @@ type arena struct {
 	tally    *tally
 	rand     *rand.Rand
 	hold     time.Duration // how long a fault lasts
+	timeout  time.Duration // of all instances
 	phase    *phase
 
 	mu  sync.Mutex // guards err
@@ -36,7 +37,7 @@ func newArena(tb testenv.TB, place string, t *tally, s settings, opts ...testenv
 	}
 	a := &arena{
 		env: env, nodes: nodes, physical: map[string]*testenv.Node{}, tally: t,
-		rand: rand.New(rand.NewPCG(s.seed, uint64(len(place)))), hold: s.hold,
+		rand: rand.New(rand.NewPCG(s.seed, uint64(len(place)))), hold: s.hold, timeout: s.timeout,
 	}
 	for i, n := range nodes {
 		a.physical[n.ID] = env.Node(i)

@@ -148,6 +148,12 @@ func (in *instance) cut(addr string, lost testenv.Direction) {
 	in.order("Cut", Way{addr, lost}, nil)
 }
 
+// delay has what the instance sends to a node arrive later, until heal. What has not yet
+// arrived when the instance is killed never does.
+func (in *instance) delay(addr string, by time.Duration) {
+	in.order("Delay", Detour{addr, by}, nil)
+}
+
 func (in *instance) heal(addr string) { in.order("Heal", addr, nil) }
 
 // ready reports whether the instance takes all nodes for up.

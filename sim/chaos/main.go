@@ -16,7 +16,8 @@
 //   - or a driver had no save acknowledged;
 //
 // when the HTTP server of an instance logged an error, such as a panic; when the harness itself failed; and, unless -faults chose some, when one of the two other
-// stores lost no session: the faults were too gentle then.
+// stores lost no session or, -short aside, when app left none half written: the faults were too
+// gentle then.
 package main
 
 import (

@@ -60,6 +60,12 @@ type Way struct {
 	Lost testenv.Direction
 }
 
+// Detour leads to a node, where everything arrives later.
+type Detour struct {
+	Addr string
+	By   time.Duration
+}
+
 // Spent is what an instance did, and what was done to it.
 type Spent struct {
 	Commands uint64 // sent to nodes
@@ -198,7 +204,13 @@ func (o *Orders) Cut(w Way, _ *struct{}) error {
 	return nil
 }
 
-// Heal ends what Cut began.
+// Delay has everything that is sent that way arrive later.
+func (o *Orders) Delay(d Detour, _ *struct{}) error {
+	o.current().wire.Delay(d.Addr, d.By)
+	return nil
+}
+
+// Heal ends what Cut and Delay began.
 func (o *Orders) Heal(addr string, _ *struct{}) error {
 	o.current().wire.Heal(addr)
 	return nil

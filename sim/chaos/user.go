@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/sim/check"
@@ -23,7 +22,7 @@ const (
 	grudge   = 3                     // logged-out sessions whose cookies are tried again
 )
 
-// user is somebody with a browser. All but ask and id belongs to one goroutine.
+// user is somebody with a browser. All but ask belongs to one goroutine.
 type user struct {
 	name   string
 	system *system
@@ -32,9 +31,8 @@ type user struct {
 	live   *session // nil when logged out
 	dead   []*session
 
-	id      atomic.Pointer[string] // of the latest session, for others
-	mu      sync.Mutex             // guards below
-	firstOf *phase                 // the phase of the latest success
+	mu      sync.Mutex // guards below
+	firstOf *phase     // the phase of the latest success
 }
 
 // run does what users do until ctx ends. Whenever the system holds its users, they
@@ -79,7 +77,6 @@ func (u *user) login() {
 		return
 	}
 	s.cookie, s.id = r.cookie, r.answer.ID
-	u.id.Store(&s.id)
 	u.live = s
 }
 

@@ -36,6 +36,9 @@ func (r *results) verdict() error {
 			}
 		}
 	}
+	if r.settings.faults == nil && !r.settings.short && r.torn == 0 {
+		bad = append(bad, fmt.Errorf("app: no session was found half written: the fault did not hit between two writes; -seed %d -timeout %v", r.settings.seed, r.settings.timeout))
+	}
 	return errors.Join(bad...)
 }
 

@@ -19,6 +19,7 @@ func flawless(s settings) *results {
 			tl.count(at, k, func(c *counts, _ *phase) { c.absent = 1 })
 		}
 	}
+	tl.tear(1)
 	return newResults(tl, s)
 }
 
@@ -77,6 +78,25 @@ func TestGentleFaultsFailARunOfAll(t *testing.T) {
 		}
 		if err := r.verdict(); (err != nil) != c.fails {
 			t.Errorf("%s, gentle: %v", c.name, err)
+		}
+	}
+}
+
+func TestAFullRunFindsSessionsHalfWritten(t *testing.T) {
+	app, _ := byName("app")
+	for _, c := range []struct {
+		name  string
+		s     settings
+		fails bool
+	}{
+		{"all faults", settings{}, true},
+		{"a quick round", settings{short: true}, false},
+		{"one fault", settings{faults: []*fault{app}}, false},
+	} {
+		r := flawless(c.s)
+		r.torn = 0
+		if err := r.verdict(); (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }
