@@ -107,7 +107,9 @@ func (a *arena) held(do func()) {
 	a.release()
 }
 
-func (a *arena) ready() { a.allSystems((*system).ready) }
+func (a *arena) ready() {
+	a.allSystems(func(sys *system) { sys.ready(patience) })
+}
 
 // allSystems does something to all systems at once: what one waits for in vain must not
 // make the others wait, too.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -82,9 +83,8 @@ func (in *instance) start(nodes []cluster.Node) error {
 	p := &process{cmd: cmd, Client: jsonrpc.NewClient(pipes{stdout, stdin, stdin})}
 	app := in.app
 	app.Nodes = nodes
-	if err := p.Call("Orders.Serve", app, &p.url); err != nil {
-		p.end()
-		return fmt.Errorf("starting an instance: %w", err)
+	if err := p.order("Serve", app, &p.url, 6*patience); err != nil {
+		return fmt.Errorf("starting an instance (%s): %w", app.Kind, errors.Join(err, p.end()))
 	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -99,16 +99,34 @@ func (in *instance) kill() {
 	p := in.live
 	in.live, in.gone = nil, spent
 	in.mu.Unlock()
-	if p != nil {
-		p.end()
+	if p == nil {
+		return
+	}
+	if err := p.end(); err != nil {
+		in.fail(fmt.Errorf("an instance (%s): %w", in.app.Kind, err))
 	}
 }
 
-// end kills the process and waits for its death.
-func (p *process) end() {
+// end kills the process and waits for its death. The error is that it was dead already.
+func (p *process) end() error {
 	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait() // its status says that it was killed
+	_ = p.cmd.Wait() // the status is looked at below
 	_ = p.Close()
+	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("it died by itself: %v", p.cmd.ProcessState)
+	}
+	return nil
+}
+
+// order has the process do something. The error is that it could not, or said nothing for so long.
+func (p *process) order(what string, args, reply any, within time.Duration) error {
+	call := p.Go("Orders."+what, args, reply, make(chan *rpc.Call, 1))
+	select {
+	case <-call.Done:
+		return call.Error
+	case <-time.After(within):
+		return fmt.Errorf("it said nothing for %v", within)
+	}
 }
 
 // address returns where the instance is reached, "" while it is dead.
@@ -129,14 +147,8 @@ func (in *instance) order(what string, args, reply any) {
 	if p == nil {
 		return
 	}
-	call := p.Go("Orders."+what, args, reply, make(chan *rpc.Call, 1))
-	select {
-	case <-call.Done:
-		if call.Error != nil {
-			in.fail(fmt.Errorf("an instance (%s) that was told to %s: %w", in.app.Kind, what, call.Error))
-		}
-	case <-time.After(6 * patience):
-		in.fail(fmt.Errorf("an instance (%s) that was told to %s said nothing for %v", in.app.Kind, what, 6*patience))
+	if err := p.order(what, args, reply, 6*patience); err != nil {
+		in.fail(fmt.Errorf("an instance (%s) that was told to %s: %w", in.app.Kind, what, err))
 	}
 }
 

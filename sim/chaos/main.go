@@ -151,7 +151,7 @@ func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 
 // act makes the faults of one arena, in the order of the list in the first round and in
 // another one in each that follows.
-func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*fault, progress io.Writer) error {
+func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*fault, progress io.Writer) (err error) {
 	var opts []testenv.Option
 	switch place {
 	case "evict":
@@ -169,7 +169,10 @@ func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*f
 		a.rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	}
 	a.begin(order[0])
-	defer a.close()
+	defer func() {
+		a.close()
+		err = a.failed() // the end of an instance may have shown more
+	}()
 	for i, f := range order {
 		var next *fault
 		if i+1 < len(order) {

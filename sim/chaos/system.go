@@ -17,6 +17,7 @@ import (
 // system is one way to keep sessions, on two instances of the app.
 type system struct {
 	kind      kind
+	fail      func(error) // told what goes wrong with the harness itself
 	tally     *tally
 	instances []*instance
 	users     []*user
@@ -31,7 +32,7 @@ type system struct {
 
 func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings, users int, fail func(error)) (*system, error) {
 	sys := &system{
-		kind: k, tally: t, gate: newGate(users),
+		kind: k, fail: fail, tally: t, gate: newGate(users),
 		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 	}
 	for range 2 {
@@ -85,18 +86,18 @@ func (sys *system) count(p *phase) {
 	sys.tally.stall(spent.Stalled)
 }
 
-// ready waits until every instance takes every node for up, or until nobody would wait
-// any longer.
-func (sys *system) ready() {
-	end := time.Now().Add(patience)
-	eventually(end, func() bool {
+// ready waits until every instance takes every node for up. One that does not for so long never will.
+func (sys *system) ready(within time.Duration) {
+	if !eventually(time.Now().Add(within), func() bool {
 		for _, in := range sys.instances {
 			if !in.ready() {
 				return false
 			}
 		}
 		return true
-	})
+	}) {
+		sys.fail(fmt.Errorf("an instance (%s) did not take every node for up within %v", sys.kind, within))
+	}
 }
 
 // equal waits until both home nodes of every live session hold the same copy, and
