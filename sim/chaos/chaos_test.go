@@ -90,9 +90,18 @@ func TestAChangeIsCountedOnceAndWhereItWasMissed(t *testing.T) {
 }
 
 // Two values that are both read, one after the other and then the first again: no order
-// explains that. Beyond the promise nobody asks for one.
+// explains that. Beyond the promise, and of sessions that are too long, nobody asks for one.
 func TestTheOrderOfASessionIsAskedForWithinThePromise(t *testing.T) {
-	for name, want := range map[string]int{"kill": 1, "pairs": 0} {
+	for _, c := range []struct {
+		fault                    string
+		more                     int
+		broken, ordered, tooLong int
+	}{
+		{"kill", 0, 1, 1, 0},
+		{"kill", orderable, 0, 0, 1},
+		{"pairs", 0, 0, 0, 0},
+		{"pairs", orderable, 0, 0, 0},
+	} {
 		h := &check.History{}
 		op := func(kind check.Kind, at, end time.Duration, value string) {
 			values := map[string]string{"own": "u.1/own/" + value}
@@ -107,12 +116,15 @@ func TestTheOrderOfASessionIsAskedForWithinThePromise(t *testing.T) {
 		op(check.Load, 10, 11, "1")
 		op(check.Load, 20, 21, "2")
 		op(check.Load, 30, 31, "1")
+		for i := range c.more {
+			op(check.Load, time.Duration(40+i), time.Duration(41+i), "1")
+		}
 		tl := newTally()
-		f, _ := byName(name)
+		f, _ := byName(c.fault)
 		tl.begin(f).begin = 0
 		tl.judge(onSCS, h)
-		if got := tl.total(onSCS, named([]string{name})).broken(); got != want {
-			t.Errorf("%s: %d broken, want %d", name, got, want)
+		if got := tl.total(onSCS, named([]string{c.fault})).broken(); got != c.broken || tl.ordered != c.ordered || tl.tooLong != c.tooLong {
+			t.Errorf("%+v: %d broken, %d ordered, %d too long", c, got, tl.ordered, tl.tooLong)
 		}
 	}
 }

@@ -22,6 +22,12 @@ type result struct {
 	end    time.Duration
 }
 
+// overtook reports whether the request had success while a slow one of the same session ran, which
+// was answered later.
+func (r result) overtook(slow result) bool {
+	return r.status == http.StatusOK && slow.status != 0 && slow.call < r.call && r.end < slow.end
+}
+
 // anyone picks an instance that lives, as a load balancer does.
 func (u *user) anyone() int {
 	i := u.rand.IntN(len(u.system.instances))

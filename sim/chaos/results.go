@@ -102,6 +102,7 @@ func (r *results) print(w io.Writer) {
 	}
 	_ = tw.Flush()
 	fmt.Fprintf(w, "\nevictions under pressure: %d; sessions half written by an instance that died: %d\n", r.thrown, r.torn)
+	fmt.Fprintf(w, "sessions whose requests were ordered: %d; too long for that: %d\n", r.ordered, r.tooLong)
 	for _, text := range slices.Sorted(maps.Keys(r.pages)) {
 		fmt.Fprintf(w, "error page %d x %s\n", r.pages[text], text)
 	}

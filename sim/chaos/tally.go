@@ -20,6 +20,8 @@ type counts struct {
 	refused   int // of them: too large, and known not to have happened
 	shown     int // error pages, those for too large a session aside
 	cut       int // requests whose instance died under them
+	parallel  int // acknowledged changes of a session that were made three at a time
+	overtook  int // acknowledged logouts that began and ended while a slow request of the session ran
 	lost      int // acknowledged changes that were gone after healing
 	stale     int // acknowledged changes that a read missed while the fault lasted
 	revived   int // sessions that lived on after an acknowledged logout
@@ -39,6 +41,9 @@ func (c *counts) broken() int {
 	return c.lost + c.stale + c.revived + c.absent + c.foreign + c.diverged
 }
 
+// undone is how many of 100 acknowledged saves were lost or missed.
+func (c *counts) undone() float64 { return 100 * float64(c.lost+c.stale) / float64(max(c.acked, 1)) }
+
 // add sums two counts up.
 func (c *counts) add(o *counts) {
 	c.requests += o.requests
@@ -48,6 +53,8 @@ func (c *counts) add(o *counts) {
 	c.refused += o.refused
 	c.shown += o.shown
 	c.cut += o.cut
+	c.parallel += o.parallel
+	c.overtook += o.overtook
 	c.lost += o.lost
 	c.stale += o.stale
 	c.revived += o.revived
@@ -83,15 +90,17 @@ type phase struct {
 type tally struct {
 	start time.Time
 
-	mu     sync.Mutex // guards below
-	phases []*phase
-	faults map[string]map[kind]*counts
-	broken []string       // the first few broken promises, for people
-	pages  map[string]int // error pages, by what they said
-	thrown int            // evictions by nodes under pressure
-	torn   int            // sessions that were found half written when an instance had died
-	stalls time.Duration  // the longest time for which an instance did not run
-	logged map[kind]int   // errors that the HTTP servers of instances logged
+	mu      sync.Mutex // guards below
+	phases  []*phase
+	faults  map[string]map[kind]*counts
+	broken  []string       // the first few broken promises, for people
+	pages   map[string]int // error pages, by what they said
+	thrown  int            // evictions by nodes under pressure
+	torn    int            // sessions that were found half written when an instance had died
+	stalls  time.Duration  // the longest time for which an instance did not run
+	logged  map[kind]int   // errors that the HTTP servers of instances logged
+	ordered int            // sessions of which an order of their requests was searched
+	tooLong int            // sessions that were too long for that
 }
 
 func newTally() *tally {
@@ -156,7 +165,7 @@ func (t *tally) count(at time.Duration, k kind, f func(c *counts, p *phase)) {
 // a change that is gone is missed by every read that follows.
 func (t *tally) judge(k kind, h *check.History) {
 	opts := check.Options{Errors: true, Genuine: genuine}
-	if k.promising() && t.promised(h) {
+	if k.promising() && t.orders(h) {
 		opts.Linear = patience
 	}
 	found := h.Verify(opts)
@@ -187,15 +196,16 @@ func (t *tally) judge(k kind, h *check.History) {
 	}
 }
 
-// orderable is how many operations a session may have to be searched for their order:
+// orderable is how many loads and saves a session may have to be searched for their order:
 // the time that takes grows without bound.
 const orderable = 200
 
-// promised reports whether the whole of a session fell into times in which nothing may
-// be lost. Then there must be an order of all its requests that explains every answer.
-func (t *tally) promised(h *check.History) bool {
+// orders reports whether an order of the session's requests is to be searched, and counts that. Where
+// the whole of a session fell into times in which nothing may be lost, there must be one for each
+// attribute that explains every answer.
+func (t *tally) orders(h *check.History) bool {
 	ops := h.Ops()
-	if len(ops) == 0 || len(ops) > orderable {
+	if len(ops) == 0 {
 		return false
 	}
 	end := time.Duration(0)
@@ -210,6 +220,11 @@ func (t *tally) promised(h *check.History) bool {
 			return false
 		}
 	}
+	if len(ops) > orderable {
+		t.tooLong++
+		return false
+	}
+	t.ordered++
 	return true
 }
 

@@ -109,6 +109,9 @@ func (u *user) act() {
 				results[i] = func() {
 					u.saw(s, r)
 					u.wrote(s, r, map[string]string{name: value, "shared": value})
+					if r.status == http.StatusOK {
+						u.count(r, func(c *counts) { c.parallel++ })
+					}
 				}
 			})
 		}
@@ -146,12 +149,13 @@ func (u *user) logout() {
 	s := u.live
 	u.live = nil
 	var other sync.WaitGroup
+	var slow result
 	if u.rand.IntN(3) == 0 {
 		value, to := s.mark("late"), u.anyone()
 		other.Go(func() {
-			r := u.ask(s, "/slow", to, "name", "late", "value", value)
-			u.saw(s, r)
-			u.wrote(s, r, map[string]string{"late": value})
+			slow = u.ask(s, "/slow", to, "name", "late", "value", value)
+			u.saw(s, slow)
+			u.wrote(s, slow, map[string]string{"late": value})
 		})
 		time.Sleep(thinking / 2)
 	}
@@ -161,6 +165,9 @@ func (u *user) logout() {
 	op := check.Op{Client: u.name, Key: s.key, Kind: check.Delete, Begun: r.call, Call: r.call, Return: r.end, Outcome: check.Unknown}
 	if r.status == http.StatusOK {
 		op.Outcome = check.OK
+	}
+	if r.overtook(slow) {
+		u.count(r, func(c *counts) { c.overtook++ })
 	}
 	if r.status != http.StatusUnauthorized {
 		s.history.Add(op)
@@ -238,8 +245,13 @@ func (u *user) wrote(s *session, r result, changes map[string]string) {
 	u.countSave(r)
 }
 
+// count lets f count what belongs to a request.
+func (u *user) count(r result, f func(c *counts)) {
+	u.system.tally.count(r.call, u.system.kind, func(c *counts, _ *phase) { f(c) })
+}
+
 func (u *user) countSave(r result) {
-	u.system.tally.count(r.call, u.system.kind, func(c *counts, _ *phase) {
+	u.count(r, func(c *counts) {
 		c.saves++
 		switch r.status {
 		case http.StatusOK:
