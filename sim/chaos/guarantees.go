@@ -197,7 +197,7 @@ Each cell: lost + stale changes / revived sessions / false "no session" / error 
 
 // tellRates says how much of what the baselines lost is the doing of faults.
 func (r *results) tellRates(b *bytes.Buffer) {
-	b.WriteString("So lost and stale changes are hardly the doing of the faults: they happen at about the same rate without any, since writes of whole sessions undo\neach other. What the faults add is lost sessions (false \"no session\") and error pages.\n")
+	b.WriteString("So most lost and stale changes are not the doing of the faults: without any they happen at about the same rate or little below it, since writes of\nwhole sessions undo each other. What the faults add, above all, is lost sessions (false \"no session\") and error pages.\n")
 	for _, k := range []kind{oneCopy, blind} {
 		if calm, hit := r.total(k, named([]string{"none"})), r.total(k, struck); calm.acked > 0 && hit.acked > 0 {
 			fmt.Fprintf(b, "Lost or missed of 100 acknowledged saves, %s: %.1f without a fault, %.1f under the promised faults.\n", k, calm.undone(), hit.undone())

@@ -9,15 +9,15 @@
 // until the time given by -for has passed, and the last one is finished: a run takes up to half a
 // minute longer than that. Each fault is printed as it begins, with what is still to come.
 //
-// Its status is 1 when, under a fault that is promised to do no harm,
+// Its status is 1 when the harness failed, and when
 //
-//   - a promise was broken,
-//   - an error page or a request without an answer came, and is no part of that fault,
-//   - or a driver had no save acknowledged;
+//   - under a fault that is promised to do no harm, a promise was broken, an error page or a request
+//     without an answer came that is no part of the fault, or a driver had no save acknowledged
+//   - the HTTP server of an instance logged an error, such as a panic
+//   - of all faults, one of the two other stores lost no session: they were too gentle
+//   - of all faults, without -short, "app" left no session half written: it did not hit
 //
-// when the HTTP server of an instance logged an error, such as a panic; when the harness itself failed; and, unless -faults chose some, when one of the two other
-// stores lost no session or, -short aside, when app left none half written: the faults were too
-// gentle then.
+// With -faults only the first two are asked, of the faults that were chosen.
 package main
 
 import (
