@@ -159,7 +159,7 @@ func (a *arena) large(on bool) {
 // crash kills the instance i of every system while saves have reached one node, and not
 // yet another.
 func (a *arena) crash(i int) {
-	n, late := a.node(), a.timeout/3
+	n, late := a.node(), a.timeout/5
 	a.each(i, func(in *instance) { in.delay(n.Addr(), late) })
 	a.wait(3 * late) // loads wait for that node, too, and for one another; then come the saves
 	a.allSystems(func(sys *system) {

@@ -39,6 +39,9 @@ func (r *results) verdict() error {
 	if r.settings.faults == nil && !r.settings.short && r.torn == 0 {
 		bad = append(bad, fmt.Errorf("app: no session was found half written: the fault did not hit between two writes; -seed %d -timeout %v", r.settings.seed, r.settings.timeout))
 	}
+	if most := r.stalled(); len(bad) > 0 && most > r.settings.timeout {
+		bad = append(bad, fmt.Errorf("a process did not run for %s, so all nodes looked hung to it: on a machine as busy as this, choose a longer -timeout", ms(most)))
+	}
 	return errors.Join(bad...)
 }
 

@@ -101,6 +101,28 @@ func TestAFullRunFindsSessionsHalfWritten(t *testing.T) {
 	}
 }
 
+func TestAVerdictTellsOfStallsBeyondTheTimeout(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		stall  time.Duration
+		shown  int
+		fails  bool
+		stalls bool
+	}{
+		{"a long stall, and nothing came of it", 2 * time.Second, 0, false, false},
+		{"error pages after a long stall", 2 * time.Second, 1, true, true},
+		{"error pages after a short stall", time.Millisecond, 1, true, false},
+	} {
+		r := flawless(settings{timeout: time.Second})
+		r.tally.stall(c.stall)
+		r.faults["kill"][onSCS].shown = c.shown
+		err := r.verdict()
+		if (err != nil) != c.fails || err != nil && strings.Contains(err.Error(), "did not run for 2000 ms") != c.stalls {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func TestWhatAnInstanceLoggedFailsARun(t *testing.T) {
 	for _, k := range []kind{onSCS, blind} {
 		r := flawless(settings{})
