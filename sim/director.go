@@ -128,12 +128,10 @@ func (s *sim) overlap() {
 func (s *sim) keys() []string {
 	var keys []string
 	for _, u := range s.users {
-		u.mu.Lock()
-		keys = append(keys, u.past...)
-		if u.key != "" {
-			keys = append(keys, u.key)
+		key, past := u.keys()
+		if keys = append(keys, past...); key != "" {
+			keys = append(keys, key)
 		}
-		u.mu.Unlock()
 	}
 	return keys
 }
@@ -141,13 +139,11 @@ func (s *sim) keys() []string {
 // touchAll has each session asked for once, by any instance.
 func (s *sim) touchAll() {
 	for _, u := range s.users {
-		u.mu.Lock()
-		key := u.key
-		u.mu.Unlock()
+		key, past := u.keys()
 		if key != "" {
 			s.look(u, s.anyInstance(), key)
 		}
-		for _, key := range u.past {
+		for _, key := range past {
 			s.look(u, s.anyInstance(), key)
 		}
 	}
@@ -184,7 +180,8 @@ func (s *sim) finish() {
 	s.final = s.now()
 	s.tally.under("final")
 	for _, u := range s.users {
-		for _, key := range append(append([]string(nil), u.past...), u.key) {
+		key, past := u.keys()
+		for _, key := range append(past, key) {
 			if key == "" {
 				continue
 			}

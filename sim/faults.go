@@ -182,7 +182,7 @@ func (s *sim) roll(list []cluster.Node, what string) {
 	s.list = list
 	for _, i := range s.rng.Perm(len(s.insts)) {
 		in := s.insts[i]
-		s.retire(in.take(in.connect(list)))
+		s.retire(in.deploy(list))
 		s.note("%s has the new list", in.name)
 		time.Sleep(s.upTo(3 * time.Second))
 	}
@@ -242,7 +242,7 @@ func (s *sim) crash() func() {
 	in.dead[process] = true
 	in.mu.Unlock()
 	s.world.Sever(process)
-	in.take(in.connect(s.list))
+	in.deploy(s.list)
 	s.retire(c)
 	return nil
 }

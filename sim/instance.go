@@ -15,31 +15,31 @@ import (
 // instance is one process of the app: it lives and dies with its cluster.
 type instance struct {
 	sim   *sim
-	name  string // of the present process
+	name  string
 	ahead time.Duration
-	lives int
+	lives int // so far; the director's
 
 	mu      sync.Mutex // guards below
 	cluster *cluster.Cluster
-	process string
+	process string          // the name of its present life
 	dead    map[string]bool // processes that were killed
 }
 
 // clock is the wall clock of the instance's machine.
 func (in *instance) clock() time.Time { return time.Now().Add(in.ahead) }
 
-// connect makes a cluster with that list of nodes.
-func (in *instance) connect(list []cluster.Node) *cluster.Cluster {
-	in.mu.Lock()
+// deploy begins a new life with that list of nodes, and returns what the old one had.
+func (in *instance) deploy(list []cluster.Node) (old *cluster.Cluster) {
 	in.lives++
 	process := fmt.Sprintf("%s.%d", in.name, in.lives)
-	in.process = process
-	in.mu.Unlock()
 	c, err := cluster.New(in.sim.clusterConfig(list, process, in.clock))
 	if err != nil {
 		panic(err)
 	}
-	return c
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	old, in.cluster, in.process = in.cluster, c, process
+	return old
 }
 
 func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() time.Time) cluster.Config {
@@ -47,15 +47,6 @@ func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() ti
 		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock, Rand: s.world.Dice(process),
 		MaxRecordBytes: maxRecord, RefreshSlack: s.slack, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
-}
-
-// take puts c in the place of the present cluster and returns that.
-func (in *instance) take(c *cluster.Cluster) *cluster.Cluster {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	old := in.cluster
-	in.cluster = c
-	return old
 }
 
 // use returns the present cluster and the name of its process.

@@ -120,7 +120,8 @@ func Run(cfg Config) *Result {
 	s.finish()
 	s.old.Wait()
 	for _, in := range s.insts {
-		s.retire(in.take(nil))
+		c, _ := in.use()
+		s.retire(c)
 	}
 	s.old.Wait()
 	s.world.Close()
@@ -183,7 +184,7 @@ func (s *sim) build() {
 		}
 		least, most = min(least, in.ahead), max(most, in.ahead)
 		s.insts = append(s.insts, in)
-		in.take(in.connect(s.list))
+		in.deploy(s.list)
 	}
 	s.skew, s.ahead = most-least, most
 	for i := range 6 + s.rng.IntN(6) {

@@ -79,7 +79,7 @@ func (s *sim) turns() func() {
 	s.closeGate()
 	time.Sleep(30 * time.Second) // what is under way ends
 	var rise func()
-	for range 6 + s.rng.IntN(20) {
+	for range 4 + s.rng.IntN(10) {
 		if rise != nil {
 			rise()
 			rise = nil
@@ -107,9 +107,7 @@ func (s *sim) turns() func() {
 // are logged in to every other one changes something.
 func (s *sim) requestAll() {
 	for _, u := range s.users {
-		u.mu.Lock()
-		key, past := u.key, u.past
-		u.mu.Unlock()
+		key, past := u.keys()
 		for _, key := range past {
 			s.look(u, s.anyInstance(), key)
 		}

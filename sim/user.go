@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -90,6 +91,13 @@ func (u *user) renewLocked() {
 	}
 	u.serial++
 	u.key, u.ops = fmt.Sprintf("u%d.s%d", u.no, u.serial), 0
+}
+
+// keys are the key of the present session, "" if there is none, and those of all before.
+func (u *user) keys() (present string, past []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.key, slices.Clone(u.past)
 }
 
 // leave ends the use of a session.

@@ -91,7 +91,7 @@ func (s *session) steps(attr string) []porcupine.Operation {
 			add(op.Call, Never, step{kind: stepDelete})
 		case op.Kind == Load && op.Outcome == OK:
 			add(op.Call, op.Return, step{stepRead, op.Read[attr]})
-		case op.Outcome == NotFound && s.born < op.Call && !s.expired(op):
+		case op.Outcome == NotFound && s.born < op.Call && !s.blurred[op] && !s.expired(op):
 			add(op.Call, op.Return, step{kind: stepGone})
 		case op.Outcome == Destroyed:
 			add(op.Call, op.Return, step{kind: stepGone})

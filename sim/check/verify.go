@@ -57,8 +57,8 @@ type Options struct {
 	// Outage, if not nil, reports whether an operation fell into an outage of the store,
 	// or into the moment after it in which its clients do not know of each other what
 	// they can reach, and when that moment ended. Such an operation may fail, what a
-	// load says counts for nothing, and a write counts only from that end on. From
-	// then on everything is as strict as ever.
+	// load reads counts for nothing, and a write counts only from that end on. That
+	// there is no session must be as true as ever, and from then on everything else, too.
 	Outage func(op *Op) (end time.Duration, during bool)
 	// Final is when the last reads began: after it all faults were healed. A stale
 	// read from then on is a loss. Zero: there are no such reads.
@@ -78,6 +78,7 @@ type write struct {
 	value string // "" removed
 	call  time.Duration
 	done  time.Duration // when it is known to stand: acknowledged or read; Never until then
+	last  time.Duration // what began after it is newer: when it was done, or given up
 	op    *Op
 }
 
@@ -91,7 +92,7 @@ type register struct {
 // before the moment at.
 func (r *register) stale(w *write, since, at time.Duration) *write {
 	for _, o := range r.writes {
-		if o != w && o.done < at && o.call > max(w.done, since) {
+		if o != w && o.done < at && o.call > max(min(w.done, w.last), since) {
 			return o
 		}
 	}
@@ -144,6 +145,7 @@ func (s *session) blur() {
 		}
 		s.blurred[op] = true
 		switch {
+		case op.Kind == Load && op.Outcome == NotFound: // an error is right, this never is
 		case op.Kind == Load:
 			op.Outcome = Unknown
 		case op.Outcome == OK && op.Return != Never:
@@ -177,11 +179,20 @@ func stands(op *Op) time.Duration {
 	return Never
 }
 
+// givenUp is when nobody tried any more to make the write. It may be seen only later, but
+// by clocks that agree it is older than what began after that.
+func (s *session) givenUp(op *Op) time.Duration {
+	if s.opts.Skew > 0 {
+		return Never
+	}
+	return op.Return
+}
+
 func (s *session) register(attr string) *register {
 	r := s.regs[attr]
 	if r == nil {
 		// Before its first write an attribute is removed, and has been forever.
-		none := &write{call: -Never, done: -Never}
+		none := &write{call: -Never, done: -Never, last: -Never}
 		r = &register{writes: []*write{none}, value: map[string]*write{}}
 		s.regs[attr] = r
 	}
@@ -190,6 +201,7 @@ func (s *session) register(attr string) *register {
 
 // collect finds all writes, and when each is first known to stand.
 func (s *session) collect() {
+	parts := map[*Op][]*write{}
 	for i := range s.ops {
 		op := &s.ops[i]
 		switch {
@@ -201,12 +213,13 @@ func (s *session) collect() {
 				s.born = min(s.born, stands(op))
 			}
 			if op.Deadline != 0 {
-				s.deadlines.writes = append(s.deadlines.writes, &write{call: s.begin(op), done: stands(op), op: op})
+				s.deadlines.writes = append(s.deadlines.writes, &write{call: s.begin(op), done: stands(op), last: s.givenUp(op), op: op})
 			}
 			for attr, v := range op.Write {
 				r := s.register(attr)
-				w := &write{value: v, call: s.begin(op), done: stands(op), op: op}
+				w := &write{value: v, call: s.begin(op), done: stands(op), last: s.givenUp(op), op: op}
 				r.writes = append(r.writes, w)
+				parts[op] = append(parts[op], w)
 				if v != "" {
 					r.value[v] = w
 				}
@@ -221,7 +234,9 @@ func (s *session) collect() {
 		s.born = min(s.born, op.Return) // who has read it knows that it is there
 		for attr, v := range op.Read {
 			if w := s.register(attr).value[v]; w != nil {
-				w.done = min(w.done, op.Return)
+				for _, part := range parts[w.op] { // a save is seen whole
+					part.done = min(part.done, op.Return)
+				}
 			}
 		}
 	}
@@ -234,7 +249,7 @@ func (s *session) collectDeletes() {
 	for i := range s.ops {
 		op := &s.ops[i]
 		gone := op.Outcome == NotFound && op.Call > s.born || op.Outcome == Destroyed
-		if !gone || s.expired(op) {
+		if !gone || s.blurred[op] || s.expired(op) {
 			continue
 		}
 		for _, d := range s.deletes {

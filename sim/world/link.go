@@ -104,6 +104,10 @@ func (l *Link) latency(b []byte) time.Duration {
 	return 50*time.Microsecond + time.Duration(l.dice(b, 2)%uint64(200*time.Microsecond))
 }
 
+// apart keeps what ends on several links at once, such as the patience of a client, from
+// ending at the same instant: who is first then would be up to the scheduler.
+func (l *Link) apart() { time.Sleep(1 + time.Duration(l.dice(nil, 4)%uint64(time.Microsecond))) }
+
 // upTo draws a duration for the message.
 func (l *Link) upTo(b []byte, most time.Duration) time.Duration {
 	if most <= 0 {
@@ -211,6 +215,7 @@ func (c *conn) Read(b []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(b)
 		if n == 0 {
+			c.link.apart()
 			return n, err
 		}
 		f := c.link.now(b[:n])
@@ -227,6 +232,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.mu.Unlock()
 		if left := time.Until(deadline); !deadline.IsZero() && wait >= left {
 			time.Sleep(left)
+			c.link.apart()
 			return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
 		}
 		time.Sleep(wait)

@@ -171,6 +171,7 @@ func (w *World) Dialer(client string) func(ctx context.Context, network, addr st
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+			l.apart()
 			return fail(os.ErrDeadlineExceeded)
 		}
 		w.mu.Lock()
