@@ -37,9 +37,12 @@ type Scope struct {
 	// Restarts is how often the faulty node may lose its memory and its connections.
 	Restarts int
 	// Ordered tells states apart by the order in which an actor has heard its answers.
-	// Without it what was heard counts, which halves the way to go and more: parallel
+	// Without it what was heard counts, which makes a tenth of the states: parallel
 	// commands are taken to be looked at when all of them are answered.
 	Ordered bool
+	// Moments is how often two thirds of a Timeout may pass, whatever is under way.
+	// Otherwise no time does, unless all wait for it.
+	Moments int
 	// Ahead is by how much each actor's clock is ahead of that of the one before it.
 	Ahead time.Duration
 	// plodding runs also what differs only in the order of events that commute.
@@ -69,6 +72,12 @@ func (r *Result) String() string {
 	fault := "no fault"
 	if s.Faulty >= 0 && s.Losses+s.Restarts > 0 {
 		fault = fmt.Sprintf("%d lost or late and %d restarts at the %s", s.Losses, s.Restarts, [...]string{"primary", "backup", "stand-in"}[s.Faulty])
+	}
+	if s.Moments > 0 {
+		fault += fmt.Sprintf(", %d moments that pass", s.Moments)
+	}
+	if s.Ordered {
+		fault += ", answers in every order"
 	}
 	end := "all"
 	if r.Cut {
@@ -114,7 +123,7 @@ func Explore(s Scope, bubble func(f func())) *Result {
 }
 
 // judge looks at a complete run. Where commands may go wrong and clocks differ, a save
-// counts as begun with its load; otherwise the later save has to win.
+// counts as begun with the actor's load; otherwise the later save has to win.
 func (r *run) judge() []check.Violation {
 	skew := time.Duration(0)
 	if r.scope.Losses+r.scope.Restarts > 0 {

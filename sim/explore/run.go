@@ -38,6 +38,7 @@ type run struct {
 	at       int // the next choice
 	losses   int
 	restarts int
+	moments  int
 
 	mu      sync.Mutex // guards below
 	auto    bool       // commands pass by themselves
@@ -46,8 +47,9 @@ type run struct {
 	counts  map[string]int
 	told    map[string][]string // what each actor was told, in this order
 	stored  [3]held
-	calls   map[string]string   // by operation: what had ended when it was called
-	ended   map[string][]string // answers by actor
+	calls   map[string]string        // by operation: what had ended when it was called
+	ended   map[string][]string      // answers by actor
+	loaded  map[string]time.Duration // when each actor last called for a load
 	clock   int64
 	working int // actors that have not ended
 }
@@ -135,6 +137,7 @@ func prepare() *setting {
 
 // reset makes servers that hold nothing, and forgets all that has happened.
 func (r *run) reset() {
+	r.loaded = map[string]time.Duration{}
 	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
 	for i := range r.servers {
 		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
@@ -208,6 +211,13 @@ func (r *run) tick() time.Duration {
 func (r *run) begin(name string, kind check.Kind) check.Op {
 	op := check.Op{Client: name, Key: key, Kind: kind, Call: r.tick()}
 	r.mu.Lock()
+	if kind == check.Load {
+		r.loaded[name] = op.Call
+	}
+	op.Begun = r.loaded[name]
+	if kind == check.Delete || op.Begun == 0 {
+		op.Begun = op.Call
+	}
 	r.calls[fmt.Sprint(name, len(r.ended[name]))] = fmt.Sprint(r.ended) // maps print sorted
 	r.mu.Unlock()
 	return op

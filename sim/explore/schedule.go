@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -231,6 +232,9 @@ func (r *run) choices() []choice {
 	if r.restarts < r.scope.Restarts {
 		cs = append(cs, choice{event{kind: restart, text: "the faulty node restarts empty"}, func() { r.restart(faulty) }})
 	}
+	if r.moments < r.scope.Moments {
+		cs = append(cs, choice{event{kind: moment, text: "a moment passes"}, func() { r.moments++; time.Sleep(cluster.DefaultTimeout * 2 / 3) }})
+	}
 	for _, cmd := range r.late {
 		cs = append(cs, choice{event{late, cmd.name + " arrives late", "", cmd.node, false}, func() { r.forget(cmd); r.deliver(cmd) }})
 	}
@@ -297,10 +301,10 @@ func (r *run) state() uint64 {
 	defer r.mu.Unlock()
 	var waiting, late []string
 	for _, cmd := range r.pending {
-		waiting = append(waiting, cmd.name)
+		waiting = append(waiting, cmd.name+": "+string(cmd.bytes))
 	}
 	for _, cmd := range r.late {
-		late = append(late, cmd.name)
+		late = append(late, cmd.name+": "+string(cmd.bytes))
 	}
 	sort.Strings(waiting)
 	sort.Strings(late)
@@ -311,5 +315,5 @@ func (r *run) state() uint64 {
 			told[actor] = slices.Sorted(slices.Values(lines))
 		}
 	}
-	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts)
+	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments)
 }

@@ -8,8 +8,9 @@ import (
 // This file decides which of all orders need not be run: those that lead to a state
 // that was seen before, and those that differ from one that was run only in the order
 // of things that do not touch each other (sleep sets, by P. Godefroid, "Partial-Order
-// Methods for the Verification of Concurrent Systems", 1996, for a search that
-// remembers states).
+// Methods for the Verification of Concurrent Systems", 1996). Unlike there, what is
+// remembered of a state is what was never taken in it, at any visit: no state comes again
+// on its own path, since every event is taken once.
 
 // event is something that may happen next. The same event has the same text whatever
 // else happens before it.
@@ -29,13 +30,14 @@ const (
 	timeout             // an actor gives a command up
 	late                // a command that was given up reaches its node
 	restart             // a node loses its memory
+	moment              // a moment passes: patience ends, and probes begin
 )
 
 // commutes reports whether two events, both of which may happen next, lead to the same
 // state in either order, and neither prevents the other.
 func (e event) commutes(o event) bool {
 	switch {
-	case e.kind == restart || o.kind == restart:
+	case e.kind >= restart || o.kind >= restart:
 		return false
 	case e.kind == timeout && o.kind == timeout: // there are not many to be had
 		return false
