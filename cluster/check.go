@@ -45,21 +45,34 @@ func checkID(id string) error {
 	legal := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-:/[]%@", r)
 	}
+	if hasLogin(id) {
+		return errors.New("cluster: the id of a node has an '@': use letters, digits, '.', '_' or '-', and set a username and a password apart (Config.Username, Config.Password)")
+	}
 	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
 		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-', or an address: id:host:port", id, maxNodeID)
 	}
 	return nil
 }
 
+// hasLogin reports whether a node is written with an '@' in front of its host. There may
+// be a password before that, which no error may show.
+func hasLogin(node string) bool {
+	at, slash := strings.Index(node, "@"), strings.Index(node, "/")
+	return at >= 0 && (slash < 0 || at < slash || strings.Contains(node, "://"))
+}
+
 func checkAddr(addr string) error {
-	if isUnix(addr) {
+	if isUnix(addr) && !hasLogin(addr) {
 		return nil
+	}
+	if hasLogin(addr) {
+		return errors.New("the address has an '@': a username and a password are set apart (Config.Username, Config.Password)")
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" {
 		return fmt.Errorf("address %q: want host:port, [v6]:port or the path of a unix socket", addr)
 	}
-	if p, err := strconv.Atoi(port); err != nil || p < 1 || p > 65535 {
+	if p, err := strconv.ParseUint(port, 10, 16); err != nil || p == 0 {
 		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
 	}
 	return nil

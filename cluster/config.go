@@ -24,7 +24,7 @@ type Node struct {
 	// looked up at every dial.
 	Addr string
 	// Standby puts the node behind all regular nodes of every rank: it stores
-	// sessions only while regular nodes are down.
+	// sessions only while regular nodes are down, or where there are fewer of these than Replicas.
 	Standby bool
 }
 

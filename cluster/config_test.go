@@ -26,6 +26,8 @@ func TestWrongConfigurationsSayWhatAndHow(t *testing.T) {
 		{"an id with a space", Config{Nodes: []Node{{ID: "n 1", Addr: "127.0.0.1:1"}}}, []string{`"n 1"`, "letters"}},
 		{"an id with a line break", Config{Nodes: []Node{{ID: "n\n1", Addr: "127.0.0.1:1"}}}, []string{`"n\n1"`, "letters"}},
 		{"an id of 251 bytes", Config{Nodes: []Node{{ID: strings.Repeat("n", 251), Addr: "127.0.0.1:1"}}}, []string{"250"}},
+		{"a login in an address", Config{Nodes: []Node{{Addr: "me:" + planted + "@127.0.0.1:1"}}}, []string{"'@'", "Config.Password"}},
+		{"a login in the address of a node with an id", Config{Nodes: []Node{{ID: "n1", Addr: "me:" + planted + "@127.0.0.1:1"}}}, []string{`"n1"`, "'@'", "Config.Password"}},
 		{"an id twice", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n1", Addr: "127.0.0.1:2"}}}, []string{`"n1"`, "twice", "own"}},
 		{"an address twice", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n2", Addr: "127.0.0.1:1"}}}, []string{`"n1"`, `"n2"`, "127.0.0.1:1", "same address"}},
 		{"no port", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1"}}}, []string{`"n1"`, `"127.0.0.1"`, "host:port"}},

@@ -21,12 +21,13 @@
 //
 //  1. The record is read from all targets at once. A target that fails is replaced
 //     by its stand-in.
-//  2. Where fewer copies than Replicas came, or they differ, the next nodes of the rank are asked
-//     too, and nodes thought down, which another process may know to be up.
+//  2. Where fewer copies than Replicas came, or they differ, or a target was away since the
+//     session was last written, the next nodes of the rank are asked too, which may have stood
+//     in, and nodes thought down, which another process may know to be up.
 //  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
 //     [ErrUnavailable].
 //  4. Targets that lack part of the join get it, by cas or add: the repair, which is
-//     how sessions migrate.
+//     how sessions migrate. Copies that others hold are given a minute to live.
 //  5. The session is returned with its snapshot: the join and the CAS token of
 //     each target's copy.
 //
@@ -40,7 +41,8 @@
 //     until one round finds or puts it on every target. A node that refuses a
 //     write although it fits what the node itself shows counts as failed for this call.
 //  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
-//     many are up.
+//     many are up. A new session must lie on one of the first 2 × Replicas nodes of its rank:
+//     nobody would look for it behind them.
 //
 // # What is promised
 //

@@ -47,6 +47,9 @@ func listed(s string) []string {
 
 func parseNode(entry string) (Node, error) {
 	id, addr := "", entry
+	if hasLogin(entry) {
+		return Node{}, fmt.Errorf("cluster: a node has an '@': a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD): %s", nodesForm)
+	}
 	if strings.ContainsAny(entry, `"'`) {
 		return Node{}, fmt.Errorf("cluster: node %q has quotation marks: remove them: %s", entry, nodesForm)
 	}
@@ -62,6 +65,8 @@ func parseNode(entry string) (Node, error) {
 	switch slash, bracket := strings.Index(entry, "/"), strings.Index(entry, "["); {
 	case slash >= 0:
 		id, addr = strings.TrimSuffix(entry[:slash], ":"), entry[slash:]
+	case bracket > 0 && entry[bracket-1] != ':':
+		return Node{}, fmt.Errorf("cluster: node %q has no colon between its id and its address: %s", entry, nodesForm)
 	case bracket >= 0:
 		id, addr = strings.TrimSuffix(entry[:bracket], ":"), entry[bracket:]
 	case strings.Count(entry, ":") == 2:
@@ -70,6 +75,9 @@ func parseNode(entry string) (Node, error) {
 		return Node{}, fmt.Errorf("cluster: node %q has no port: %s", entry, nodesForm)
 	case strings.Count(entry, ":") > 2:
 		return Node{}, fmt.Errorf("cluster: node %q has too many colons (an IPv6 address goes in brackets: [::1]:11211): %s", entry, nodesForm)
+	}
+	if strings.HasSuffix(id, ":") {
+		return Node{}, fmt.Errorf("cluster: node %q has two colons behind its id: %s", entry, nodesForm)
 	}
 	if err := checkAddr(addr); err != nil {
 		return Node{}, fmt.Errorf("cluster: node %q: %w; %s", entry, err, nodesForm)
@@ -136,7 +144,11 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" {
 		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s", nodesForm))
 	} else if nodes, err := ParseNodes(v); err != nil {
-		errs = append(errs, fmt.Errorf("MEMCACHED_NODES=%q: %s", v, strings.TrimPrefix(err.Error(), "cluster: ")))
+		shown := fmt.Sprintf("MEMCACHED_NODES=%q", v)
+		if strings.Contains(v, "@") {
+			shown = "MEMCACHED_NODES"
+		}
+		errs = append(errs, fmt.Errorf("%s: %s", shown, strings.TrimPrefix(err.Error(), "cluster: ")))
 	} else {
 		cfg.Nodes = nodes
 		if err := markStandby(cfg.Nodes, getenv("MEMCACHED_FAILOVER_NODES")); err != nil {

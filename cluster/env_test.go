@@ -31,6 +31,7 @@ func TestParseNodes(t *testing.T) {
 		{"n1:[2001:db8::1]:11211", []Node{{ID: "n1", Addr: "[2001:db8::1]:11211"}}},
 		{"n1:[fe80::1%eth0]:11211", []Node{{ID: "n1", Addr: "[fe80::1%eth0]:11211"}}},
 		{"/run/memcached.sock", []Node{{ID: "/run/memcached.sock", Addr: "/run/memcached.sock"}}},
+		{"n1:/run/user@1/memcached.sock", []Node{{ID: "n1", Addr: "/run/user@1/memcached.sock"}}},
 		{"n1:/run/memcached.sock,n2:b:2", []Node{{ID: "n1", Addr: "/run/memcached.sock"}, {ID: "n2", Addr: "b:2"}}},
 	} {
 		got, err := ParseNodes(c.in)
@@ -67,11 +68,20 @@ func TestWrongNodeLists(t *testing.T) {
 		{"memcached://a", []string{"URL"}},
 		{"a:11211/0", []string{`"a:11211/0"`, "path"}},
 		{"n!:a:1", []string{`"n!"`, "letters"}},
+		{"n1[::1]:11211", []string{`"n1[::1]:11211"`, "no colon"}},
+		{"n1::/tmp/x", []string{`"n1::/tmp/x"`, "two colons"}},
+		{"n1:a:+1", []string{`"+1"`, "1 to 65535"}},
+		{"memcached://me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
+		{"me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
+		{"n1:a:1,me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
 	} {
 		got, err := ParseNodes(c.in)
 		if err == nil {
 			t.Errorf("%q is read as %v", c.in, got)
 			continue
+		}
+		if strings.Contains(err.Error(), planted) {
+			t.Errorf("%q: the error shows the password: %v", c.in, err)
 		}
 		for _, want := range c.wants {
 			if !strings.Contains(err.Error(), want) {
@@ -106,6 +116,7 @@ func TestWrongEnvironments(t *testing.T) {
 		{"only commas", []string{"MEMCACHED_NODES", ",,"}, []string{`MEMCACHED_NODES=",,"`, "empty", "host:port"}},
 		{"no port", []string{"MEMCACHED_NODES", "localhost"}, []string{`MEMCACHED_NODES="localhost"`, "no port", "host:port"}},
 		{"bad port", []string{"MEMCACHED_NODES", "n1:a:b"}, []string{`MEMCACHED_NODES="n1:a:b"`, `"b"`, "1 to 65535"}},
+		{"a login in an address", []string{"MEMCACHED_NODES", "n1:a:1,me:" + planted + "@a:1"}, []string{"MEMCACHED_NODES", "'@'", "MEMCACHED_PASSWORD"}},
 		{"double id", []string{"MEMCACHED_NODES", "n1:a:1,n1:b:1"}, []string{`MEMCACHED_NODES="n1:a:1,n1:b:1"`, `"n1"`, "twice", "own"}},
 		{"unknown standby id", []string{"MEMCACHED_FAILOVER_NODES", "n3"}, []string{`MEMCACHED_FAILOVER_NODES="n3"`, `"n3"`, "MEMCACHED_NODES", "n1, n2"}},
 		{"every node a standby", []string{"MEMCACHED_FAILOVER_NODES", "n1,n2"}, []string{`MEMCACHED_FAILOVER_NODES="n1,n2"`, "regular"}},

@@ -15,7 +15,7 @@ import (
 // Get returns the session of that name, the same one for the whole request. It is never nil. See
 // New for the rest.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
-	if r == nil || validName(name) != nil {
+	if s == nil || r == nil || validName(name) != nil {
 		return s.New(r, name)
 	}
 	return sessions.GetRegistry(r).Get(s, name)
@@ -34,6 +34,10 @@ func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 //     can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
 func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	session := sessions.NewSession(s, name)
+	if s == nil {
+		session.Options, session.IsNew = s.options(), true
+		return session, errNoStore
+	}
 	session.Options = s.options()
 	session.IsNew = true
 	t := &track{}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/gorilla/sessions"
@@ -100,4 +101,23 @@ func TestVisitorWithoutACookieDuringAnOutage(t *testing.T) {
 			t.Errorf("%d loads", s.Loads)
 		}
 	})
+}
+
+// What an app holds that has dropped the error of New.
+func TestANilStoreSaysSo(t *testing.T) {
+	var store *gorillastore.Store
+	r, w := httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder()
+	store.MaxAge(60)
+	for name, get := range map[string]func(*http.Request, string) (*sessions.Session, error){"Get": store.Get, "New": store.New} {
+		session, err := get(r, "session")
+		if err == nil || session == nil {
+			t.Fatalf("%s: %v, %v", name, session, err)
+		}
+		if store.Save(r, w, session) == nil || store.RenewID(r, w, session) == nil {
+			t.Errorf("%s: its session is saved", name)
+		}
+	}
+	if len(w.Header()) > 0 {
+		t.Errorf("headers are set: %v", w.Header())
+	}
 }

@@ -52,6 +52,9 @@ func (s *Store) RenewID(r *http.Request, w http.ResponseWriter, session *session
 }
 
 func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.Session, renew bool) error {
+	if s == nil {
+		return errNoStore
+	}
 	if err := usable(r, w, session); err != nil {
 		return err
 	}

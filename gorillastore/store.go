@@ -97,6 +97,9 @@ func New(c *cluster.Cluster, keyPairs ...[]byte) (*Store, error) {
 	return &Store{Options: &opts, cluster: c, codecs: codecs}, nil
 }
 
+// errNoStore is what a nil Store says.
+var errNoStore = errors.New("gorillastore: the store is nil: make one with New and check its error")
+
 func defaultOptions() sessions.Options {
 	return sessions.Options{Path: "/", MaxAge: DefaultMaxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
@@ -107,7 +110,7 @@ func (s *Store) Format(f fmt.State, _ rune) { fmt.Fprint(f, "gorillastore.Store"
 // options returns a copy of the Store's options for one session.
 func (s *Store) options() *sessions.Options {
 	opts := defaultOptions()
-	if s.Options != nil {
+	if s != nil && s.Options != nil {
 		opts = *s.Options
 	}
 	return &opts
@@ -119,6 +122,9 @@ func (s *Store) options() *sessions.Options {
 // of its own here (unlike in CookieStore, where a session cannot outlive the MaxAge of its store),
 // the record's deadline decides alone. Call it before requests are served.
 func (s *Store) MaxAge(age int) {
+	if s == nil {
+		return
+	}
 	opts := s.options()
 	opts.MaxAge = age
 	s.Options = opts
