@@ -26,6 +26,7 @@ func (s *sim) direct() {
 			f = faults[s.rng.IntN(len(faults))]
 		}
 		s.tally.under(f.name)
+		s.faults++
 		heal := f.begin(s)
 		switch {
 		case heal == nil:
@@ -106,6 +107,7 @@ func (s *sim) overlap() {
 	var running []open
 	for range 2 * s.cfg.Rounds {
 		f := s.pick()
+		s.faults++
 		if heal := f.begin(s); heal != nil {
 			running = append(running, open{time.Now().Add(s.upTo(min(f.most, time.Minute))), heal})
 		}

@@ -47,6 +47,8 @@ type Result struct {
 	Violations []check.Violation
 	Excused    int // stale reads of sessions that had ended by some clocks
 	Virtual    time.Duration
+	Awake      time.Duration // of it, with users at work
+	Faults     int
 	Tally      Tally
 	Stats      cluster.Stats // summed over all instances
 
@@ -86,6 +88,9 @@ type sim struct {
 	hidden map[string]bool // addresses of nodes that a fault takes away from all
 
 	outages []outage
+	faults  int           // so far
+	awake   time.Duration // so far, until opened
+	opened  time.Duration // when users were last let in
 	final   time.Duration
 	extra   []check.Violation
 	old     sync.WaitGroup // clusters being closed
@@ -115,6 +120,7 @@ func Run(cfg Config) *Result {
 	s.openGate()
 	s.direct()
 	close(s.stop)
+	s.closeGate() // to count the time
 	s.openGate()
 	s.working.Wait()
 	s.finish()
@@ -126,7 +132,7 @@ func Run(cfg Config) *Result {
 	s.old.Wait()
 	s.world.Close()
 	return &Result{
-		Config: cfg, History: s.hist, Virtual: s.now(), Tally: s.tally.total(), Stats: s.stats,
+		Config: cfg, History: s.hist, Virtual: s.now(), Awake: s.awake, Faults: s.faults, Tally: s.tally.total(), Stats: s.stats,
 		Violations: s.extra, skew: s.skew, ahead: s.ahead, slack: s.slack, final: s.final, outages: s.outages,
 	}
 }
@@ -217,6 +223,7 @@ func (s *sim) openGate() {
 	select {
 	case <-s.gate:
 	default:
+		s.opened = s.now()
 		close(s.gate)
 	}
 }
@@ -226,6 +233,7 @@ func (s *sim) closeGate() {
 	defer s.mu.Unlock()
 	select {
 	case <-s.gate:
+		s.awake += s.now() - s.opened
 		s.gate = make(chan struct{})
 	default:
 	}

@@ -62,8 +62,8 @@ func TestSimulation(t *testing.T) {
 	var mu sync.Mutex
 	tally := map[Class]Tally{Promised: {}, Beyond: {}}
 	broken := map[Class]map[check.Rule]int{Promised: {}, Beyond: {}}
-	var virtual time.Duration
-	runs, excused := 0, 0
+	var virtual, awake time.Duration
+	runs, excused, faults := 0, 0, 0
 	var failing atomic.Bool
 	one := func(t *testing.T, class Class, seed uint64) {
 		r := run(t, Config{Seed: seed, Class: class, Only: *onlyFlag})
@@ -73,6 +73,8 @@ func TestSimulation(t *testing.T) {
 			broken[class][v.Rule]++
 		}
 		virtual += r.Virtual
+		awake += r.Awake
+		faults += r.Faults
 		if class == Promised {
 			excused += r.Excused
 		}
@@ -113,8 +115,8 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d runs, %.0f virtual hours, %d acknowledged saves within the promise, %d beyond; %d stale reads of sessions that had ended by some clocks",
-		runs, virtual.Hours(), tally[Promised].Acked(), tally[Beyond].Acked(), excused)
+	t.Logf("%d runs, %d faults, %.0f virtual hours, %.0f of them with users at work; %d acknowledged saves within the promise, %d beyond; %d stale reads of sessions that had ended by some clocks",
+		runs, faults, virtual.Hours(), awake.Hours(), tally[Promised].Acked(), tally[Beyond].Acked(), excused)
 	for class, names := range tally {
 		t.Logf("%s: broken %v\n%s", class, broken[class], table(names))
 	}
