@@ -140,15 +140,23 @@ func (k *call) isHome(n *node) bool {
 	return false
 }
 
-// remote reports whether all these nodes are behind those that a second look asks for
-// whatever it thinks of them.
+// settling is how long it takes at most, after an outage, until every process has found
+// every node to be up again.
+const settling = 10 * time.Second
+
+// remote reports whether these nodes are all behind those that a second look asks whatever
+// it thinks of them, and have come back lately: the others may be back as well, and then
+// nobody would look here.
 func (k *call) remote(ns []*node) bool {
 	for i := range 2 * k.c.cfg.Replicas {
 		if n := k.ranked(i); n == nil || slices.Contains(ns, n) {
 			return false
 		}
 	}
-	return true
+	return slices.ContainsFunc(ns, func(n *node) bool {
+		back := n.backAt()
+		return !back.IsZero() && k.c.cfg.Now().Sub(back) < settling
+	})
 }
 
 // unavailable is ErrUnavailable with each node's reason.

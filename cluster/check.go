@@ -54,11 +54,12 @@ func checkID(id string) error {
 	return nil
 }
 
-// hasLogin reports whether a node is written with an '@' in front of its host. There may
-// be a password before that, which no error may show.
+// hasLogin reports whether a node is written with an '@' that is not part of the path of a
+// unix socket. There may be a password before it, which no error may show.
 func hasLogin(node string) bool {
 	at, slash := strings.Index(node, "@"), strings.Index(node, "/")
-	return at >= 0 && (slash < 0 || at < slash || strings.Contains(node, "://"))
+	path := slash == 0 || slash > 0 && node[slash-1] == ':' && !strings.HasPrefix(node[slash:], "//")
+	return at >= 0 && !(path && slash < at)
 }
 
 func checkAddr(addr string) error {

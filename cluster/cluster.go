@@ -50,6 +50,7 @@ type Cluster struct {
 	writer   uint64  // names this process in stamps
 	lanes    lanes
 	missing  missing
+	looked   looked
 	arrivals sync.Pool // of *arrival, with nobody at the other end
 	unknown  *limiter
 	stats    counters

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,11 @@ const nodesForm = `want id:host:port or host:port, separated by commas or spaces
 // error names the entry and the form it wants.
 func ParseNodes(s string) ([]Node, error) {
 	var nodes []Node
-	for _, entry := range listed(s) {
+	entries := listed(s)
+	if slices.ContainsFunc(entries, hasLogin) {
+		return nil, fmt.Errorf("cluster: a node has an '@': a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD): %s", nodesForm)
+	}
+	for _, entry := range entries {
 		n, err := parseNode(entry)
 		if err != nil {
 			return nil, err
@@ -47,9 +52,6 @@ func listed(s string) []string {
 
 func parseNode(entry string) (Node, error) {
 	id, addr := "", entry
-	if hasLogin(entry) {
-		return Node{}, fmt.Errorf("cluster: a node has an '@': a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD): %s", nodesForm)
-	}
 	if strings.ContainsAny(entry, `"'`) {
 		return Node{}, fmt.Errorf("cluster: node %q has quotation marks: remove them: %s", entry, nodesForm)
 	}

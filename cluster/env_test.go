@@ -74,6 +74,8 @@ func TestWrongNodeLists(t *testing.T) {
 		{"memcached://me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
 		{"me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
 		{"n1:a:1,me:" + planted + "@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
+		{"me:" + planted + "/x@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
+		{"me:" + planted + ",x@a:1", []string{"'@'", "MEMCACHED_PASSWORD"}},
 	} {
 		got, err := ParseNodes(c.in)
 		if err == nil {

@@ -11,7 +11,7 @@ import (
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
 //  2. Where fewer than Replicas copies came, or they differ, or a target was away since the
-//     session was last written, or a save has to know of every copy, it is looked for once more, at the next Replicas nodes of the rank and
+//     last such look, or a save has to know of every copy, it is looked for once more, at the next Replicas nodes of the rank and
 //     at those among the first 2 × Replicas that are thought down. This keeps a node that
 //     returns with old memory from winning when its partner has just lost its own, and
 //     finds what another instance has saved on a node that this one has given up.
@@ -86,17 +86,6 @@ func (v *view) differ() bool {
 	return false
 }
 
-// returned reports whether a target was away since the session was last written. Another node
-// may have stood in for it then, although both say the same now.
-func (v *view) returned() bool {
-	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.rec != nil && t.awaySince(a.rec.newest()) {
-			return true
-		}
-	}
-	return false
-}
-
 // anything reports whether some node holds something under the key that counts.
 func (v *view) anything() bool {
 	for i := range v.answers {
@@ -135,7 +124,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 	}
-	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide || v.returned() {
+	if v.copies() < k.c.cfg.Replicas || v.differ() || k.wide || k.returned(v.targets) {
 		if err := k.lookAgain(ctx, v); err != nil {
 			return nil, err
 		}

@@ -139,7 +139,7 @@ const strayTTL = 60
 // retire gives the strays what the targets hold, and a short life.
 func (k *call) retire(v *view, want *stored) {
 	strays := k.strays(v, want)
-	if len(strays) == 0 {
+	if len(strays) == 0 || want.destroyed {
 		return
 	}
 	value, err := want.encode(k.hash, k.c.seal)
@@ -155,17 +155,17 @@ func (k *call) retire(v *view, want *stored) {
 
 // strays are the live copies that nobody counts on once the targets hold want: outside the
 // targets, and not on a home node, which other processes may have among theirs. One that
-// was retired before is a stray still while it would outlive want.
+// was retired before is a stray still while it would outlive want. Where want says that the
+// session was deleted, every live copy is one, and settle buries it.
 func (k *call) strays(v *view, want *stored) (strays []*answer) {
-	if want.destroyed {
-		return nil
-	}
 	for i := range v.answers {
 		a := &v.answers[i]
-		if a.rec == nil || a.rec.destroyed || k.isHome(a.node) || slices.Contains(v.targets, a.node) {
-			continue
-		}
-		if a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL {
+		switch {
+		case a.rec == nil || a.rec.destroyed:
+		case want.destroyed:
+			strays = append(strays, a)
+		case k.isHome(a.node) || slices.Contains(v.targets, a.node):
+		case a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL:
 			strays = append(strays, a)
 		}
 	}

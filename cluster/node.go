@@ -48,7 +48,7 @@ type node struct {
 	health   health
 	since    time.Time // of the present state
 	back     time.Time // when the node last came up after it had been down
-	returned time.Time // when it last became up
+	returned time.Time // when it last became up, after it had been suspect or down
 	lastErr  error
 	probing  bool
 }
@@ -147,11 +147,12 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	}
 }
 
-// awaySince reports whether the node was not up at some time after that clock.
-func (n *node) awaySince(clock int64) bool {
+// backAt returns when the node last became up after it had been suspect or down; zero if
+// it never was.
+func (n *node) backAt() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return !n.returned.IsZero() && n.returned.UnixMicro() >= clock
+	return n.returned
 }
 
 func (n *node) String() string { return fmt.Sprintf("%s (%s)", n.ID, n.Addr) }

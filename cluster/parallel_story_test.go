@@ -293,3 +293,32 @@ func TestManySavesOfOneSessionFailTogether(t *testing.T) {
 		}
 	})
 }
+
+// Nor in getting in each other's way when the nodes are back.
+func TestManySavesThatWentWithoutATurnTakeOneAgain(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{MinCopies: 2})
+		w.create(c, "s", "a=1")
+		var rs []*Record
+		for range 60 {
+			rs = append(rs, w.load(c, "s"))
+		}
+		w.slow()
+		n := w.env.Node(0)
+		n.Kill()
+		var back sync.Once
+		var wg sync.WaitGroup
+		for i, r := range rs {
+			wg.Go(func() {
+				r.Attrs[fmt.Sprint(i)] = []byte("1")
+				switch err := c.Save(context.Background(), r); {
+				case isErr(err, ErrUnavailable):
+					back.Do(n.Restart)
+				case err != nil:
+					w.Errorf("save: %v", err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+}

@@ -4,43 +4,23 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
 
 // A new session that lay far behind in its rank would be looked for by nobody when the
-// nodes before it are back.
-func TestANewSessionIsNotSavedWhereNobodyWouldLook(t *testing.T) {
-	story(t, 5, func(w *world) {
-		a, b := w.cluster(Config{}), w.cluster(Config{})
-		ranks := w.rank("s")
-		for _, n := range ranks[:4] {
-			n.Pause()
-		}
-		r := NewRecord("s")
-		r.Attrs = attrsOf("a=1")
-		err := a.Save(context.Background(), r)
-		for _, n := range ranks[:4] {
-			n.Resume()
-		}
-		if !errors.Is(err, ErrUnavailable) {
-			w.Errorf("save: %v", err)
-			w.missing(b, "s", ErrNotFound)
-		}
-		w.until(a, ranks[0], Up)
-		w.save(a, r)
-		w.sees(b, "s", "a=1")
-	})
-}
-
-// Known to be down, they do not even cost a try.
-func TestANewSessionIsRefusedAtOnceWhereNobodyWouldLook(t *testing.T) {
+// nodes before it are back from an outage, too. Those that stay away are another matter.
+func TestAfterAnOutageANewSessionIsNotSavedWhereNobodyWouldLook(t *testing.T) {
 	story(t, 5, func(w *world) {
 		c := w.cluster(Config{})
 		ranks := w.rank("s")
-		for i, n := range ranks[:4] {
-			n.Pause()
+		for i, n := range ranks {
 			w.think(c, w.index("s", i), timedOut)
-			w.think(c, w.index("s", i), timedOut)
+			if i < 4 {
+				n.Pause()
+				w.think(c, w.index("s", i), timedOut)
+			}
 		}
+		c.nodes[w.index("s", 4)].note(health.probe, answered, nil) // the first that is back
 		w.forget()
 		r := NewRecord("s")
 		r.Attrs = attrsOf("a=1")
@@ -50,5 +30,28 @@ func TestANewSessionIsRefusedAtOnceWhereNobodyWouldLook(t *testing.T) {
 		if n := w.count("add", "set", "cas"); n != 0 {
 			w.Errorf("%d writes", n)
 		}
+		time.Sleep(settling)
+		w.save(c, r)
+		w.sees(c, "s", "a=1")
+	})
+}
+
+// A session that is known there can be replaced there at any time.
+func TestAKnownSessionIsReplacedFarBehind(t *testing.T) {
+	story(t, 6, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=1")
+		for _, n := range ranks[:4] {
+			n.Kill()
+			w.sees(c, "s", "a=1")
+			w.until(c, n, Down)
+		}
+		for i := range 2 { // they have been away for a moment
+			n := c.nodes[w.index("s", 4+i)]
+			n.note(health.request, timedOut, nil)
+			n.note(health.probe, answered, nil)
+		}
+		w.create(c, "s", "a=2")
 	})
 }

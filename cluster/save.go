@@ -35,11 +35,18 @@ func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 	k := c.newCall(r.key)
 	// Saves of one session in one process take turns: they would only outrun each
 	// other. Between processes the nodes decide.
-	if c.lanes.enter(k.hash) {
-		defer func() { c.lanes.leave(k.hash, errors.Is(err, ErrUnavailable)) }()
-	}
+	mine := c.lanes.enter(k.hash)
+	defer func() {
+		if mine {
+			c.lanes.leave(k.hash, errors.Is(err, ErrUnavailable))
+		}
+	}()
 	s := k.newSave(r)
 	err = s.run()
+	if !mine && errors.Is(err, ErrConflict) { // the nodes are back, and others went at once, too
+		mine = c.lanes.enter(k.hash)
+		err = s.run()
+	}
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil && !s.idle:
@@ -65,7 +72,7 @@ type save struct {
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
-	sooner   bool    // what it replaced without a snapshot would have lived on
+	sooner   bool    // what stood would have lived on
 	placed   []*node // the targets that hold it in the end
 	idle     bool    // what stands says it all, within RefreshSlack
 }
@@ -131,7 +138,7 @@ func (s *save) run() error {
 				s.wide = true
 				v, _ = s.gather(context.Background())
 			}
-			s.retire(v, join(v.joined, s.ours))
+			s.retire(v, v.joined)
 			return nil
 		}
 	}
@@ -152,7 +159,7 @@ func (s *save) shortens() bool {
 func (s *save) fast() (done bool, err error) {
 	var room [2]*node
 	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) || !s.replace && s.returned(targets) {
 		return false, nil
 	}
 	if !s.replace {
@@ -217,7 +224,6 @@ func (s *save) plan(v *view) (*stored, error) {
 			s.ours = s.ours.removing(v.joined, s.at)
 			break
 		}
-		s.sooner = v.joined.deadline > s.deadline
 		s.at = s.stampAfter(v.joined)
 		s.ours = change(v.joined, s.rec.Attrs, s.deadline, s.at)
 	case !s.tried && v.joined.newest() >= s.at.clock:
@@ -229,5 +235,7 @@ func (s *save) plan(v *view) (*stored, error) {
 	if s.ours.onlyExtends(s.snap.base) && v.joined.deadline >= s.ours.deadline {
 		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
 	}
-	return join(v.joined, s.ours), nil
+	want := join(v.joined, s.ours)
+	s.sooner = s.sooner || v.joined.deadline > want.deadline
+	return want, nil
 }

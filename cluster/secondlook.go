@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// This file decides where else a session is looked for when its targets do not all have
-// it, or do not say the same: the second look of a gather.
+// This file decides when and where else a session is looked for, when its targets do not
+// all have it, or do not say the same, or were away: the second look of a gather.
 
 // lookAgain is the second look. Nodes thought down that answer it are in use at once.
 func (k *call) lookAgain(ctx context.Context, v *view) error {
@@ -19,6 +19,12 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 		return nil
 	}
 	k.c.stats.secondLooks.Add(1)
+	began := k.c.cfg.Now()
+	defer func() {
+		if v.anything() {
+			k.c.looked.note(k.hash, began)
+		}
+	}()
 	down := k.c.down()
 	if err := k.askFurther(ctx, v, further, silent); err != nil || down == 0 {
 		return err
@@ -33,6 +39,19 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 		}
 	}
 	return k.askTargets(ctx, v)
+}
+
+// returned reports whether one of the nodes was away, and this process has not looked for the
+// session twice since. Another node may have stood in for it, although the targets say the
+// same now; what that holds lives no longer than any session.
+func (k *call) returned(ns []*node) bool {
+	for _, n := range ns {
+		back := n.backAt()
+		if !back.IsZero() && k.c.cfg.Now().Sub(back).Milliseconds() < k.c.longest.Load() && !k.c.looked.at(k.hash).After(back) {
+			return true
+		}
+	}
+	return false
 }
 
 // further are the nodes of the second look: those next in the rank, and those thought

@@ -32,8 +32,8 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 			v, _ = k.gather(context.Background())
 		}
 		// Where all home nodes are out of it, one of them only here, nobody else would look
-		// at the stand-ins; at those far behind nobody looks at all for a session that they alone have.
-		if v.blind() && !k.fresh || v.homes == 0 && k.gaveUp || k.fresh && k.remote(v.targets) {
+		// at the stand-ins; nor far behind for a session that is new.
+		if v.blind() && !k.fresh || v.homes == 0 && k.gaveUp || k.fresh && !v.anything() && k.remote(v.targets) {
 			return v, k.unavailable()
 		}
 		known = join(known, v.joined)
@@ -50,11 +50,15 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		}
 		lacking := v.lacking(want)
 		if len(lacking) == 0 {
+			v.joined = want
 			return v, nil
 		}
 		failures := len(k.failed)
 		all, err := k.put(lacking, want, v.item, count)
 		if all || err != nil {
+			if all {
+				v.joined = want
+			}
 			return v, err
 		}
 		k.saw(v)

@@ -1,0 +1,254 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell what is left on a stand-in when a home node was away for a moment and
+// has kept its memory.
+
+// hiccup has the primary hang while the session is read: a copy of it lies on a stand-in
+// then, for as long as the session was to last, and both home nodes hold the same.
+func (w *world) hiccup(c *Cluster, lasts time.Duration) {
+	w.Helper()
+	r := NewRecord("s")
+	r.Attrs, r.Deadline = attrsOf("a=1"), time.Now().Add(lasts)
+	w.save(c, r)
+	ranks := w.rank("s")
+	ranks[0].Pause()
+	w.sees(c, "s", "a=1")
+	w.holds(ranks[2], "s", "a=1")
+	ranks[0].Resume()
+	w.until(c, ranks[0], Up)
+}
+
+// A session that has ended stays ended: no copy behind the home nodes outlives it, also
+// where who gives it an earlier end has not noticed that a node was away.
+func TestASessionThatWasGivenAnEarlierEndStaysEnded(t *testing.T) {
+	for name, v := range map[string]struct {
+		lasts    time.Duration
+		snapshot bool
+		noticed  bool
+	}{
+		"of an hour":                       {time.Hour, true, true},
+		"of an hour, without a snapshot":   {time.Hour, false, true},
+		"of less than a minute":            {50 * time.Second, true, true},
+		"unnoticed":                        {time.Hour, true, false},
+		"unnoticed, without a snapshot":    {time.Hour, false, false},
+		"unnoticed, of less than a minute": {50 * time.Second, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				c := w.cluster(Config{})
+				w.hiccup(c, v.lasts)
+				if !v.noticed {
+					c = w.cluster(Config{})
+				}
+				r := NewRecord("s")
+				if v.snapshot {
+					r = w.load(c, "s")
+				}
+				r.Attrs, r.Deadline = attrsOf("b=2"), time.Now().Add(2*time.Second)
+				w.save(c, r)
+				for range 20 {
+					time.Sleep(time.Second)
+					if !time.Now().After(r.Deadline) {
+						continue
+					}
+					if got, err := c.Load(context.Background(), "s"); !errors.Is(err, ErrNotFound) {
+						w.Fatalf("%v after its end: %q until %v, %v", time.Since(r.Deadline), got.Attrs, got.Deadline, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// Home nodes that say the same do not show that another one has stood in for one of them
+// meanwhile. What it holds must not be taken for the session when both are gone.
+func TestAStandInOfAHiccupIsFoundAlsoWhenTheHomesSayTheSame(t *testing.T) {
+	for name, v := range map[string]struct {
+		fail func(*testenv.Node)
+		want error
+	}{
+		"the homes hang":          {(*testenv.Node).Pause, ErrUnavailable},
+		"the homes restart empty": {(*testenv.Node).Restart, ErrNotFound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				c := w.cluster(Config{})
+				w.hiccup(c, time.Hour)
+				time.Sleep(10 * time.Minute)
+				w.change(c, "s", "a", "2")
+				time.Sleep(20 * time.Minute)
+				ranks := w.rank("s")
+				v.fail(ranks[0])
+				v.fail(ranks[1])
+				w.missing(c, "s", v.want)
+			})
+		})
+	}
+}
+
+// The same where the primary was but suspected.
+func TestAStandInOfAMomentIsFoundAlsoWhenTheHomesSayTheSame(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=1")
+		ranks[0].Pause()
+		w.sees(c, "s", "a=1")
+		w.holds(ranks[2], "s", "a=1")
+		if got := stateOf(c, ranks[0]); got != Suspect {
+			w.Fatalf("the primary is %v", got)
+		}
+		ranks[0].Resume()
+		w.until(c, ranks[0], Up)
+		time.Sleep(time.Minute)
+		w.change(c, "s", "a", "2")
+		time.Sleep((strayTTL + 2) * time.Second)
+		if s := w.on(ranks[2], "s"); s != nil {
+			w.Errorf("the stand-in's copy is still there: %s", show(s))
+		}
+	})
+}
+
+// A stray is kept for a minute. What is found there in that time, both homes being gone, is
+// what was saved when it was retired.
+func TestARetiredStrayHoldsWhatWasSaved(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.hiccup(c, time.Hour)
+		w.create(c, "s", "a=2")
+		ranks := w.rank("s")
+		w.holds(ranks[2], "s", "a=2")
+		ranks[0].Restart()
+		ranks[1].Restart()
+		w.sees(c, "s", "a=2")
+	})
+}
+
+// Nor when the session was saved before it was next loaded: by the request that had loaded it
+// before the hiccup, or by another instance, or by a clock that is ahead.
+func TestAStandInOfAHiccupIsFoundAlsoWhenTheSessionWasSavedSince(t *testing.T) {
+	for name, save := range map[string]func(w *world, a *Cluster, before *Record){
+		"by a request that had loaded it before": func(w *world, a *Cluster, before *Record) {
+			before.Attrs["a"] = []byte("2")
+			w.save(a, before)
+		},
+		"by another instance": func(w *world, _ *Cluster, _ *Record) {
+			w.change(w.cluster(Config{}), "s", "a", "2")
+		},
+		"by a clock that is ahead": func(w *world, _ *Cluster, _ *Record) {
+			w.change(w.cluster(Config{Now: func() time.Time { return time.Now().Add(20 * time.Minute) }}), "s", "a", "2")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				c := w.cluster(Config{})
+				w.create(c, "s", "a=1")
+				before := w.load(c, "s")
+				ranks := w.rank("s")
+				ranks[0].Pause()
+				w.sees(c, "s", "a=1")
+				ranks[0].Resume()
+				w.until(c, ranks[0], Up)
+				save(w, c, before)
+				for range 10 {
+					time.Sleep(2 * time.Minute)
+					w.sees(c, "s", "a=2")
+				}
+				ranks[0].Pause()
+				ranks[1].Pause()
+				w.missing(c, "s", ErrUnavailable)
+			})
+		})
+	}
+}
+
+// One look more is enough, also for a session that is only read, and for one that is over.
+func TestAfterAHiccupASessionIsLookedForTwiceOnce(t *testing.T) {
+	story(t, 5, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "over", "a=1")
+		w.delete(c, "over")
+		w.hiccup(c, 24*time.Hour)
+		for range 50 {
+			time.Sleep(time.Minute)
+			w.sees(c, "s", "a=1")
+			w.missing(c, "over", ErrNotFound)
+		}
+		before := c.Stats().SecondLooks
+		for range 50 {
+			time.Sleep(time.Minute)
+			w.sees(c, "s", "a=1")
+			w.missing(c, "over", ErrNotFound)
+		}
+		if got := c.Stats().SecondLooks - before; got != 0 {
+			t.Errorf("%d second looks long after", got)
+		}
+	})
+}
+
+// What a save does not change on the home nodes, it does not change on the stray either.
+func TestAStrayIsNotGivenAnEndThatTheHomesDoNotHave(t *testing.T) {
+	story(t, 3, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(a, "s", "a=1") // an hour
+		ranks[0].Pause()
+		r := w.load(a, "s")
+		ranks[0].Resume()
+		w.until(a, ranks[0], Up)
+		longer := w.load(b, "s")
+		longer.Deadline = time.Now().Add(10 * time.Hour)
+		w.save(b, longer)
+		r.Deadline = r.Deadline.Add(5 * time.Second)
+		w.save(a, r)
+		ranks[0].Restart()
+		if got := w.load(a, "s").Deadline; got.Before(longer.Deadline.Add(-time.Second)) {
+			w.Errorf("the session ends in %v", time.Until(got))
+		}
+	})
+}
+
+// An end that is earlier than what stands, though not earlier than what was loaded.
+func TestAnEndBeforeThatOfAnotherSaveStaysTheEnd(t *testing.T) {
+	story(t, 3, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		r := NewRecord("s")
+		r.Attrs, r.Deadline = attrsOf("a=1"), time.Now().Add(time.Minute)
+		w.save(a, r)
+		short := w.load(b, "s")
+		w.hiccup(a, 2*time.Hour)
+		short.Attrs["b"], short.Deadline = []byte("2"), time.Now().Add(time.Minute)
+		w.save(b, short)
+		time.Sleep(5 * time.Minute)
+		w.missing(b, "s", ErrNotFound)
+	})
+}
+
+// A live copy that a load meets beside a destroyed record is buried.
+func TestALiveCopyBesideADeletionIsBuried(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=1")
+		live := w.on(ranks[0], "s")
+		w.delete(c, "s")
+		w.put(ranks[2], "s", live) // it was away meanwhile
+		ranks[0].Pause()
+		w.missing(c, "s", ErrNotFound)
+		ranks[0].Resume()
+		w.until(c, ranks[0], Up)
+		w.missing(c, "s", ErrNotFound)
+		ranks[0].Restart()
+		ranks[1].Restart()
+		w.missing(c, "s", ErrNotFound)
+	})
+}
