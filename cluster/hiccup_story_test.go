@@ -242,9 +242,7 @@ func TestALiveCopyBesideADeletionIsBuried(t *testing.T) {
 		live := w.on(ranks[0], "s")
 		w.delete(c, "s")
 		w.put(ranks[2], "s", live) // it was away meanwhile
-		ranks[0].Pause()
-		w.missing(c, "s", ErrNotFound)
-		ranks[0].Resume()
+		c.nodes[w.index("s", 0)].note(health.request, timedOut, nil)
 		w.until(c, ranks[0], Up)
 		w.missing(c, "s", ErrNotFound)
 		ranks[0].Restart()

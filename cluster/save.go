@@ -118,7 +118,6 @@ func (s *save) run() error {
 		return err
 	}
 	s.idle = false
-	s.wide = s.shortens()
 	for _, n := range s.snap.targets {
 		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
 	}
@@ -159,7 +158,7 @@ func (s *save) shortens() bool {
 func (s *save) fast() (done bool, err error) {
 	var room [2]*node
 	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) || !s.replace && s.returned(targets) {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) {
 		return false, nil
 	}
 	if !s.replace {
