@@ -87,7 +87,7 @@ func (u *user) act() {
 		u.logout()
 		return
 	}
-	if u.system.large.Load() && u.rand.IntN(4) == 0 {
+	if u.system.large.Load() && u.rand.IntN(8) == 0 {
 		r := u.ask(s, "/large", u.anyone())
 		u.saw(s, r)
 		u.wrote(s, r, map[string]string{"large": tooLarge})

@@ -9,7 +9,8 @@ import (
 // This file decides whether the operations on one register can be put in an order
 // that explains every answer (Herlihy and Wing, "Linearizability", 1990), with
 // porcupine. A write of unknown outcome has no end: the search may place it
-// anywhere after its call, the very end included, where nobody reads any more.
+// anywhere after its call, the very end included, where nobody reads any more. One that
+// nobody has read is left out, since it can always be placed there.
 
 // step is what an operation means to one register.
 type step struct {
@@ -77,6 +78,10 @@ func (s *session) steps(attr string) []porcupine.Operation {
 		out = append(out, porcupine.Operation{Input: st, Call: int64(call), Return: int64(end)})
 	}
 	ended := s.firstEnd(&s.ops[len(s.ops)-1])
+	read := map[string]bool{"": true} // a removal may be what a load saw that saw nothing
+	for i := range s.ops {
+		read[s.ops[i].Read[attr]] = true
+	}
 	for i := range s.ops {
 		op := &s.ops[i]
 		if op.Call >= ended || op.Kind == Load && op.Return >= ended {
@@ -95,12 +100,12 @@ func (s *session) steps(attr string) []porcupine.Operation {
 			add(op.Call, op.Return, step{kind: stepGone})
 		case op.Outcome == Destroyed:
 			add(op.Call, op.Return, step{kind: stepGone})
-			if writes {
+			if writes && read[value] {
 				add(s.begin(op), Never, step{stepMaybe, value})
 			}
 		case op.Kind == Save && op.Outcome == OK && writes:
 			add(s.begin(op), op.Return, step{stepWrite, value})
-		case op.Kind == Save && op.Outcome == Unknown && writes:
+		case op.Kind == Save && op.Outcome == Unknown && writes && read[value]:
 			add(s.begin(op), Never, step{stepMaybe, value})
 		}
 	}
