@@ -21,8 +21,8 @@
 //
 //  1. The record is read from all targets at once. A target that fails is replaced
 //     by its stand-in.
-//  2. Where fewer copies than Replicas came, or they differ, or a target was away since the
-//     session was last written, the next nodes of the rank are asked too, which may have stood
+//  2. Where fewer copies than Replicas came, or they differ, or a target has been away since
+//     the last time, the next nodes of the rank are asked too, which may have stood
 //     in, and nodes thought down, which another process may know to be up.
 //  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
 //     [ErrUnavailable].
@@ -41,8 +41,8 @@
 //     until one round finds or puts it on every target. A node that refuses a
 //     write although it fits what the node itself shows counts as failed for this call.
 //  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
-//     many are up. A new session must lie on one of the first 2 × Replicas nodes of its rank:
-//     nobody would look for it behind them.
+//     many are up. In the first seconds after an outage a new session must lie on one of the
+//     first 2 × Replicas nodes of its rank: nobody would look for it behind them.
 //
 // # What is promised
 //
@@ -63,6 +63,6 @@
 // them; these, codec.go and seal.go are pure. cluster.go has the public names; load.go, save.go and
 // delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go, exchange.go, verdict.go,
 // conn.go, batch.go and pipeline.go speak to one memcached; refusal.go judges those that contradict
-// themselves; prober.go waits for one to come back; lanes.go, limiter.go, stats.go and where.go are
+// themselves; prober.go waits for one to come back; lanes.go, looked.go, limiter.go, stats.go and where.go are
 // what is left, beside config.go, env.go and check.go, which say what a Cluster may be.
 package cluster
