@@ -138,7 +138,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
 		case r.outcome == outrun:
-			k.refused(nodes[i], isAbsence(r.err))
+			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
 		}
 		if errors.Is(r.err, errMemory) {
 			k.full = append(k.full, nodes[i])
