@@ -99,6 +99,8 @@ var rules = []rule{
 		"r.unfit++; r.unfit > 1 || k.late()", "true"),
 	one("a save on stand-ins alone is acknowledged where the homes were given up", "cluster/settle.go",
 		" || v.homes == 0 && k.gaveUp ||", " ||"),
+	one("an add may be refused for want of a copy", "cluster/settle.go",
+		"r.seen != nil && isAbsence", "isAbsence"),
 	one("a copy of a newer version is a contradiction", "cluster/refusal.go",
 		"	return a.alien || a.rec", "	return a.rec"),
 	one("all who share an exchange hold its failure against the node", "cluster/exchange.go",
