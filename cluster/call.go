@@ -110,24 +110,16 @@ func (k *call) targets(ts []*node) []*node {
 	return append(ts, prompt[:min(len(prompt), want-len(ts))]...)
 }
 
-// down counts the nodes that are down.
-func (c *Cluster) down() (count int) {
+// down counts the nodes that are down, and those of them whose last word was silence.
+func (c *Cluster) down() (all, silent int) {
 	for _, n := range c.nodes {
-		if state, _ := n.state(); state == Down {
-			count++
+		if state, prompt := n.state(); state == Down {
+			if all++; !prompt {
+				silent++
+			}
 		}
 	}
-	return count
-}
-
-// silent counts the nodes that are down and whose last word was silence.
-func (c *Cluster) silent() (count int) {
-	for _, n := range c.nodes {
-		if state, prompt := n.state(); state == Down && !prompt {
-			count++
-		}
-	}
-	return count
+	return all, silent
 }
 
 // isHome reports whether the node is among the first Replicas of the rank.
@@ -154,8 +146,8 @@ func (k *call) remote(ns []*node) bool {
 		}
 	}
 	return slices.ContainsFunc(ns, func(n *node) bool {
-		back := n.backAt()
-		return !back.IsZero() && k.c.cfg.Now().Sub(back) < settling
+		at := n.returnedAt()
+		return !at.IsZero() && k.c.cfg.Now().Sub(at) < settling
 	})
 }
 

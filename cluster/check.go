@@ -63,11 +63,11 @@ func hasLogin(node string) bool {
 }
 
 func checkAddr(addr string) error {
-	if isUnix(addr) && !hasLogin(addr) {
-		return nil
-	}
 	if hasLogin(addr) {
 		return errors.New("the address has an '@': a username and a password are set apart (Config.Username, Config.Password)")
+	}
+	if isUnix(addr) {
+		return nil
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" {

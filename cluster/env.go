@@ -147,7 +147,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s", nodesForm))
 	} else if nodes, err := ParseNodes(v); err != nil {
 		shown := fmt.Sprintf("MEMCACHED_NODES=%q", v)
-		if strings.Contains(v, "@") {
+		if strings.Contains(v, "@") { // there may be a password before it
 			shown = "MEMCACHED_NODES"
 		}
 		errs = append(errs, fmt.Errorf("%s: %s", shown, strings.TrimPrefix(err.Error(), "cluster: ")))

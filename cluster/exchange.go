@@ -187,8 +187,8 @@ func (n *node) withdraw(key string, seen *item) (gone bool, err error) {
 	return false, err
 }
 
-// retire writes the copy that was seen once more, with a short life and a flag that
-// says so. By cas: a touch that is applied late could shorten the life of a copy that
+// retire puts value in the place of the copy that was seen, with a short life and a flag
+// that says so. By cas: a touch that is applied late could shorten the life of a copy that
 // has become a target's.
 func (n *node) retire(key string, seen *item, value []byte, ttl int32) error {
 	item := memcache.Item{Key: key, Value: value, CasID: seen.cas, Flags: retiredFlag, Expiration: ttl}

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -73,15 +72,10 @@ func TestANodeRestartedBetweenLoadAndSaveGetsItsCopy(t *testing.T) {
 		w.create(c, "s", "a=1")
 		n := w.env.Node(0)
 		n.Kill()
-		r, err := c.Load(context.Background(), "s")
-		if err != nil {
-			w.Fatal(err)
-		}
+		r := w.load(c, "s")
 		n.Restart()
 		r.Attrs["a"] = []byte("2")
-		if err := c.Save(context.Background(), r); err != nil {
-			w.Fatal(err)
-		}
+		w.save(c, r)
 		w.holds(n, "s", "a=2")
 	})
 }

@@ -11,10 +11,11 @@ import (
 //  1. The key is read from all targets at once. A target that fails is replaced by
 //     its stand-in until every present target has answered.
 //  2. Where fewer than Replicas copies came, or they differ, or a target was away since the
-//     last such look, or a save has to know of every copy, it is looked for once more, at the next Replicas nodes of the rank and
-//     at those among the first 2 × Replicas that are thought down. This keeps a node that
-//     returns with old memory from winning when its partner has just lost its own, and
-//     finds what another instance has saved on a node that this one has given up.
+//     last such look, or a save has to know of every copy, it is looked for once more, at the
+//     next Replicas nodes of the rank and at those among the first 2 × Replicas that are
+//     thought down. This keeps a node that returns with old memory from winning when its
+//     partner has just lost its own, and finds what another instance has saved on a node that
+//     this one has given up.
 //  3. What came is joined.
 
 // view is what a gather found.

@@ -115,7 +115,7 @@ func TestTheNegativeCacheIsBounded(t *testing.T) {
 		if known, _ := m.known(key, now); !known {
 			t.Fatalf("%d is not remembered", i)
 		}
-		if got := len(m.young) + len(m.old); got > missingMost {
+		if got := len(m.keys.young) + len(m.keys.old); got > missingMost {
 			t.Fatalf("%d keys after %d", got, i+1)
 		}
 	}

@@ -47,8 +47,8 @@ type node struct {
 	mu       sync.Mutex // guards below
 	health   health
 	since    time.Time // of the present state
-	back     time.Time // when the node last came up after it had been down
-	returned time.Time // when it last became up, after it had been suspect or down
+	revived  time.Time // when it last came up after it had been down
+	returned time.Time // the same, also after it had but been suspect
 	lastErr  error
 	probing  bool
 }
@@ -120,7 +120,7 @@ const lately = time.Hour
 func (n *node) backLately() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return !n.back.IsZero() && n.hooks.now().Sub(n.back) < lately
+	return !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately
 }
 
 // note feeds the health with what an exchange showed.
@@ -135,7 +135,7 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	if to != from {
 		n.since = n.hooks.now()
 		if from == Down {
-			n.back = n.since
+			n.revived = n.since
 		}
 		if to == Up {
 			n.returned = n.since
@@ -147,9 +147,8 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	}
 }
 
-// backAt returns when the node last became up after it had been suspect or down; zero if
-// it never was.
-func (n *node) backAt() time.Time {
+// returnedAt returns when the node last became up; zero if it was never suspect or down.
+func (n *node) returnedAt() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.returned

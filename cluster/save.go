@@ -144,10 +144,10 @@ func (s *save) run() error {
 	return ErrConflict
 }
 
-// shortens reports whether the session is to end before it would have, by more than the
-// clocks of two instances may differ. A copy that
-// has stood in for another would outlive it then, and be taken for it: nodes do not
-// remember sessions that have ended. So it must be looked for.
+// shortens reports whether the session is to end before it would have, by more than clocks
+// that are kept in step differ. A copy that has stood in for another would outlive it then,
+// and be taken for it: nodes do not remember sessions that have ended. So it must be looked
+// for.
 func (s *save) shortens() bool {
 	base := s.snap.base
 	return base != nil && base.deadline-s.deadline > time.Second.Milliseconds()

@@ -25,7 +25,7 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 			k.c.looked.note(k.hash, began)
 		}
 	}()
-	down := k.c.down()
+	down, _ := k.c.down()
 	if err := k.askFurther(ctx, v, further, silent); err != nil || down == 0 {
 		return err
 	}
@@ -46,8 +46,8 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 // same now; what that holds lives no longer than any session.
 func (k *call) returned(ns []*node) bool {
 	for _, n := range ns {
-		back := n.backAt()
-		if !back.IsZero() && k.c.cfg.Now().Sub(back).Milliseconds() < k.c.longest.Load() && !k.c.looked.at(k.hash).After(back) {
+		at := n.returnedAt()
+		if !at.IsZero() && k.c.cfg.Now().Sub(at).Milliseconds() < k.c.longest.Load() && !k.c.looked.at(k.hash).After(at) {
 			return true
 		}
 	}
@@ -57,10 +57,9 @@ func (k *call) returned(ns []*node) bool {
 // further are the nodes of the second look: those next in the rank, and those thought
 // down. Another instance may have found such a node to be back before this one did, and
 // have used it: then it may hold what the others have lost. A node whose last word was
-// silence is asked only where a copy is missing that the others would hold if none but silent
-// ones were away, and it is not waited for like the others. A node
-// that has come back lately is asked, but does not count: while it was away, sessions went
-// to those behind it.
+// silence is asked only where a copy is missing that would be there if none but such nodes
+// were away, and it is not waited for like the others. A node that has come back lately is
+// asked, but does not count: while it was away, sessions went to those behind it.
 func (k *call) further(v *view) (ns, silent []*node) {
 	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
 		n := k.ranked(i)
@@ -77,7 +76,8 @@ func (k *call) further(v *view) (ns, silent []*node) {
 			}
 		}
 	}
-	missing := v.copies() < max(1, min(k.c.cfg.Replicas, len(k.c.nodes)-k.c.silent())) || v.differ()
+	_, mute := k.c.down()
+	missing := v.copies() < max(1, min(k.c.cfg.Replicas, len(k.c.nodes)-mute)) || v.differ()
 	for i := range 2 * k.c.cfg.Replicas {
 		n := k.ranked(i)
 		if n == nil || k.hasFailed(n) || v.on(n) != nil {

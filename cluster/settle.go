@@ -48,18 +48,16 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		if err != nil || want.destroyed {
 			return v, err
 		}
-		lacking := v.lacking(want)
-		if len(lacking) == 0 {
+		failures, all := len(k.failed), true
+		if lacking := v.lacking(want); len(lacking) > 0 {
+			all, err = k.put(lacking, want, v.item, count)
+		}
+		if err != nil {
+			return v, err
+		}
+		if all {
 			v.joined = want
 			return v, nil
-		}
-		failures := len(k.failed)
-		all, err := k.put(lacking, want, v.item, count)
-		if all || err != nil {
-			if all {
-				v.joined = want
-			}
-			return v, err
 		}
 		k.saw(v)
 		conflict = len(k.failed) == failures

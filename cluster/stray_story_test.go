@@ -3,6 +3,8 @@ package cluster
 import (
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // A target that comes back with old memory has a copy, so two copies come; that they
@@ -20,10 +22,7 @@ func TestAStandInIsFoundAlsoWhenItsTargetKeptItsMemory(t *testing.T) {
 		w.until(c, ranks[0], Up)
 		w.sees(c, "s", "a=2")
 		w.holds(ranks[0], "s", "a=2")
-		time.Sleep((strayTTL + 2) * time.Second)
-		if s := w.on(ranks[2], "s"); s != nil {
-			w.Errorf("the stand-in's copy is still there: %s", show(s))
-		}
+		w.expires(ranks[2], "s")
 	})
 }
 
@@ -38,11 +37,17 @@ func TestAStandInIsFoundByWhoSeesHomesThatDiffer(t *testing.T) {
 		w.holds(ranks[2], "s", "a=2")
 		ranks[0].Resume()
 		w.sees(b, "s", "a=2")
-		time.Sleep((strayTTL + 2) * time.Second)
-		if s := w.on(ranks[2], "s"); s != nil {
-			w.Errorf("the stand-in's copy is still there: %s", show(s))
-		}
+		w.expires(ranks[2], "s")
 	})
+}
+
+// expires waits until a stray has had its time, and fails if it is there still.
+func (w *world) expires(n *testenv.Node, id string) {
+	w.Helper()
+	time.Sleep((strayTTL + 2) * time.Second)
+	if s := w.on(n, id); s != nil {
+		w.Errorf("the stray is still there: %s", show(s))
+	}
 }
 
 // A home node that one process suspects may be a target of others: its copy is not

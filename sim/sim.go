@@ -89,8 +89,8 @@ type sim struct {
 
 	outages []outage
 	faults  int           // so far
-	awake   time.Duration // so far, until opened
-	opened  time.Duration // when users were last let in
+	awake   time.Duration // how long users were at work, until they were last let in
+	opened  time.Duration // when that was
 	final   time.Duration
 	extra   []check.Violation
 	old     sync.WaitGroup // clusters being closed
@@ -120,9 +120,9 @@ func Run(cfg Config) *Result {
 	s.openGate()
 	s.direct()
 	close(s.stop)
-	s.closeGate() // to count the time
 	s.openGate()
 	s.working.Wait()
+	s.closeGate()
 	s.finish()
 	s.old.Wait()
 	for _, in := range s.insts {

@@ -45,12 +45,12 @@ type Scope struct {
 	Moments int
 	// Ahead is by how much each actor's clock is ahead of that of the one before it.
 	Ahead time.Duration
-	// plodding runs also what differs only in the order of events that commute.
-	plodding bool
 	// Most bounds the schedules. If zero there is no bound.
 	Most int
 	// Progress, if not nil, is called now and then in long explorations.
 	Progress func(soFar *Result)
+
+	plodding bool // runs also what differs only in the order of events that commute
 }
 
 // Result is what an exploration found.

@@ -62,14 +62,7 @@ var base = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 func (r *run) do() {
 	r.auto, r.hist = true, &check.History{}
 	r.reset()
-	r.order = r.setting.order
-	for i, store := range r.setting.stored {
-		if store != "" {
-			r.ask(i, store)
-		}
-	}
-	r.hist.Add(r.setting.made)
-	r.clock = int64(r.setting.made.Return)
+	r.setting.begin(r)
 	records := make([]*cluster.Record, len(r.scope.Actors))
 	for i, script := range r.scope.Actors {
 		c := r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
@@ -106,44 +99,6 @@ func (r *run) close() {
 	}
 }
 
-// setting is what all runs begin with: a session that somebody has saved.
-type setting struct {
-	order  [3]int
-	stored [3]string // what each server holds of it, as the command that stores it
-	made   check.Op
-}
-
-// prepare makes the setting, in a bubble of its own.
-func prepare() *setting {
-	r := &run{auto: true, hist: &check.History{}}
-	r.reset()
-	r.rank()
-	maker := r.instance("maker", 0)
-	r.save(maker, "maker", cluster.NewRecord(key), map[string]string{"old": "old.1", "a": "a.1"})
-	set := &setting{order: r.order, made: r.hist.Ops()[0]}
-	for i := range r.servers {
-		reply := r.ask(i, "get "+world.StoredKey(key)+"\r\n")
-		if head, value, ok := strings.Cut(reply, "\r\n"); ok && strings.HasPrefix(head, "VALUE ") {
-			var flags, size int
-			if _, err := fmt.Sscanf(head, "VALUE "+world.StoredKey(key)+" %d %d", &flags, &size); err != nil {
-				panic(err)
-			}
-			set.stored[i] = fmt.Sprintf("set %s %d 0 %d\r\n%s\r\n", world.StoredKey(key), flags, size, value[:size])
-		}
-	}
-	r.close()
-	return set
-}
-
-// reset makes servers that hold nothing, and forgets all that has happened.
-func (r *run) reset() {
-	r.loaded = map[string]time.Duration{}
-	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
-	for i := range r.servers {
-		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
-	}
-}
-
 // instance makes a Cluster whose clock stands still.
 func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
 	nodes := make([]cluster.Node, 3)
@@ -160,19 +115,6 @@ func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
 	}
 	r.clusters = append(r.clusters, c)
 	return c
-}
-
-// rank finds out which server is the session's primary, backup and stand-in.
-func (r *run) rank() {
-	c := r.instance("rank", 0)
-	places, err := c.Where(context.Background(), key)
-	if err != nil {
-		panic(err)
-	}
-	for i, p := range places {
-		fmt.Sscanf(p.Node.ID, "n%d", &r.order[i])
-		r.order[i]--
-	}
 }
 
 // act is one actor's life.
