@@ -141,7 +141,7 @@ const settling = 10 * time.Second
 // nobody would look here.
 func (k *call) remote(ns []*node) bool {
 	for i := range 2 * k.c.cfg.Replicas {
-		if n := k.ranked(i); n == nil || slices.Contains(ns, n) {
+		if slices.Contains(ns, k.ranked(i)) {
 			return false
 		}
 	}

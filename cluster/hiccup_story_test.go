@@ -192,6 +192,35 @@ func TestAfterAHiccupASessionIsLookedForTwiceOnce(t *testing.T) {
 	})
 }
 
+// Ids that nobody has are not remembered: they would push out those that are.
+func TestASecondLookForNothingIsNotRemembered(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.missing(c, "invented", ErrNotFound)
+		if c.Stats().SecondLooks == 0 {
+			w.Fatal("it was not looked for twice")
+		}
+		if !c.looked.at(hashKey("invented")).IsZero() {
+			w.Error("it is remembered")
+		}
+	})
+}
+
+// A stray lives no longer than any session: long after, nobody looks for one.
+func TestLongAfterAHiccupNobodyLooksForStrays(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{Lifetime: 2 * time.Hour})
+		w.hiccup(c, time.Hour)
+		time.Sleep(2*time.Hour + time.Minute)
+		w.create(c, "new", "a=1")
+		before := c.Stats().SecondLooks
+		w.sees(c, "new", "a=1")
+		if got := c.Stats().SecondLooks - before; got != 0 {
+			w.Errorf("%d second looks", got)
+		}
+	})
+}
+
 // What a save does not change on the home nodes, it does not change on the stray either.
 func TestAStrayIsNotGivenAnEndThatTheHomesDoNotHave(t *testing.T) {
 	story(t, 3, func(w *world) {
@@ -241,7 +270,11 @@ func TestALiveCopyBesideADeletionIsBuried(t *testing.T) {
 		w.put(ranks[2], "s", live) // it was away meanwhile
 		c.nodes[w.index("s", 0)].note(health.request, timedOut, nil)
 		w.until(c, ranks[0], Up)
+		w.forget()
 		w.missing(c, "s", ErrNotFound)
+		if n := w.count("cas"); n != 0 {
+			w.Errorf("%d cas: what was buried is not retired as well", n)
+		}
 		ranks[0].Restart()
 		ranks[1].Restart()
 		w.missing(c, "s", ErrNotFound)

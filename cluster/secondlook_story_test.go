@@ -98,3 +98,40 @@ func TestRetiredCopiesDoNotHideTheHomes(t *testing.T) {
 		w.sees(c, "s", "a=1")
 	})
 }
+
+// Nodes that have fallen silent are asked again where nobody else is left: the first request
+// after an outage finds them.
+func TestNodesThatAreAllSilentAreAsked(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(c, "s", "a=1")
+		for i, n := range ranks {
+			n.Pause()
+			w.think(c, w.index("s", i), timedOut)
+			w.think(c, w.index("s", i), timedOut)
+		}
+		w.missing(c, "s", ErrUnavailable)
+		for _, n := range ranks {
+			n.Resume()
+		}
+		w.sees(c, "s", "a=1")
+	})
+}
+
+// Copies that differ show that somebody was away: then a silent node may know more.
+func TestASilentNodeIsAskedWhereCopiesDiffer(t *testing.T) {
+	story(t, 4, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		ranks := w.rank("s")
+		w.create(a, "s", "a=1")
+		w.put(ranks[2], "s", w.on(ranks[0], "s"))
+		w.change(a, "s", "a", "2")
+		older := w.on(ranks[1], "s")
+		w.change(a, "s", "a", "3")
+		w.put(ranks[1], "s", older)
+		w.think(b, w.index("s", 0), timedOut) // and it is back
+		w.think(b, w.index("s", 0), timedOut)
+		w.sees(b, "s", "a=3")
+	})
+}

@@ -15,7 +15,7 @@ import (
 // Get returns the session of that name, the same one for the whole request. It is never nil. See
 // New for the rest.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
-	if s == nil || r == nil || validName(name) != nil {
+	if r == nil || validName(name) != nil {
 		return s.New(r, name)
 	}
 	return sessions.GetRegistry(r).Get(s, name)

@@ -78,7 +78,7 @@ func (s *session) steps(attr string) []porcupine.Operation {
 		out = append(out, porcupine.Operation{Input: st, Call: int64(call), Return: int64(end)})
 	}
 	ended := s.firstEnd(&s.ops[len(s.ops)-1])
-	read := map[string]bool{"": true} // a removal may be what a load saw that saw nothing
+	read := map[string]bool{} // "" by every operation that read nothing: a removal may be the reason
 	for i := range s.ops {
 		read[s.ops[i].Read[attr]] = true
 	}

@@ -61,6 +61,8 @@ func TestVerify(t *testing.T) {
 		{"but there is a session", []Op{save(1, 2, OK, "a", "1"), other(Load, 23, 24, NotFound)}, Options{Outage: outage(10, ms)}, "false no-session"},
 		{"what failed is newer than what began after it", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Unknown, "a", "2"), save(10, 11, OK, "a", "3"), read(20, "a", "3"), read(30, "a", "2")}, Options{Errors: true}, "stale"},
 		{"what failed is seen only later", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Unknown, "a", "2"), read(20, "a", "1"), read(30, "a", "2")}, Options{Errors: true}, ""},
+		{"not found in an outage proves no logout", []Op{save(1, 2, OK, "a", "1"), other(Delete, 12, 13, Unknown), other(Load, 14, 15, NotFound), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, ""},
+		{"a removal that failed is seen", []Op{save(1, 2, OK, "a", "1"), save(3, 4, Unknown, "a", ""), read(10)}, Options{Errors: true}, ""},
 		{"half of a save is seen", []Op{save(1, 2, OK, "b", "1"), {Client: "w", Key: "k", Kind: Save, Begun: 3, Call: 3, Return: 4, Outcome: Unknown, Write: map[string]string{"a": "2", "b": "2"}}, read(20, "a", "2", "b", "1"), read(3*ms, "a", "2", "b", "1")}, Options{Errors: true}, "stale"},
 		{"after it an old value is read", []Op{save(1, 2, OK, "a", "1"), save(20, 21, OK, "a", "2"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "stale"},
 		{"after it what was saved in it is gone", []Op{save(1, 2, OK, "a", "1"), save(13, 14, OK, "b", "1"), read(2*ms, "a", "1")}, Options{Outage: outage(10, ms)}, "stale"},

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-go/holdfast/sim/check"
 )
 
 var (
@@ -92,4 +94,55 @@ func TestNoStateIsMissedByLeavingOutOrders(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWhatCommutes(t *testing.T) {
+	arrives := event{kind: arrival, actor: "a", node: 1}
+	for _, c := range []struct {
+		name string
+		a, b event
+		want bool
+	}{
+		{"two actors, two nodes", arrives, event{kind: arrival, actor: "b", node: 2}, true},
+		{"one actor, which may do otherwise after the first answer", arrives, event{kind: arrival, actor: "a", node: 2}, false},
+		{"one node, which may answer otherwise", arrives, event{kind: arrival, actor: "b", node: 1}, false},
+		{"two reads of one node", event{kind: arrival, actor: "a", node: 1, reads: true}, event{kind: arrival, actor: "b", node: 1, reads: true}, true},
+		{"a read and a write", event{kind: arrival, actor: "a", node: 1, reads: true}, event{kind: arrival, actor: "b", node: 1}, false},
+		{"a command given up, which the node does not notice", arrives, event{kind: timeout, actor: "b", node: 1}, true},
+		{"two given up, of which there may be one", event{kind: timeout, actor: "a", node: 1}, event{kind: timeout, actor: "b", node: 1}, false},
+		{"a late command to another node", arrives, event{kind: late, node: 2}, true},
+		{"a late command to the same node", arrives, event{kind: late, node: 1}, false},
+		{"a restart of any node", arrives, event{kind: restart, node: 2}, false},
+		{"a moment", arrives, event{kind: moment}, false},
+	} {
+		if c.a.commutes(c.b) != c.want || c.b.commutes(c.a) != c.want {
+			t.Errorf("%s: want %v", c.name, c.want)
+		}
+	}
+}
+
+// Else a save would count as older than whatever it overwrote.
+func TestASaveBeginsWithItsActorsLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &run{scope: Scope{Actors: []string{"save x", "load, save x"}, Faulty: -1}, setting: prepare(), known: seen{}}
+		r.do()
+		loaded, saves := map[string]time.Duration{}, 0
+		for _, op := range r.hist.Ops() {
+			switch {
+			case op.Kind == check.Load:
+				loaded[op.Client] = op.Call
+			case loaded[op.Client] > 0:
+				saves++
+				if op.Begun != loaded[op.Client] {
+					t.Errorf("a save of %s begins at %d, its load at %d", op.Client, op.Begun, loaded[op.Client])
+				}
+			}
+			if op.Begun == 0 {
+				t.Errorf("%v begins before everything", op)
+			}
+		}
+		if saves != 2 {
+			t.Errorf("%d saves", saves)
+		}
+	})
 }
