@@ -41,6 +41,8 @@
 // # Equal values, equal bytes
 //
 // Maps are written in the order of their keys, at every depth, so that comparing bytes tells whether a value has changed.
+// Where a type's own methods encode one value in several ways, or the stored bytes come from another version of the program,
+// [Equal] tells: see there.
 //
 // # Format
 //

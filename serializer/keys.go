@@ -21,7 +21,8 @@ const (
 
 // MarshalKey returns the attribute name of a session key: a string, a number, a bool, or a comparable value of a registered
 // type. Different keys have different names, also if they print alike: 1, int64(1) and "1". A key that UnmarshalKey would not
-// bring back as an equal value, such as a slice, a pointer or NaN, is refused with an [*UnsupportedTypeError].
+// bring back as an equal value, such as a slice, a pointer or NaN, is refused with an [*UnsupportedTypeError]; so is one whose
+// own methods encode it in several ways, since it has no one name.
 func MarshalKey(key any) (name string, err error) {
 	if s, ok := key.(string); ok {
 		return stringKey + s, nil
@@ -37,7 +38,25 @@ func MarshalKey(key any) (name string, err error) {
 	if err := e.mapKey(reflect.ValueOf(&key).Elem(), planFor(builtins[tagAny]), false); err != nil {
 		return "", err
 	}
-	return otherKey + string(e.buf), nil
+	if name = otherKey + string(e.buf); key == nil || plainKey(reflect.TypeOf(key)) {
+		return name, nil
+	}
+	if again, err := e.sameKey(); err != nil || otherKey+again != name {
+		return "", unsupported(reflect.TypeOf(key), "as a session key it would come back under another name")
+	}
+	return name, nil
+}
+
+// sameKey reads back the key that was written, and returns the bytes that it is written as then.
+func (e *encoder) sameKey() (string, error) {
+	key, err := Unmarshal(e.buf)
+	if err != nil {
+		return "", err
+	}
+	e.reset()
+	e.key = true
+	err = e.any(key)
+	return string(e.buf), err
 }
 
 // UnmarshalKey returns the session key that MarshalKey made name of. The error is as Unmarshal's; a reserved name is an

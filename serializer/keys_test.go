@@ -129,3 +129,14 @@ func TestNamesThatNoKeyHas(t *testing.T) {
 		}
 	}
 }
+
+// A name that is another each time names nothing.
+func TestAKeyThatIsEncodedByChanceIsRefused(t *testing.T) {
+	var refused *UnsupportedTypeError
+	for _, key := range []any{coin{true}, [1]coin{}, [1]any{coin{}}} {
+		name, err := MarshalKey(key)
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "another name") {
+			t.Errorf("%T: %q, %v", key, name, err)
+		}
+	}
+}
