@@ -8,7 +8,7 @@ SEEDS ?= 300
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: test demo demo-text memcached lint modules sim interleavings mutants chaos fuzz bench bench-compare profile scale clean
+.PHONY: test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/live ./examples/live && .bin/live
@@ -20,7 +20,10 @@ test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...
 
 memcached: ## Installs memcached with the system's package manager where it is missing.
-	@sh scripts/install-memcached
+	@sh scripts/install-servers memcached
+
+peers: ## Installs what is measured, and what it is measured against, where it is missing.
+	@sh scripts/install-servers memcached redis-server
 
 modules: memcached ## The tests of the modules beside the root one.
 	for module in $(MODULES); do (cd $$module && echo "module $$module" && $(GO) test -timeout 20m ./...) || exit 1; done
@@ -46,13 +49,13 @@ chaos: memcached ## Some minutes of real faults on real nodes, beside stores tha
 fuzz: ## Every decoder and parser, FUZZ seconds each, as many at once as there are processors.
 	sh scripts/fuzz $(FUZZ)
 
-bench: memcached ## Speed beside peers, as ratios of one run: bench/RESULTS.md
+bench: peers ## Speed beside peers, as ratios of one run: bench/RESULTS.md
 	cd bench && $(GO) run .
 
-bench-compare: memcached ## A quick run against the recorded results.
+bench-compare: peers ## A quick run against the recorded results.
 	cd bench && $(GO) run . -compare
 
-profile: memcached ## CPU, allocation, block and mutex profiles: make profile CELL=save/1024B/64
+profile: peers ## CPU, allocation, block and mutex profiles: make profile CELL=save/1024B/64
 	cd bench && $(GO) run . -profile ../.bin/profiles -only '^$(CELL)$$'
 
 scale: ## What grows with the number of nodes.

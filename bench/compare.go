@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // This file decides what counts as a regression: a contender's ratio to its floor
-// that has left the spread of both runs, or allocations that have grown.
+// that has left the spread of both runs, or allocations that have grown; and which
+// contenders of two runs can be compared at all.
 
 const (
 	// slower is how much of a ratio may be lost before it matters; noise on a
@@ -18,8 +20,8 @@ const (
 	moreAllocs = 1.0
 )
 
-// compare prints what has changed against the recorded results. The error says how
-// many cells are worse.
+// compare prints what has changed against the recorded results, and what could not be
+// compared. The error says how many cells are worse.
 func (res *results) compare(dir string, out io.Writer) error {
 	old, err := readResults(dir)
 	if err != nil {
@@ -29,40 +31,99 @@ func (res *results) compare(dir string, out io.Writer) error {
 		fmt.Fprintf(out, "recorded on another machine (%s, %d CPUs): ratios can still be compared, with care\n", old.CPU, old.CPUs)
 	}
 	fmt.Fprintf(out, "%-42s %-28s %22s %22s %15s\n", "cell", "contender", "ratio then", "ratio now", "allocs")
-	worse, compared := 0, 0
-	for _, now := range res.Rows {
-		if now.Contender == now.Floor {
-			continue
+	worse, compared, skipped := 0, 0, 0
+	for _, p := range res.pairs(old) {
+		note := verdictOn(p.then, p.now)
+		switch note {
+		case "SLOWER", "MORE ALLOCATIONS", "ERRORS":
+			worse, compared = worse+1, compared+1
+		case "", "faster":
+			compared++
+		default:
+			skipped++
 		}
-		then := old.find(now.Cell, now.Contender)
-		if then == nil {
-			continue
-		}
-		compared++
-		note := verdictOn(*then, now)
-		if note == "SLOWER" || note == "MORE ALLOCATIONS" || note == "ERRORS" {
-			worse++
-		}
-		fmt.Fprintf(out, "%-42s %-28.28s %22s %22s %6.1f -> %5.1f  %s\n", now.Cell, now.Contender, then.Ratio, now.Ratio, then.Allocs, now.Allocs, note)
+		fmt.Fprintf(out, "%-42s %-28.28s %22s %22s %15s  %s\n", p.cell, p.contender, p.then.ratio(), p.now.ratio(), allocs(p.then, p.now), note)
+	}
+	beside := ""
+	if skipped > 0 {
+		beside = fmt.Sprintf("; %d beside them could not be compared", skipped)
 	}
 	switch {
 	case compared == 0:
-		return errors.New("no cell of this run is among the recorded ones: record a full run first")
+		return errors.New("nothing of this run can be compared with what is recorded: record a full run, with all servers installed, first")
 	case worse > 0:
-		return fmt.Errorf("%d of %d are worse than recorded; run again to see whether it stays", worse, compared)
+		return fmt.Errorf("%d of %d are worse than recorded%s; run again to see whether it stays", worse, compared, beside)
 	}
-	fmt.Fprintf(out, "none of %d is worse than recorded\n", compared)
+	fmt.Fprintf(out, "none of %d is worse than recorded%s\n", compared, beside)
 	return nil
 }
 
-func verdictOn(then, now row) string {
+// pair is what two runs have of one contender in one cell; nil: nothing.
+type pair struct {
+	cell, contender string
+	then, now       *row
+}
+
+// pairs are the contenders, floors aside, of the cells that this run was to measure, also
+// those that one run alone has.
+func (res *results) pairs(old *results) []pair {
+	var all []pair
+	for _, cell := range res.cells {
+		var contenders []string
+		for _, run := range []*results{res, old} {
+			for _, r := range run.Rows {
+				left := run == old && res.Who != "" && res.find(cell, r.Contender) == nil
+				if r.Cell == cell && r.Contender != r.Floor && !left && !slices.Contains(contenders, r.Contender) {
+					contenders = append(contenders, r.Contender)
+				}
+			}
+		}
+		for _, k := range contenders {
+			all = append(all, pair{cell, k, old.find(cell, k), res.find(cell, k)})
+		}
+	}
+	return all
+}
+
+// ratio is what the row shows in the table of a comparison.
+func (r *row) ratio() string {
+	if r == nil || r.NotMeasured != "" || r.Contender == r.Floor {
+		return notMeasured
+	}
+	return shown(r.Ratio)
+}
+
+func allocs(then, now *row) string {
+	if then == nil || now == nil || then.NotMeasured != "" || now.NotMeasured != "" {
+		return ""
+	}
+	return fmt.Sprintf("%6.1f -> %5.1f", then.Allocs, now.Allocs)
+}
+
+// verdictOn compares what two runs show of one contender. A ratio that either has not, or
+// has to another floor, is compared with nothing.
+func verdictOn(then, now *row) string {
 	switch {
+	case then == nil:
+		return "not recorded"
+	case then.NotMeasured != "":
+		return "not measured when recorded: " + then.NotMeasured
+	case now == nil:
+		return "not measured now"
+	case now.NotMeasured != "":
+		return "not measured now: " + now.NotMeasured
 	case now.Errors > then.Errors:
 		return "ERRORS"
-	case now.Ratio.Q3 < then.Ratio.Q1 && now.Ratio.Median < then.Ratio.Median*(1-slower):
-		return "SLOWER"
 	case now.Allocs > then.Allocs*1.05+moreAllocs:
 		return "MORE ALLOCATIONS"
+	case then.Floor != now.Floor:
+		return fmt.Sprintf("recorded against %s, measured against %s", then.Floor, now.Floor)
+	case then.Ratio == nil:
+		return then.Floor + " was not measured when recorded"
+	case now.Ratio == nil:
+		return now.Floor + " was not measured now"
+	case now.Ratio.Q3 < then.Ratio.Q1 && now.Ratio.Median < then.Ratio.Median*(1-slower):
+		return "SLOWER"
 	case now.Ratio.Q1 > then.Ratio.Q3 && now.Ratio.Median > then.Ratio.Median*(1+slower):
 		return "faster"
 	}

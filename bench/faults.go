@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -90,7 +91,12 @@ func (f *faultResults) dead(r *rig, o options) error {
 				return fmt.Errorf("%d errors: %w", s.errs, s.err)
 			}
 		}
-		loads, saves = append(loads, ratio(l1.rate, l0.rate)), append(saves, ratio(s1.rate, s0.rate))
+		if l0.rate > 0 && s0.rate > 0 {
+			loads, saves = append(loads, l1.rate/l0.rate), append(saves, s1.rate/s0.rate)
+		}
+	}
+	if len(loads) == 0 {
+		return errors.New("no operation ended in any round")
 	}
 	f.DeadLoad, f.DeadSave = spreadOf(loads), spreadOf(saves)
 	return nil

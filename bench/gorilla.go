@@ -58,30 +58,26 @@ func gorillaApp(store sessions.Store, payload int) http.Handler {
 func gorillaGroup(writes func(int) bool) func(*rig, cell) ([]*contender, error) {
 	return func(r *rig, c cell) ([]*contender, error) {
 		var all []*contender
-		add := func(name string, store sessions.Store, w *wire, end func()) error {
-			k, err := web(name, c, gorillaApp(store, c.payload), w, writes, end)
-			all = append(all, k)
-			return err
+		add := func(name string, store sessions.Store, w *wire, end func()) {
+			all = append(all, web(name, c, gorillaApp(store, c.payload), w, writes, end))
 		}
-		if r.redis != nil {
+		if r.redis == nil {
+			all = append(all, &contender{name: "boj/redistore", missing: r.noRedis})
+		} else {
 			w := &wire{rtt: c.rtt}
 			pool := &redigo.Pool{MaxIdle: plenty, Dial: func() (redigo.Conn, error) {
 				return redigo.Dial("tcp", r.redis.addr, redigo.DialContextFunc(w.dial))
 			}}
-			store, err := redistore.NewRediStoreWithPool(pool, cookieKey)
-			if err != nil {
-				return all, err
-			}
-			store.SetMaxLength(1 << 20)
-			if err := add("boj/redistore", store, w, func() { store.Close() }); err != nil {
-				return all, err
+			if store, err := redistore.NewRediStoreWithPool(pool, cookieKey); err != nil {
+				all = append(all, &contender{name: "boj/redistore", missing: err.Error()})
+			} else {
+				store.SetMaxLength(1 << 20)
+				add("boj/redistore", store, w, func() { store.Close() })
 			}
 		}
 		w := &wire{rtt: c.rtt}
 		mc := r.plain(w)
-		if err := add("plain memcached", &plainStore{mc, securecookie.CodecsFromPairs(cookieKey)}, w, func() { mc.Close() }); err != nil {
-			return all, err
-		}
+		add("plain memcached", &plainStore{mc, securecookie.CodecsFromPairs(cookieKey)}, w, func() { mc.Close() })
 		w = &wire{rtt: c.rtt}
 		cl, err := r.cluster(w, patience)
 		if err != nil {
@@ -91,7 +87,8 @@ func gorillaGroup(writes func(int) bool) func(*rig, cell) ([]*contender, error) 
 		if err != nil {
 			return all, err
 		}
-		return all, add("gorillastore", store, w, func() { cl.Close() })
+		add("gorillastore", store, w, func() { cl.Close() })
+		return all, nil
 	}
 }
 

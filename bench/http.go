@@ -74,23 +74,24 @@ func cookies(h http.Handler, n int) ([]string, error) {
 	})
 }
 
-// web is a contender that sends requests to an app: every one that writes says.
-func web(name string, c cell, h http.Handler, w *wire, writes func(i int) bool, end func()) (*contender, error) {
+// web is a contender that sends requests to an app: every one that writes says. One whose
+// users cannot log in is missing.
+func web(name string, c cell, h http.Handler, w *wire, writes func(i int) bool, end func()) *contender {
+	k := &contender{name: name, wire: w, close: end}
 	users, err := cookies(h, c.sessions())
 	if err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
+		k.missing = "login: " + err.Error()
+		return k
 	}
-	return &contender{
-		name: name, wire: w, close: end,
-		op: func(w, i int) error {
-			path := read
-			if writes(w + i) {
-				path = write
-			}
-			_, err := serve(h, path, users[c.session(w, i)])
-			return err
-		},
-	}, err
+	k.op = func(w, i int) error {
+		path := read
+		if writes(w + i) {
+			path = write
+		}
+		_, err := serve(h, path, users[c.session(w, i)])
+		return err
+	}
+	return k
 }
 
 func never(int) bool   { return false }

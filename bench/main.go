@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -102,29 +103,52 @@ func run(o options) error {
 	started := time.Now()
 	res := newResults(rig, o)
 	for _, c := range cells(o) {
-		row, err := c.measure(rig, o)
-		if err != nil {
-			// A server that somebody else on the machine has ended costs a cell, not the run.
-			fmt.Fprintf(os.Stderr, "%-44s again: %v\n", c.name(), err)
-			rig.revive()
-			row, err = c.measure(rig, o)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.name(), err)
-		}
-		if len(row) > 0 {
-			res.Rows = append(res.Rows, row...)
-			fmt.Fprintf(os.Stderr, "%-44s %s\n", c.name(), brief(row))
-		}
+		res.measure(rig, c, o)
 	}
 	if o.only.MatchString("faults") {
-		if res.Faults, err = faults(rig, o); err != nil {
-			return fmt.Errorf("faults: %w", err)
-		}
+		res.faults(rig, o)
 	}
 	res.Seconds = time.Since(started).Seconds()
-	if o.compare {
-		return res.compare(o.out, os.Stdout)
+	var failed error
+	if len(res.Failed) > 0 {
+		failed = fmt.Errorf("%d cells could not be measured as they should", len(res.Failed))
 	}
-	return res.write(o.out)
+	if o.compare {
+		return errors.Join(res.compare(o.out, os.Stdout), failed)
+	}
+	return errors.Join(res.write(o.out), failed)
+}
+
+// measure adds what a cell shows. A server that somebody else on the machine has ended
+// costs a second try, and if that fails too a part of the cell, not the run.
+func (res *results) measure(rig *rig, c cell, o options) {
+	if o.quick && !c.quick || !o.only.MatchString(c.name()) {
+		return
+	}
+	res.cells = append(res.cells, c.name())
+	rows, err := c.measure(rig, o)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%-44s again: %v\n", c.name(), err)
+		rig.revive()
+		rows, err = c.measure(rig, o)
+	}
+	if err != nil {
+		res.Failed[c.name()] = err.Error()
+		fmt.Fprintf(os.Stderr, "%-44s %s: %v\n", c.name(), notMeasured, err)
+	}
+	if len(rows) > 0 {
+		res.Rows = append(res.Rows, rows...)
+		fmt.Fprintf(os.Stderr, "%-44s %s\n", c.name(), brief(rows))
+	}
+}
+
+func (res *results) faults(rig *rig, o options) {
+	f, err := faults(rig, o)
+	if err != nil {
+		res.Failed["a sick node"] = err.Error()
+		fmt.Fprintf(os.Stderr, "%-44s %s: %v\n", "faults", notMeasured, err)
+		rig.revive()
+		return
+	}
+	res.Faults = f
 }

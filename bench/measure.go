@@ -27,6 +27,8 @@ type contender struct {
 	wire    *wire
 	size    int // bytes that the operation produces, where that is compared
 	close   func()
+	// missing says why the contender cannot be measured. Empty: it can.
+	missing string
 }
 
 // sample is what one slice showed.
@@ -105,7 +107,7 @@ func (r *runner) slice(c *contender, d time.Duration) sample {
 		r.bursts(c, d, &watch, &s)
 	}
 	n := float64(max(s.ops, 1))
-	s.rate = ratio(float64(s.ops-s.errs), watch.elapsed.Seconds())
+	s.rate = float64(s.ops-s.errs) / max(watch.elapsed.Seconds(), 1e-9)
 	s.allocs, s.bytes = float64(watch.mallocs)/n, float64(watch.bytes)/n
 	s.cpu = float64(watch.cpu.Microseconds()) / n
 	r.all = r.all[:0]

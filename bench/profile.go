@@ -44,6 +44,9 @@ func profiled(r *rig, o options) error {
 		if k == nil {
 			return fmt.Errorf("no contender of %s matches %v", c.name(), o.who)
 		}
+		if k.missing != "" {
+			return fmt.Errorf("%s: %s cannot be measured: %s", c.name(), k.name, k.missing)
+		}
 		return profileOf(c, k, o.profile)
 	}
 	return fmt.Errorf("no cell matches %v", o.only)

@@ -21,6 +21,15 @@ func (res *results) report() string {
 		kind = "quick"
 	}
 	p("A %s run of %s, %d rounds of %d ms per contender and cell, in %.0f s, on %d CPUs (%s).\n", kind, res.Date, res.Rounds, res.SliceMS, res.Seconds, res.CPUs, res.CPU)
+	if res.Only != "" {
+		p("**Not the whole of it**: only the cells whose name matches `%s`. The others were %s.\n", res.Only, notMeasured)
+	}
+	if res.Who != "" {
+		p("**Not the whole of it**: only the contenders that match `%s`. The others were %s.\n", res.Who, notMeasured)
+	}
+	for _, cell := range slices.Sorted(maps.Keys(res.Failed)) {
+		p("**%s** was %s: %s\n", cell, notMeasured, res.Failed[cell])
+	}
 	res.goals(p)
 	p("## How to read the tables\n")
 	p("The contenders of a cell take turns, A B C A B C. *Ratio* is a contender's rate divided by that of the cell's first")
@@ -28,7 +37,7 @@ func (res *results) report() string {
 	p("of the median time of one operation. Allocations and CPU are those of the client process per operation; *conns* is the most")
 	p("connections open at one time, to all servers together. The plain client, the floor, keeps one copy and checks nothing; the cluster")
 	p("keeps two on three nodes. Sizes are the bytes of all session values, in %d attributes. Redis is one server without a", attrCount)
-	p("replica and without persistence. With *rtt* a network round trip is added to every exchange of every contender.\n")
+	p("replica and without persistence. A ratio to a contender that could not be measured is *%s*. With *rtt* a network round trip is added to every exchange of every contender.\n", notMeasured)
 	for _, g := range res.groups() {
 		p("## %s\n", g)
 		p("| size | at once | contender | ops/s | ratio | p50 µs | p50 ratio | p99 µs | allocs | bytes | CPU µs | conns |")
@@ -68,7 +77,13 @@ func (r row) line() string {
 	if r.RTTMicros > 0 {
 		at += fmt.Sprintf(", rtt %d µs", r.RTTMicros)
 	}
-	name, ratio, p50 := r.Contender, r.Ratio.String(), fmt.Sprintf("%.2f", r.P50Ratio.Median)
+	if r.NotMeasured != "" {
+		return fmt.Sprintf("| %s | %s | %s | %s: %s | | | | | | | | |", size, at, r.Contender, notMeasured, r.NotMeasured)
+	}
+	name, ratio, p50 := r.Contender, shown(r.Ratio), notMeasured
+	if r.P50Ratio != nil {
+		p50 = fmt.Sprintf("%.2f", r.P50Ratio.Median)
+	}
 	if r.Contender == r.Floor {
 		ratio, p50 = "1", "1"
 	}

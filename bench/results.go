@@ -23,19 +23,24 @@ type results struct {
 	Date     string            `json:"date"`
 	Seconds  float64           `json:"seconds"`
 	Quick    bool              `json:"quick"`
+	Only     string            `json:"only,omitempty"`       // the cells of a run of some only
+	Who      string            `json:"contenders,omitempty"` // the contenders of a run of some only
 	Rounds   int               `json:"rounds"`
 	SliceMS  int64             `json:"slice_ms"`
 	CPUs     int               `json:"cpus"`
 	CPU      string            `json:"cpu"`
 	Versions map[string]string `json:"versions"`
 	Rows     []row             `json:"rows"`
-	Faults   *faultResults     `json:"faults,omitempty"`
+	Failed   map[string]string `json:"failed,omitempty"` // cells that were not measured at all, and why
+	Faults   *faultResults     `json:"faults,omitempty"` // nil: not measured
+
+	cells []string // that were to be measured
 }
 
 func newResults(r *rig, o options) *results {
 	res := &results{
 		Date: time.Now().UTC().Format(time.DateOnly), Quick: o.quick, Rounds: o.rounds, SliceMS: o.slice.Milliseconds(),
-		CPUs: runtime.NumCPU(), CPU: cpuModel(),
+		Only: o.only.String(), Who: o.who.String(), CPUs: runtime.NumCPU(), CPU: cpuModel(), Failed: map[string]string{},
 		Versions: map[string]string{
 			"go": runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH, "memcached": versionOf("memcached", "-V"),
 			"redis-server": versionOf("redis-server", "--version"),
@@ -87,10 +92,10 @@ func readResults(dir string) (*results, error) {
 	return &res, json.Unmarshal(b, &res)
 }
 
-// find returns what a run showed of a contender in a cell, or nil.
+// find returns what a run has of a contender in a cell, or nil.
 func (res *results) find(cell, contender string) *row {
 	for i := range res.Rows {
-		if r := &res.Rows[i]; r.Cell == cell && strings.HasPrefix(r.Contender, contender) {
+		if r := &res.Rows[i]; r.Cell == cell && r.Contender == contender {
 			return r
 		}
 	}

@@ -59,15 +59,11 @@ func scsApp(store scs.Store, codec scs.Codec, idle time.Duration, payload int) h
 func scsGroup(idle time.Duration, writes func(int) bool) func(*rig, cell) ([]*contender, error) {
 	return func(r *rig, c cell) (all []*contender, err error) {
 		add := func(name string, store scs.Store, codec scs.Codec, w *wire, end func()) {
-			if err != nil {
-				end()
-				return
-			}
-			var k *contender
-			k, err = web(name, c, scsApp(store, codec, idle, c.payload), w, writes, end)
-			all = append(all, k)
+			all = append(all, web(name, c, scsApp(store, codec, idle, c.payload), w, writes, end))
 		}
-		if r.redis != nil {
+		if r.redis == nil {
+			all = append(all, &contender{name: "goredisstore", missing: r.noRedis})
+		} else {
 			w := &wire{rtt: c.rtt}
 			rc := r.goRedis(w)
 			add("goredisstore", goredisstore.New(rc), nil, w, func() { rc.Close() })
@@ -86,24 +82,15 @@ func scsGroup(idle time.Duration, writes func(int) bool) func(*rig, cell) ([]*co
 			if v.slack > 0 && idle == 0 {
 				continue // nothing to refresh
 			}
-			var cl *cluster.Cluster
 			w := &wire{rtt: c.rtt}
-			cfg := cluster.Config{Timeout: patience, RefreshSlack: v.slack}
-			if cl, err = orErr(err, func() (*cluster.Cluster, error) { return r.clusterWith(w, cfg) }); err == nil {
-				add(v.name, scsstore.New(cl), v.codec, w, func() { cl.Close() })
+			cl, err := r.clusterWith(w, cluster.Config{Timeout: patience, RefreshSlack: v.slack})
+			if err != nil {
+				return all, err
 			}
+			add(v.name, scsstore.New(cl), v.codec, w, func() { cl.Close() })
 		}
-		return all, err
+		return all, nil
 	}
-}
-
-// orErr calls f unless something has failed before.
-func orErr[T any](err error, f func() (T, error)) (T, error) {
-	var zero T
-	if err != nil {
-		return zero, err
-	}
-	return f()
 }
 
 // goRedis is a go-redis client with its defaults but for the timeouts and the pool,
