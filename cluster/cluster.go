@@ -54,6 +54,7 @@ type Cluster struct {
 	arrivals sync.Pool // of *arrival, with nobody at the other end
 	unknown  *limiter
 	stats    counters
+	log      journal
 	// longest is the longest time a session was seen to have left, in ms: how long
 	// a deletion must be remembered when the session's deadline is not known.
 	longest atomic.Int64
@@ -65,8 +66,9 @@ type Cluster struct {
 }
 
 // New checks the configuration and returns a Cluster. It needs no live node: nodes
-// are taken for up until a request finds otherwise. The error says which field is
-// wrong and what it wants.
+// are taken for up until a request finds otherwise. It logs one line that says which nodes
+// there are, how many copies, and whether records are sealed and connections encrypted.
+// The error says which field is wrong and what it wants.
 func New(cfg Config) (*Cluster, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -77,7 +79,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
-		closing: make(chan struct{}),
+		closing: make(chan struct{}), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
@@ -93,10 +95,17 @@ func New(cfg Config) (*Cluster, error) {
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
 	c.cfg.Password, c.cfg.SealKeys = "", nil
-	if cfg.Replicas == 1 {
-		cfg.Logger.Warn("cluster: each session has one copy only and is lost with its node", "nodes", len(cfg.Nodes), "replicas", cfg.Replicas)
-	}
+	c.logStart()
 	return c, nil
+}
+
+// logStart writes what an operator compares with what was meant: settings that fail without
+// a word, such as an unset variable, show here. Nothing of it is a secret.
+func (c *Cluster) logStart() {
+	c.log.info(nil, "cluster: started", "nodes", fmt.Sprint(c.nodes), "copies", c.cfg.Replicas, "sealed", c.seal != nil, "tls", c.cfg.TLS != nil)
+	if c.cfg.Replicas == 1 {
+		c.log.warn(nil, "cluster: each session has one copy only and is lost with its node", "nodes", len(c.nodes), "copies", c.cfg.Replicas)
+	}
 }
 
 // Close ends all probers, waits for operations under way (at most a few Timeouts)
@@ -115,6 +124,7 @@ func (c *Cluster) Close() error {
 	for _, n := range c.nodes {
 		n.drop()
 	}
+	c.log.close()
 	return nil
 }
 

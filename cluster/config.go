@@ -111,8 +111,10 @@ type Config struct {
 	// app must be able to start while one is gone.
 	AllowUnresolved bool
 
-	// Logger receives what an operator should know: nodes that go down and come
-	// back, damaged records. Never ids, keys or values. If nil, slog.Default() is used.
+	// Logger receives what an operator should know: how the Cluster was started, nodes that
+	// go down and come back or refuse, damaged records. Never ids, keys or values. Of each
+	// kind and node at most one line a second is written; "omitted" in it counts the others
+	// that it stands for. If nil, slog.Default() is used.
 	Logger *slog.Logger
 
 	// OnNodeState, if not nil, is called after a node's State has changed, by the

@@ -256,5 +256,5 @@ func (k *call) read(v *view, a *answer) {
 		return
 	}
 	k.c.stats.damaged.Add(1)
-	k.c.cfg.Logger.Warn("cluster: copy is unusable and counts as missing", "node", a.node.ID, "addr", a.node.Addr, "reason", err)
+	k.c.log.warn(a.node, "cluster: copy is unusable and counts as missing", "reason", err)
 }

@@ -15,9 +15,9 @@ import (
 func (c *Cluster) nodeChanged(n *node, from State) {
 	s := n.status()
 	if s.State == Down {
-		c.cfg.Logger.Warn("cluster: node is down", "node", n.ID, "addr", n.Addr, "reason", s.LastError)
+		c.log.warn(n, "cluster: node is down", "reason", s.LastError)
 	} else if from == Down {
-		c.cfg.Logger.Info("cluster: node is up again", "node", n.ID, "addr", n.Addr)
+		c.log.info(n, "cluster: node is up again")
 	}
 	if from == Down {
 		n.drop() // its idle connections may lead to a process that is gone

@@ -132,5 +132,5 @@ func (k *call) giveUp(n *node) {
 	n.mu.Lock()
 	n.lastErr = errContradicts
 	n.mu.Unlock()
-	k.c.cfg.Logger.Warn("cluster: node is passed over for a session", "node", n.ID, "addr", n.Addr, "reason", errContradicts)
+	k.c.log.warn(n, "cluster: node is passed over for a session", "reason", errContradicts)
 }
