@@ -78,15 +78,36 @@ func (s *Store) presentedID(r *http.Request, name string) (string, error) {
 func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string) (*http.Cookie, error) {
 	opts := *session.Options
 	opts.MaxAge = min(opts.MaxAge, maxAgeLimit)
-	opts.Secure = opts.Secure || r.TLS != nil || s.TrustForwardedProto && forwardedTLS(r)
+	opts.Secure = opts.Secure || mustBeSecure(session.Name(), &opts) || r.TLS != nil || s.TrustForwardedProto && forwardedTLS(r)
 	value := ""
 	if opts.MaxAge >= 0 {
+		if hasPrefix(session.Name(), hostPrefix) && (opts.Path != "/" || opts.Domain != "") {
+			return nil, fmt.Errorf("gorillastore: session %q: browsers refuse a cookie whose name begins with %q unless its Options "+
+				"have Path %q and no Domain", session.Name(), hostPrefix, "/")
+		}
 		var err error
 		if value, err = securecookie.EncodeMulti(session.Name(), id, s.codecs...); err != nil {
 			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(id), err)
 		}
 	}
 	return sessions.NewCookie(session.Name(), value, &opts), nil
+}
+
+// Names that begin like this, in upper or lower case, are promises, and browsers drop a cookie that
+// breaks them (RFC 6265bis, section 4.1.3).
+const (
+	securePrefix = "__Secure-"
+	hostPrefix   = "__Host-"
+)
+
+func hasPrefix(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
+}
+
+// mustBeSecure reports whether browsers drop the cookie unless it is marked Secure, whatever the
+// request came over: without the mark, every request would begin a new session.
+func mustBeSecure(name string, opts *sessions.Options) bool {
+	return opts.SameSite == http.SameSiteNoneMode || opts.Partitioned || hasPrefix(name, securePrefix) || hasPrefix(name, hostPrefix)
 }
 
 // forwardedTLS reports whether a proxy says that the client came over TLS. Where several proxies

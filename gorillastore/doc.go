@@ -65,5 +65,10 @@
 //
 // New sessions have Path "/", HttpOnly and SameSite=Lax. Cookies are marked Secure when the request
 // came over TLS, when Options.Secure is true, or, with [Store.TrustForwardedProto], when a proxy
-// says that its client used TLS. Behind a proxy that ends TLS, set one of the two.
+// says that its client used TLS. Behind a proxy that ends TLS, set one of the two. Where browsers
+// drop a cookie without the mark it is always set: with SameSite=None, with Partitioned, and where
+// the name begins with "__Secure-" or "__Host-". Over plain http they then keep it for localhost
+// only.
+//
+// However often a session is saved, the response carries its last cookie only.
 package gorillastore

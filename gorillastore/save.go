@@ -96,11 +96,12 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	case errors.Is(err, cluster.ErrDestroyed):
 		// The cookie is left alone: whoever deleted the session has expired it, and by now the
 		// browser may hold that of a new login.
+		s.takeBackID(w, session.Name(), t.rec.Key())
 		return nil
 	case err != nil:
 		return notSaved(session, err)
 	}
-	http.SetCookie(w, cookie)
+	s.setCookie(w, cookie)
 	return nil
 }
 
@@ -128,6 +129,7 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 			// No cookie carries this id yet: should it not be possible to delete it, it ends
 			// unseen.
 			_ = s.cluster.Delete(ctx, id)
+			s.takeBackID(w, session.Name(), old.Key())
 			return fmt.Errorf("gorillastore: session %q was deleted or ended meanwhile and gets no new id; Store.New starts a new one: %w",
 				session.Name(), cluster.ErrDestroyed)
 		}
@@ -136,7 +138,7 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 		}
 	}
 	t.rec, session.ID = rec, id
-	http.SetCookie(w, cookie)
+	s.setCookie(w, cookie)
 	if old != nil {
 		if err := s.cluster.Delete(ctx, old.Key()); err != nil {
 			return fmt.Errorf("gorillastore: session %q has a new id, but its old one could not be destroyed and remains valid until it ends: %w", session.Name(), err)
@@ -181,7 +183,7 @@ func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWri
 		}
 	}
 	t.rec, t.failed, t.presented, session.ID = nil, nil, "", ""
-	http.SetCookie(w, cookie)
+	s.setCookie(w, cookie)
 	return nil
 }
 

@@ -44,8 +44,9 @@ const (
 // not, as with every gorilla store.
 type Store struct {
 	// Options are copied into every new session. New sets Path "/", MaxAge 30 days, HttpOnly and
-	// SameSite=Lax. With Secure false, a cookie is marked Secure when the request came over TLS;
-	// with Secure true, always. If nil, these defaults are used.
+	// SameSite=Lax. With Secure false, a cookie is marked Secure when the request came over TLS and
+	// where browsers demand it (SameSite=None, Partitioned); with Secure true, always. If nil,
+	// these defaults are used.
 	Options *sessions.Options
 
 	// DefaultLifetime is how long a session whose Options.MaxAge is 0 lives on the nodes after it
