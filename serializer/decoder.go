@@ -13,6 +13,8 @@ type decoder struct {
 	b      []byte
 	pos    int
 	budget int // bytes that slices, maps and pointees may still take
+
+	aliased bool // a type was named by an alias
 }
 
 func (d *decoder) peek() head { return readHead(d.b[d.pos:]) }
@@ -193,6 +195,7 @@ func (d *decoder) tagged() (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.aliased = d.aliased || desc.aliased
 	if desc.typ.Kind() == reflect.Interface {
 		return nil, corrupt("an interface is not the type of a value")
 	}

@@ -9,10 +9,11 @@ import (
 
 // A descriptor is a type, how it is written, and how its values are.
 type descriptor struct {
-	typ   reflect.Type
-	bytes []byte
-	depth int // nesting of bytes
-	plan  *plan
+	typ     reflect.Type
+	bytes   []byte
+	depth   int  // nesting of bytes
+	aliased bool // bytes name a type by an alias, and so are not how it is written
+	plan    *plan
 }
 
 var (
@@ -121,6 +122,7 @@ func resolve(raw []byte, levels int) (*descriptor, error) {
 	h := r.peek()
 	var t reflect.Type
 	var err error
+	var aliased bool
 	switch h.kind {
 	case kindUint:
 		if h.n < uint64(tagCount) {
@@ -128,7 +130,7 @@ func resolve(raw []byte, levels int) (*descriptor, error) {
 		}
 	case kindStr:
 		name := string(raw[h.size:])
-		if t, _ = registeredType(name); t == nil {
+		if t, aliased = registeredType(name); t == nil {
 			return nil, &UnregisteredTypeError{Name: name}
 		}
 	case kindArray:
@@ -136,6 +138,7 @@ func resolve(raw []byte, levels int) (*descriptor, error) {
 			return nil, corrupt("deeper or more types than this process builds from bytes")
 		}
 		t, err = r.composite(levels - 1)
+		aliased = r.aliased
 	}
 	if err != nil {
 		return nil, err
@@ -143,7 +146,7 @@ func resolve(raw []byte, levels int) (*descriptor, error) {
 	if t == nil {
 		return nil, corrupt("unknown type")
 	}
-	d = &descriptor{typ: t, bytes: append([]byte(nil), raw...), plan: planFor(t)}
+	d = &descriptor{typ: t, bytes: append([]byte(nil), raw...), aliased: aliased, plan: planFor(t)}
 	namedMu.Lock()
 	defer namedMu.Unlock()
 	if known := named[string(raw)]; known != nil {
@@ -211,5 +214,6 @@ func (d *decoder) part(levels int) (reflect.Type, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.aliased = d.aliased || desc.aliased
 	return desc.typ, nil
 }

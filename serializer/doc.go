@@ -27,9 +27,17 @@
 // versions of a program: what is unknown is skipped, what is missing is zero. Unexported fields are left out, as gob does.
 // An embedded struct is a field with the name of its type. A field of a func, chan or uintptr type must be zero.
 //
+// A field with the tag msgpack:"-" is left out too. One with json:"-" must be zero, since it may be what no node should have
+// or what the app cannot do without: add msgpack:"-" to leave it out, or a msgpack tag with its name to keep it. Tags say
+// nothing else here.
+//
 // A type with GobEncode and GobDecode, or with MarshalBinary and UnmarshalBinary, is kept by these methods: url.URL, big.Int,
-// netip.Addr. A struct without exported fields may use MarshalText and UnmarshalText. Methods that a struct with exported fields
-// has only from what it embeds are not used, since they know nothing of its other fields.
+// netip.Addr. So is a struct with MarshalMsgpack and UnmarshalMsgpack, or EncodeMsgpack and DecodeMsgpack, and a struct without
+// exported fields with MarshalText and UnmarshalText. Methods that a struct with exported fields has only from what it embeds
+// are not used, since they know nothing of its other fields. The zero value of a type with methods comes back as zero, whatever
+// they do; of another value, what the one method wrote is given to the other before it is believed.
+//
+// A type that moves to another package or gets another name keeps its sessions with [RegisterName] or [RegisterAlias].
 //
 // A time.Time in UTC comes back in UTC. Any other comes back in the local zone if that has the same offset at that moment,
 // and else in a zone without a name. The monotonic clock reading is dropped. This is what gob does.
@@ -51,7 +59,8 @@
 // string for a registered type, and an array for pointers, slices, arrays and maps of other types. In the body, slices and
 // arrays are arrays, lists of bytes are bin, maps are maps; a pointer is what it points to, or nil. A struct is an array: its field names, and
 // then their values; the second and following structs of one type in a value have, for the names, the offset at which these
-// stand already. Extensions are not used.
+// stand already. What a type's own methods write is bin, and their zero value, where they do not bring it back, an empty array.
+// Extensions are not used.
 //
 // msgpack's Encoder writes the bytes. Its Decoder is not used: it takes bytes for strings, and believes every length.
 //

@@ -95,7 +95,7 @@ func (l *loop) UnmarshalBinary(b []byte) error {
 	l.next = &loopLink{n: int(b[0])}
 	l.next.next = l.next
 	if b[0] == 0xff {
-		for range 1 << 20 {
+		for range 2 * maxCompared {
 			l.next = &loopLink{n: 0xff, next: l.next}
 		}
 	}

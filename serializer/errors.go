@@ -44,7 +44,8 @@ func (e *UnregisteredTypeError) Error() string {
 	if len(name) > maxShownName {
 		name = name[:maxShownName] + "…"
 	}
-	return fmt.Sprintf("serializer: no type is registered here as %q: call serializer.Register with a value of that type when the program starts", name)
+	return fmt.Sprintf("serializer: no type is registered here as %q: call serializer.Register with a value of that type when the program starts, or, "+
+		"if the type has moved or was renamed since, serializer.RegisterName with this name, or RegisterAlias to only read it", name)
 }
 
 // maxShownName keeps a hostile type name from filling a log.

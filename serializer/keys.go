@@ -59,8 +59,8 @@ func (e *encoder) sameKey() (string, error) {
 	return string(e.buf), err
 }
 
-// UnmarshalKey returns the session key that MarshalKey made name of. The error is as Unmarshal's; a reserved name is an
-// [ErrCorrupt].
+// UnmarshalKey returns the session key that MarshalKey made name of, here or, where its type has an alias, under the type's old
+// name. The error is as Unmarshal's; a reserved name is an [ErrCorrupt].
 func UnmarshalKey(name string) (any, error) {
 	if name == "" {
 		return nil, corrupt("an empty attribute name")
@@ -69,11 +69,12 @@ func UnmarshalKey(name string) (any, error) {
 	case stringKey:
 		return name[1:], nil
 	case otherKey:
-		key, err := Unmarshal([]byte(name[1:]))
+		d := new(decoder)
+		key, err := d.value([]byte(name[1:]))
 		if err != nil {
 			return nil, err
 		}
-		if again, err := MarshalKey(key); err != nil || again != name {
+		if again, err := MarshalKey(key); err != nil || again != name && !d.aliased {
 			return nil, corrupt("an attribute name that no session key has")
 		}
 		return key, nil

@@ -102,8 +102,8 @@ func TestKeysThatWouldNotComeBackAreRefused(t *testing.T) {
 		"unregistered":                unregistered{1},
 		"unexported field":            halfKept{1, 2},
 		"monotonic time":              time.Now(),
-		"failing marshaler":           failing{},
-		"panicking marshaler":         panicking{},
+		"failing marshaler":           failing{1},
+		"panicking marshaler":         panicking{1},
 	} {
 		got, err := MarshalKey(key)
 		var refused *UnsupportedTypeError

@@ -53,7 +53,7 @@ func (m planner) make(t reflect.Type) plan {
 	if t == builtins[tagTime] {
 		return timePlan
 	}
-	if p, ok := customPlan(t); ok {
+	if p, ok := m.customPlan(t); ok {
 		return p
 	}
 	switch t.Kind() {

@@ -137,7 +137,7 @@ func TestValuesThatWouldNotComeBackAreRefused(t *testing.T) {
 }
 
 func TestTheErrorOfAMarshalerCanBeInspected(t *testing.T) {
-	_, err := Marshal(failing{})
+	_, err := Marshal(failing{1})
 	if cause := errors.Unwrap(err); cause == nil || cause.Error() != "hunter2" {
 		t.Errorf("got %v", cause)
 	}

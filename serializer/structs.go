@@ -15,7 +15,12 @@ type structPlan struct {
 	fields []field
 	byName map[string]int // into fields
 	shape  []byte         // as written
-	left   []int          // exported fields of kinds that cannot be kept: refused unless zero
+	left   []leftField    // exported fields that cannot be kept: refused unless zero
+}
+
+type leftField struct {
+	index  int
+	reason string
 }
 
 type field struct {
@@ -26,20 +31,26 @@ type field struct {
 
 func (m planner) structPlan(t reflect.Type) plan {
 	s := &structPlan{byName: map[string]int{}}
+	dropped := 0
 	for i := range t.NumField() {
 		f := t.Field(i)
+		tag := fieldTag(f.Tag)
 		switch {
 		case !f.IsExported():
+		case tag == tagDrop:
+			dropped++
 		case len(f.Name) > maxFieldName:
 			return refused("it has a field with a name longer than this package keeps")
 		case bodyless[f.Type.Kind()]:
-			s.left = append(s.left, i)
+			s.left = append(s.left, leftField{i, reasonFor(f.Type) + `: tag the field msgpack:"-" to leave it out`})
+		case tag == tagAsk:
+			s.left = append(s.left, leftField{i, hiddenFromJSON})
 		default:
 			s.byName[f.Name] = len(s.fields)
 			s.fields = append(s.fields, field{f.Name, i, m.plan(f.Type)})
 		}
 	}
-	if len(s.fields) == 0 && t.NumField() > len(s.left) {
+	if len(s.fields) == 0 && t.NumField() > len(s.left)+dropped {
 		return refused("it has no exported fields, and neither GobEncode and GobDecode, MarshalBinary and UnmarshalBinary, nor MarshalText and UnmarshalText")
 	}
 	e := newEncoder()
@@ -53,9 +64,9 @@ func (m planner) structPlan(t reflect.Type) plan {
 }
 
 func (s *structPlan) enc(e *encoder, v reflect.Value) error {
-	for _, i := range s.left {
-		if f := v.Field(i); !f.IsZero() {
-			return under(unsupported(f.Type(), reasonFor(f.Type())), "."+v.Type().Field(i).Name)
+	for _, left := range s.left {
+		if f := v.Field(left.index); !f.IsZero() {
+			return under(unsupported(f.Type(), left.reason), "."+v.Type().Field(left.index).Name)
 		}
 	}
 	if err := e.enter(2, v.Type()); err != nil { // the struct, and the shape inside it

@@ -28,6 +28,7 @@ const (
 	kindBin
 	kindArray
 	kindMap
+	kindExt // only in what a type's own methods write
 )
 
 // A head is the start of one msgpack value: its kind, its number, bits or length, and how many bytes the head itself takes.
@@ -37,8 +38,8 @@ type head struct {
 	kind kind
 }
 
-// readHead reads the head at the start of b; kindBad when b is cut off or starts with a code this package never writes
-// (extensions and the reserved code). The length it reports is not yet compared with what follows.
+// readHead reads the head at the start of b; kindBad when b is cut off or starts with the reserved code. The length it reports
+// is not yet compared with what follows; an extension's counts its type.
 func readHead(b []byte) head {
 	if len(b) == 0 {
 		return head{}
@@ -77,6 +78,12 @@ func readLongHead(c byte, b []byte) head {
 	case 8:
 		n = binary.BigEndian.Uint64(b)
 	}
+	switch form.kind {
+	case kindExt:
+		n++ // the type stands behind the length
+	case kindBad:
+		return head{}
+	}
 	if form.signed {
 		shift := 64 - 8*uint(form.width)
 		n = uint64(int64(n<<shift) >> shift)
@@ -84,7 +91,7 @@ func readLongHead(c byte, b []byte) head {
 	return head{kind: form.kind, n: n, size: 1 + int(form.width)}
 }
 
-// longHeads are the codes of more than one form in a byte; what is missing here is refused.
+// longHeads are the codes of more than one form in a byte; the one that is missing here is refused.
 var longHeads = [256]struct {
 	kind   kind
 	width  uint8
@@ -97,6 +104,9 @@ var longHeads = [256]struct {
 	0xc4: {kind: kindBin, width: 1},
 	0xc5: {kind: kindBin, width: 2},
 	0xc6: {kind: kindBin, width: 4},
+	0xc7: {kind: kindExt, width: 1},
+	0xc8: {kind: kindExt, width: 2},
+	0xc9: {kind: kindExt, width: 4},
 	0xca: {kind: kindFloat32, width: 4},
 	0xcb: {kind: kindFloat64, width: 8},
 	0xcc: {kind: kindUint, width: 1},
@@ -107,6 +117,11 @@ var longHeads = [256]struct {
 	0xd1: {kind: kindInt, width: 2, signed: true},
 	0xd2: {kind: kindInt, width: 4, signed: true},
 	0xd3: {kind: kindInt, width: 8, signed: true},
+	0xd4: {kind: kindExt, value: 1},
+	0xd5: {kind: kindExt, value: 2},
+	0xd6: {kind: kindExt, value: 4},
+	0xd7: {kind: kindExt, value: 8},
+	0xd8: {kind: kindExt, value: 16},
 	0xd9: {kind: kindStr, width: 1},
 	0xda: {kind: kindStr, width: 2},
 	0xdb: {kind: kindStr, width: 4},
@@ -117,14 +132,20 @@ var longHeads = [256]struct {
 }
 
 // walk returns the length of the one value at the start of b. It fails on lengths and counts that do not fit into what
-// remains, on nesting beyond depth levels, and on unknown codes. It allocates nothing but the error, and takes no longer than b
-// has bytes, since every element has at least one.
-func walk(b []byte, depth int) (int, error) {
+// remains, on nesting beyond depth levels, and on unknown codes, extensions among them. It allocates nothing but the error, and
+// takes no longer than b has bytes, since every element has at least one.
+func walk(b []byte, depth int) (int, error) { return walkWith(b, depth, kindBad) }
+
+// walkWith is walk for bytes in which values of one more kind may occur.
+func walkWith(b []byte, depth int, also kind) (int, error) {
 	h := readHead(b)
+	if h.kind == kindExt && also != kindExt {
+		h.kind = kindBad
+	}
 	switch h.kind {
 	case kindBad:
 		return 0, corrupt("cut off, or an unknown msgpack code")
-	case kindStr, kindBin:
+	case kindStr, kindBin, kindExt:
 		if h.n > uint64(len(b)-h.size) {
 			return 0, corrupt("a length runs past the end")
 		}
@@ -139,7 +160,7 @@ func walk(b []byte, depth int) (int, error) {
 		}
 		at := h.size
 		for range items {
-			n, err := walk(b[at:], depth-1)
+			n, err := walkWith(b[at:], depth-1, also)
 			if err != nil {
 				return 0, err
 			}
@@ -162,6 +183,18 @@ func check(b []byte) error {
 	}
 	if n != len(b) {
 		return corrupt("something follows the value")
+	}
+	return nil
+}
+
+// checkForeign says whether b is well-formed msgpack, which msgpack's own Decoder may be given: it believes every length.
+func checkForeign(b []byte) error {
+	for len(b) > 0 {
+		n, err := walkWith(b, maxDepth, kindExt)
+		if err != nil {
+			return err
+		}
+		b = b[n:]
 	}
 	return nil
 }
