@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type dialer struct {
 	password       string
 	timeout        time.Duration
 	maxRecordBytes int
+	opened         atomic.Uint64 // connections so far
 }
 
 // errNoTLS means that a handshake was not answered. A memcached without TLS waits for
@@ -32,9 +34,9 @@ var errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the
 // errLogin means that the node refused the username and password.
 var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
 
-// connect has the signature of memcache.Client.DialContext. The context carries
-// the deadline of the whole of it.
-func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn, error) {
+// connect opens a guarded connection for a line, or for none. The context carries the deadline
+// of the whole of it.
+func (d *dialer) connect(ctx context.Context, l *link, network, address string) (*guardedConn, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(d.timeout)
@@ -43,7 +45,7 @@ func (d *dialer) connect(ctx context.Context, network, address string) (net.Conn
 	if err != nil {
 		return nil, err
 	}
-	return &guardedConn{Conn: nc, dialer: d, first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+	return &guardedConn{Conn: nc, dialer: d, user: l, opened: d.opened.Load(), first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
 }
 
 // open returns a connection on which commands can be sent. The error is unreachable.
@@ -60,6 +62,7 @@ func (d *dialer) open(ctx context.Context, network, address string, deadline tim
 	if nc, err = d.prepare(ctx, nc, deadline, address); err != nil {
 		return nil, unreachable{d.orLate(err, deadline)}
 	}
+	d.opened.Add(1)
 	return nc, nil
 }
 
@@ -169,11 +172,14 @@ var errOversized = errors.New("answer announces more than was asked for, or than
 type guardedConn struct {
 	net.Conn
 	dialer   *dialer
+	user     *link     // nil: a probe
+	opened   uint64    // it was at most the opened-th connection to its node
 	first    time.Time // deadline of the first command: the one that had to dial
 	deadline time.Time // of the command under way
 	maxValue int
 
 	sending bool // a command is being written; no byte of its answer has come
+	unsent  bool // the command is swallowed, see link
 	getting bool // the command asks for values
 	values  int  // that the answer may still bring: one for each key asked for
 	ended   bool // the answer's last line has come
@@ -188,6 +194,13 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
 		c.sending, c.ended = true, false
 		c.getting, c.values = bytes.HasPrefix(b, []byte("gets ")), 0
+		switch {
+		case c.user == nil:
+		case c.getting:
+			c.user.opened = c.dialer.opened.Load()
+		default:
+			c.unsent = c.user.refuses(c.opened)
+		}
 		c.deadline = c.first
 		if c.first = (time.Time{}); c.deadline.IsZero() {
 			c.deadline = time.Now().Add(c.dialer.timeout)
@@ -195,6 +208,9 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 		if err := c.Conn.SetDeadline(c.deadline); err != nil {
 			return 0, err
 		}
+	}
+	if c.unsent {
+		return len(b), nil
 	}
 	if c.getting {
 		c.values += bytes.Count(b, []byte(" "))
@@ -205,6 +221,9 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 
 func (c *guardedConn) Read(b []byte) (int, error) {
 	c.sending = false
+	if c.unsent {
+		return copy(b, conflict), nil
+	}
 	n, err := c.Conn.Read(b)
 	if bad := c.inspect(b[:n]); bad != nil {
 		return 0, bad

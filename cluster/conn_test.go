@@ -48,6 +48,7 @@ func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader)
 		}
 		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
 		test(t, n)
+		n.hooks.running.Wait()
 		n.drop()
 		mu.Lock()
 		for _, nc := range open {
@@ -218,7 +219,10 @@ func TestValuesWithoutEndAreCutOff(t *testing.T) {
 func TestManySlowValuesCostOneTimeout(t *testing.T) {
 	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
 		asked, _ := r.ReadString('\n')
-		for _, key := range strings.Fields(asked)[1:] {
+		for i, key := range strings.Fields(asked) {
+			if i == 0 { // the verb
+				continue
+			}
 			time.Sleep(DefaultTimeout * 9 / 10)
 			if _, err := fmt.Fprintf(nc, "VALUE %s 0 1 1\r\nx\r\n", key); err != nil {
 				return
@@ -295,7 +299,7 @@ func TestHostileAnswersToAWrite(t *testing.T) {
 				}
 			}, func(t *testing.T, n *node) {
 				began := time.Now()
-				o, maybe, err := n.write("k", []byte("v"), &item{cas: 1}, 60)
+				o, maybe, err := n.write("k", []byte("v"), &item{cas: 1, opened: anyConnection}, 60)
 				if o != c.want || maybe != c.maybe {
 					t.Errorf("outcome %v, maybe %v, %v; want %v, %v", o, maybe, err, c.want, c.maybe)
 				}
@@ -458,6 +462,8 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 		if took := time.Since(began); took != DefaultTimeout {
 			t.Errorf("took %v, want %v", took, DefaultTimeout)
 		}
+		n.hooks.running.Wait()
+		n.drop()
 	})
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -29,19 +30,32 @@ const repeatWithin = 4
 type command struct {
 	verb  func(*memcache.Client, *memcache.Item) error // nil: a get
 	item  memcache.Item
+	seen  *item // of a cas: the copy that it replaces
 	batch []*waiter
 	keys  []string // of the batch; kept for the next
 }
 
-func (cmd *command) run(c *memcache.Client) error {
+// errStale is the conflict of a cas that was not sent, since its token is older than the
+// connection.
+var errStale = fmt.Errorf("%w: the node was connected to anew since", memcache.ErrCASConflict)
+
+func (cmd *command) run(l *link) error {
 	switch {
 	case cmd.verb != nil:
-		return cmd.verb(c, &cmd.item)
+		l.opened, l.stale = anyConnection, false
+		if cmd.seen != nil {
+			cmd.item.CasID, l.opened = cmd.seen.cas, cmd.seen.opened
+		}
+		err := cmd.verb(l.client, &cmd.item)
+		if l.stale && errors.Is(err, memcache.ErrCASConflict) {
+			return errStale
+		}
+		return err
 	case len(cmd.batch) == 1:
-		return cmd.batch[0].fetch(c)
+		return cmd.batch[0].fetch(l)
 	}
 	cmd.keys = keysOf(cmd.batch, cmd.keys)
-	items, err := c.GetMulti(cmd.keys)
+	items, err := l.client.GetMulti(cmd.keys)
 	if err != nil {
 		return err
 	}
@@ -49,7 +63,7 @@ func (cmd *command) run(c *memcache.Client) error {
 	for _, w := range cmd.batch {
 		w.item = nil
 		if it := items[w.key]; it != nil {
-			w.found, asked = itemOf(it), asked+1
+			w.found, asked = itemOf(it, l.opened), asked+1
 			w.item = &w.found
 		}
 	}
@@ -59,9 +73,9 @@ func (cmd *command) run(c *memcache.Client) error {
 	return nil
 }
 
-func (w *waiter) fetch(c *memcache.Client) error {
+func (w *waiter) fetch(l *link) error {
 	w.item = nil
-	it, err := c.Get(w.key)
+	it, err := l.client.Get(w.key)
 	switch {
 	case errors.Is(err, memcache.ErrCacheMiss):
 		return nil
@@ -70,7 +84,7 @@ func (w *waiter) fetch(c *memcache.Client) error {
 	case it.Key != w.key:
 		return errOutOfStep
 	}
-	w.found = itemOf(it)
+	w.found = itemOf(it, l.opened)
 	w.item = &w.found
 	return nil
 }
@@ -84,12 +98,12 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	}
 	defer func() { <-n.slots }()
 	n.commands.Add(1)
-	client := n.client
-	if cmd.verb != nil && len(cmd.item.Value) <= maxPipelined {
-		client = n.writer
+	l, kind := n.linkFor(cmd)
+	if kind != nil {
+		defer kind.give(l)
 	}
 	began := time.Now()
-	err = cmd.run(client)
+	err = cmd.run(l)
 	broke := isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin
 	if broke {
 		// A server that restarted breaks every connection to its former self once.
@@ -100,7 +114,10 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	if broke || isLate(err) {
 		again = true
 		n.commands.Add(1)
-		err = cmd.run(client)
+		err = cmd.run(l)
+	}
+	if errors.Is(err, errStale) {
+		return again, err // it says nothing of the node
 	}
 	isEcho := err != nil && errors.As(err, new(echo))
 	v, err := judge(err)
@@ -121,8 +138,21 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 
 // drop closes all connections that are not in use.
 func (n *node) drop() {
-	n.client.Close()
-	n.lines.drop()
+	n.reads.client.Close()
+	n.large.drop()
+	n.shared.drop()
+}
+
+// linkFor returns the link for a command, and where it is to be given back.
+func (n *node) linkFor(cmd *command) (*link, *links) {
+	if cmd.verb == nil {
+		return n.reads, nil
+	}
+	kind := &n.writes
+	if len(cmd.item.Value) > maxPipelined {
+		kind = &n.large
+	}
+	return kind.take(), kind
 }
 
 // enter takes a slot. A request that had to wait for one must not wait for a sick
@@ -161,7 +191,7 @@ func (n *node) fetch(batch []*waiter) error {
 func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome, maybe bool, err error) {
 	cmd := &command{verb: (*memcache.Client).Add, item: memcache.Item{Key: key, Value: value, Expiration: ttl}}
 	if seen != nil {
-		cmd.verb, cmd.item.CasID = (*memcache.Client).CompareAndSwap, seen.cas
+		cmd.verb, cmd.seen = (*memcache.Client).CompareAndSwap, seen
 	}
 	again, err := n.exchange(cmd)
 	switch {
@@ -176,8 +206,8 @@ func (n *node) write(key string, value []byte, seen *item, ttl int32) (o outcome
 // withdraw removes the copy that was seen, unless somebody has replaced it since: a cas
 // with an expiry in the past. Gone is false when somebody has.
 func (n *node) withdraw(key string, seen *item) (gone bool, err error) {
-	item := memcache.Item{Key: key, CasID: seen.cas, Expiration: -1}
-	_, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
+	item := memcache.Item{Key: key, Expiration: -1}
+	_, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item, seen: seen})
 	switch {
 	case err == nil, isAbsence(err):
 		return true, nil
@@ -191,8 +221,8 @@ func (n *node) withdraw(key string, seen *item) (gone bool, err error) {
 // that says so. By cas: a touch that is applied late could shorten the life of a copy that
 // has become a target's.
 func (n *node) retire(key string, seen *item, value []byte, ttl int32) error {
-	item := memcache.Item{Key: key, Value: value, CasID: seen.cas, Flags: retiredFlag, Expiration: ttl}
-	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})
+	item := memcache.Item{Key: key, Value: value, Flags: retiredFlag, Expiration: ttl}
+	_, err := n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item, seen: seen})
 	return err
 }
 

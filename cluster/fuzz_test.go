@@ -296,7 +296,7 @@ func FuzzLogin(f *testing.F) {
 				return client, nil
 			}}
 			began := time.Now()
-			nc, err := d.connect(context.Background(), "tcp", "node:1")
+			nc, err := d.connect(context.Background(), nil, "tcp", "node:1")
 			if took := time.Since(began); took > DefaultTimeout {
 				t.Errorf("took %v", took)
 			}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,7 +67,7 @@ func TestASecondAnswerToAWriteSpoilsTheConnection(t *testing.T) {
 		}
 	}, func(t *testing.T, n *node) {
 		for range 3 {
-			if o, maybe, err := n.write("k", []byte("v"), &item{cas: 1}, 60); o != failed || !maybe || !isErr(err, errOutOfStep) {
+			if o, maybe, err := n.write("k", []byte("v"), &item{cas: 1, opened: anyConnection}, 60); o != failed || !maybe || !isErr(err, errOutOfStep) {
 				t.Errorf("outcome %v, maybe %v, %v", o, maybe, err)
 			}
 		}
@@ -117,10 +118,9 @@ func TestASharedGetThatBringsAnotherKeyFailsAllInIt(t *testing.T) {
 // A node that has lost a question answers each with what belongs to the one before. What
 // waits in its other connections may be as wrong: all are given up.
 func TestAConversationOutOfStepIsNotGoneOnWith(t *testing.T) {
-	dialled := 0
+	var dialled atomic.Int32
 	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
-		dialled++
-		late := dialled == 1
+		late := dialled.Add(1) == 1
 		before := "before"
 		for {
 			line, err := r.ReadString('\n')

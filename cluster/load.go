@@ -94,7 +94,7 @@ func (s *stored) worthRepair(now time.Time) bool {
 func (v *view) tokens(to []seen) []seen {
 	for _, t := range v.targets {
 		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && a.rec.equal(v.joined) {
-			to = append(to, seen{t, item{cas: a.item.cas}})
+			to = append(to, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
 		}
 	}
 	return to

@@ -12,31 +12,33 @@ import (
 )
 
 // This file decides what a node is to this process: its clients and connections, and what
-// is thought of it. Only node.go, exchange.go and verdict.go know gomemcache.
+// is thought of it. Only node.go, link.go, exchange.go and verdict.go know gomemcache.
 
 // item is what a node holds under a key: bytes and the CAS token that a write has
 // to present to replace them. A nil item is a miss.
 type item struct {
 	value   []byte
 	cas     uint64
-	retired bool // about to expire: it must not be counted on
+	opened  uint64 // connections that had been opened by then: on these the token is good
+	retired bool   // about to expire: it must not be counted on
 }
 
 // retiredFlag is the memcached flag of a copy that was given a short life because it
 // lies outside the targets.
 const retiredFlag = 1
 
-func itemOf(it *memcache.Item) item {
-	return item{value: it.Value, cas: it.CasID, retired: it.Flags&retiredFlag != 0}
+func itemOf(it *memcache.Item, opened uint64) item {
+	return item{value: it.Value, cas: it.CasID, opened: opened, retired: it.Flags&retiredFlag != 0}
 }
 
 type node struct {
 	Node
 	index  int
-	client *memcache.Client // of reads and of large writes
-	writer *memcache.Client // of small writes, which share the pipeline
 	dialer *dialer
-	lines  pipeline
+	reads  *link         // there is one read at a time, that of a batch
+	writes links         // of small writes, which share the pipeline
+	large  links         // of large writes, which have a connection each
+	shared pipeline      // of all small writes
 	slots  chan struct{} // one per exchange that may be on its way
 	batch  batcher
 	get    command // of the batch under way: there is one at a time
@@ -87,17 +89,59 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 		timeout: cfg.Timeout, maxRecordBytes: cfg.MaxRecordBytes,
 	}
 	addr := addressOf(n.Addr)
-	nd.lines.dialer, nd.lines.address = nd.dialer, addr
-	client := func(dial func(context.Context, string, string) (net.Conn, error)) *memcache.Client {
-		c := memcache.NewFromSelector(addr)
-		c.Timeout, c.MaxIdleConns, c.DialContext = cfg.Timeout, cfg.MaxConns, dial
-		return c
-	}
-	nd.client, nd.writer = client(nd.dialer.connect), client(nd.lines.connect)
+	nd.shared.dialer, nd.shared.address = nd.dialer, addr
+	nd.reads = newLink(addr, cfg.Timeout, nd.connectReads)
+	nd.writes.make = func() *link { return newLink(addr, cfg.Timeout, nd.shared.connect) }
+	nd.large.make = func() *link { return newLink(addr, cfg.Timeout, nd.connectLarge) }
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	nd.batch.loop = nd.batch.send
 	nd.batch.patience = cfg.Timeout
 	return nd
+}
+
+// connectReads opens the connection of reads, and beside it that of small writes: what is
+// read can then be replaced. That one is waited for only as long as the read can spare.
+func (n *node) connectReads(ctx context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := n.dialer.connect(ctx, l, network, address)
+	if err != nil {
+		return nil, err
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(n.dialer.timeout)
+	}
+	open := make(chan struct{})
+	n.hooks.running.Go(func() {
+		n.shared.open(deadline)
+		close(open)
+	})
+	t := time.NewTimer(time.Until(deadline) / 2)
+	defer t.Stop()
+	select {
+	case <-open:
+	case <-t.C:
+	}
+	return nc, nil
+}
+
+// connectLarge opens a connection for large writes. Where the shared connection still answers
+// behind it, both lead to one process, and the tokens that are good there are good here.
+func (n *node) connectLarge(ctx context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := n.dialer.connect(ctx, l, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if nc.opened <= l.opened {
+		return nc, nil
+	}
+	answered := make(chan uint64, 1)
+	n.hooks.running.Go(func() { answered <- n.shared.answers() })
+	select {
+	case opened := <-answered:
+		nc.opened = min(nc.opened, opened)
+	case <-ctx.Done():
+	}
+	return nc, nil
 }
 
 // state is what the process thinks of the node, and whether a node that is down says

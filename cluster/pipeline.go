@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
+	"math"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -32,16 +35,16 @@ type pipeline struct {
 	waiting []*pipelined
 
 	// What is below belongs to whoever speaks.
-	nc      net.Conn // nil: none yet, or the last one broke
-	answers *bufio.Reader
-	going   []*pipelined
-	out     []byte
+	nc     net.Conn // nil: none yet, or the last one broke
+	opened uint64   // nc was at most the opened-th connection to its node
+	reader *bufio.Reader
+	going  []*pipelined
+	out    []byte
 }
 
-// connect has the signature of memcache.Client.DialContext. The connection that it
-// returns is dialled when it is first needed.
-func (p *pipeline) connect(context.Context, string, string) (net.Conn, error) {
-	return &pipelined{pipeline: p, turn: make(chan struct{}, 1)}, nil
+// connect returns a connection for a link. It is dialled when it is first needed.
+func (p *pipeline) connect(_ context.Context, l *link, _, _ string) (net.Conn, error) {
+	return &pipelined{pipeline: p, link: l, turn: make(chan struct{}, 1)}, nil
 }
 
 // pipelined is a connection in name. It carries one command at a time, which is whole
@@ -49,8 +52,10 @@ func (p *pipeline) connect(context.Context, string, string) (net.Conn, error) {
 type pipelined struct {
 	net.Conn // nil; its other methods are not called
 	pipeline *pipeline
+	link     *link
 
 	out    []byte        // the command
+	opened uint64        // of the connection that answered
 	answer []byte        // what has not been read of the answer
 	err    error         // why there is none
 	done   bool          // answer or err is there
@@ -106,7 +111,12 @@ func (p *pipeline) speak(c *pipelined) {
 	p.mu.Lock()
 	p.going, p.waiting = p.waiting, p.going[:0]
 	p.mu.Unlock()
-	answered, err := p.send()
+	deadline := time.Now().Add(p.dialer.timeout)
+	answered, err := 0, p.dial(deadline)
+	if err == nil {
+		p.refuseStale(c)
+		answered, err = p.send(deadline)
+	}
 	for i, w := range p.going {
 		if i == answered {
 			w.err = err
@@ -116,6 +126,23 @@ func (p *pipeline) speak(c *pipelined) {
 		w.end(c)
 	}
 	clear(p.going)
+	p.pass(c, err)
+}
+
+// refuseStale answers the commands whose tokens are older than the connection.
+func (p *pipeline) refuseStale(speaker *pipelined) {
+	p.going = slices.DeleteFunc(p.going, func(w *pipelined) bool {
+		stale := w.link.refuses(p.opened)
+		if stale {
+			w.answer = append(w.answer[:0], conflict...)
+			w.end(speaker)
+		}
+		return stale
+	})
+}
+
+// pass gives the turn to the first of those that have arrived meanwhile; nil is no speaker.
+func (p *pipeline) pass(c *pipelined, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && !isBroken(err) {
@@ -148,12 +175,9 @@ func (c *pipelined) end(speaker *pipelined) {
 
 // send writes the commands of all that go and reads their answers. It returns how many
 // have got theirs, and why the others have not.
-func (p *pipeline) send() (answered int, err error) {
-	deadline := time.Now().Add(p.dialer.timeout)
-	if p.nc == nil {
-		if err := p.dial(deadline); err != nil {
-			return 0, err
-		}
+func (p *pipeline) send(deadline time.Time) (answered int, err error) {
+	if len(p.going) == 0 {
+		return 0, nil
 	}
 	_ = p.nc.SetDeadline(deadline) // where it fails, so does the write
 	if len(p.going) == 1 {
@@ -178,16 +202,16 @@ func (p *pipeline) send() (answered int, err error) {
 	}
 	for err == nil && answered < len(p.going) {
 		var line []byte
-		if line, err = p.answers.ReadSlice('\n'); err == nil {
+		if line, err = p.reader.ReadSlice('\n'); err == nil {
 			c := p.going[answered]
-			c.answer = append(c.answer[:0], line...)
+			c.answer, c.opened = append(c.answer[:0], line...), p.opened
 			answered++
 		}
 	}
 	switch {
 	case errors.Is(err, bufio.ErrBufferFull):
 		err = errOversized
-	case err == nil && p.answers.Buffered() > 0:
+	case err == nil && p.reader.Buffered() > 0:
 		answered, err = 0, errOutOfStep // which of the answers is one too many?
 	}
 	if err != nil {
@@ -197,18 +221,44 @@ func (p *pipeline) send() (answered int, err error) {
 	return answered, p.dialer.orLate(err, deadline)
 }
 
+// open dials the connection where there is none, and nobody is about to.
+func (p *pipeline) open(deadline time.Time) {
+	p.mu.Lock()
+	needed := !p.busy && p.nc == nil
+	p.busy = p.busy || needed
+	p.mu.Unlock()
+	if needed {
+		p.pass(nil, p.dial(deadline))
+	}
+}
+
+// answers asks the node for a word over the shared connection. It returns which of the node's
+// connections that is, or the highest number if there was no answer.
+func (p *pipeline) answers() uint64 {
+	c := &pipelined{pipeline: p, link: &link{opened: anyConnection}, turn: make(chan struct{}, 1), out: []byte("version\r\n")}
+	p.exchange(c)
+	if c.err != nil || !bytes.HasPrefix(c.answer, []byte("VERSION ")) {
+		return math.MaxUint64
+	}
+	return c.opened
+}
+
+// dial sees to it that there is a connection.
 func (p *pipeline) dial(deadline time.Time) error {
+	if p.nc != nil {
+		return nil
+	}
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	nc, err := p.dialer.open(ctx, p.address.network, p.address.addr, deadline)
 	if err != nil {
 		return err
 	}
-	p.nc = nc
-	if p.answers == nil {
-		p.answers = bufio.NewReaderSize(nc, maxAnswerLine)
+	p.nc, p.opened = nc, p.dialer.opened.Load()
+	if p.reader == nil {
+		p.reader = bufio.NewReaderSize(nc, maxAnswerLine)
 	}
-	p.answers.Reset(nc)
+	p.reader.Reset(nc)
 	return nil
 }
 

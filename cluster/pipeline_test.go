@@ -48,7 +48,7 @@ func together(n *node, keys []string, value string) []error {
 	var wg sync.WaitGroup
 	for i, key := range keys {
 		wg.Go(func() {
-			o, _, err := n.write(key, []byte(value), &item{cas: 1}, 60)
+			o, _, err := n.write(key, []byte(value), &item{cas: 1, opened: anyConnection}, 60)
 			if o == outrun {
 				err = errors.New("outrun")
 			}
@@ -271,7 +271,7 @@ func TestNothingFollowsAHalfSentPacket(t *testing.T) {
 	}, func(t *testing.T, n *node) {
 		together(n, keysTo(3), strings.Repeat("v", 500))
 		time.Sleep(2 * DefaultTimeout)
-		if _, _, err := n.write("later", []byte("x"), &item{cas: 1}, 60); err != nil {
+		if _, _, err := n.write("later", []byte("x"), &item{cas: 1, opened: anyConnection}, 60); err != nil {
 			t.Errorf("later: %v", err)
 		}
 		synctest.Wait()

@@ -145,7 +145,7 @@ func (n *node) ping() error {
 	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
 	defer cancel()
 	a := addressOf(n.Addr)
-	nc, err := n.dialer.connect(ctx, a.network, a.addr)
+	nc, err := n.dialer.connect(ctx, nil, a.network, a.addr)
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
-		case r.outcome == outrun:
+		case r.outcome == outrun && !errors.Is(r.err, errStale):
 			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
 		}
 		if errors.Is(r.err, errMemory) {

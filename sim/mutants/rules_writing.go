@@ -5,7 +5,7 @@ package main
 var writing = []rule{
 	{"blind set instead of cas and add", []edit{
 		{"cluster/exchange.go", "(*memcache.Client).Add, item:", "(*memcache.Client).Set, item:"},
-		{"cluster/exchange.go", "(*memcache.Client).CompareAndSwap, seen.cas", "(*memcache.Client).Set, seen.cas"},
+		{"cluster/exchange.go", "cmd.verb, cmd.seen = (*memcache.Client).CompareAndSwap, seen", "cmd.verb = (*memcache.Client).Set"},
 	}},
 	one("set where no copy was seen", "cluster/exchange.go",
 		"(*memcache.Client).Add, item:", "(*memcache.Client).Set, item:"),
@@ -30,6 +30,10 @@ var writing = []rule{
 	one("a save ended by its record's oversize is stored", "cluster/settle.go",
 		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
 
+	one("a CAS token is good on every connection", "cluster/link.go",
+		"l.stale = opened > l.opened", "l.stale = false"),
+	one("a connection of its own is as good as the shared one", "cluster/node.go",
+		"		nc.opened = min(nc.opened, opened)", "		nc.opened = min(0, opened)"),
 	one("a session that is to end sooner is saved where it was loaded", "cluster/save.go",
 		"s.c.cfg.MinCopies || s.shortens() ||", "s.c.cfg.MinCopies ||"),
 	one("old copies on full nodes are not withdrawn", "cluster/save.go",
@@ -39,7 +43,7 @@ var writing = []rule{
 	one("what cannot be withdrawn is acknowledged", "cluster/save.go",
 		"		if err != nil {\n			return false, s.unavailable()\n		}\n		replaced", "		_ = err\n		replaced"),
 	one("a copy is withdrawn whatever has taken its place", "cluster/exchange.go",
-		"item := memcache.Item{Key: key, CasID: seen.cas, Expiration: -1}\n	_, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item})",
+		"item := memcache.Item{Key: key, Expiration: -1}\n	_, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item, seen: seen})",
 		"_ = seen\n	_, err = n.exchange(&command{verb: deleteItem, item: memcache.Item{Key: key}})"),
 	one("full nodes are not read", "cluster/gather.go",
 		"	if len(k.full) > 0 {", "	if false {"),
