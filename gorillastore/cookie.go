@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/securecookie"
@@ -54,24 +55,34 @@ func (idSerializer) Deserialize(src []byte, dst any) error {
 	return nil
 }
 
-// presentedID returns the id that the request's cookie of that name proves to be ours, "" without
-// such a cookie. A browser that was given cookies of one name for several paths or domains sends
-// them all: the first that verifies counts, so that one set by a neighbouring site cannot keep a
-// user out. The error, when none verifies, is a securecookie.MultiError, as the stores of
-// gorilla/sessions return it.
-func (s *Store) presentedID(r *http.Request, name string) (string, error) {
-	var first error
+// maxPresented is how many ids of one request are looked at. Each costs the nodes a load, and a
+// client may send as many as fit into a header.
+const maxPresented = 8
+
+// presentedIDs returns the ids that the request's cookies of that name prove to be ours, in their
+// order, each once. A browser that was given cookies of one name for several paths or domains, as
+// when Options.Path has changed, sends them all. Those that do not verify are passed over, so that
+// one set by a neighbouring site cannot keep a user out. The error, when none verifies, is a
+// securecookie.MultiError, as the stores of gorilla/sessions return it.
+func (s *Store) presentedIDs(r *http.Request, name string) (ids []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		var id string
-		err := securecookie.DecodeMulti(name, c.Value, &id, s.codecs...)
-		if err == nil {
-			return id, nil
-		}
-		if first == nil {
-			first = err
+		refused := securecookie.DecodeMulti(name, c.Value, &id, s.codecs...)
+		switch {
+		case refused != nil:
+			if err == nil {
+				err = refused
+			}
+		case !slices.Contains(ids, id):
+			if ids = append(ids, id); len(ids) == maxPresented {
+				return ids, nil
+			}
 		}
 	}
-	return "", badCookie(name, first)
+	if ids != nil {
+		return ids, nil
+	}
+	return nil, badCookie(name, err)
 }
 
 // cookieFor returns the cookie that carries the id; "" with a negative MaxAge expires it.

@@ -71,4 +71,15 @@
 // only.
 //
 // However often a session is saved, the response carries its last cookie only.
+//
+// A browser that was given cookies of one name for several Paths or Domains, as when the app has
+// changed Options.Path, sends them all. The first whose session exists counts, among the first
+// eight that verify; whether the session of one exists must be known before the next is looked at.
+// Deleting the session deletes those of all these cookies: whoever logs out is out.
+//
+// # Several stores
+//
+// gorilla/sessions keeps one session for each name in a request, and a browser one cookie. Where
+// one request uses several stores, their sessions need names of their own: the second store that
+// gets a name has an error from Get, and a store saves and deletes no session of another.
 package gorillastore

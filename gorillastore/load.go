@@ -3,8 +3,10 @@
 package gorillastore
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/gorilla/sessions"
@@ -13,12 +15,54 @@ import (
 )
 
 // Get returns the session of that name, the same one for the whole request. It is never nil. See
-// New for the rest.
+// New for the rest, and for its errors, of which each is returned for as long as it is true:
+//
+//   - A session that was saved or deleted after all has no error any more.
+//   - One that could not be loaded because nodes were out of reach, or because a context ended, is
+//     loaded once more by the next Get. If that succeeds, what the app has put into it meanwhile is
+//     dropped: it was put into an empty session, not into this one.
+//
+// When another store has got a session of that name in the same request, the error says so, and the
+// session that comes with it can be neither saved nor deleted: both would have one cookie. Give the
+// sessions of each store a name of their own.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
-	if r == nil || validName(name) != nil {
+	if s == nil || r == nil || validName(name) != nil {
 		return s.New(r, name)
 	}
-	return sessions.GetRegistry(r).Get(s, name)
+	registry := sessions.GetRegistry(r)
+	session, err := registry.Get(s, name)
+	t, _ := loads.of(session, nil)
+	if t.store != s {
+		// The registry keeps one session for a name, and has just made this store that of the
+		// other store's session.
+		if t.store != nil {
+			_, _ = registry.Get(t.store, name)
+		}
+		return s.refused(name)
+	}
+	if err != nil {
+		err = s.retry(r.Context(), session, t)
+	}
+	return session, err
+}
+
+// refused is what Get returns in the place of another store's session.
+func (s *Store) refused(name string) (*sessions.Session, error) {
+	session := s.blank(name)
+	loads.putNew(session, &track{})
+	return session, otherStore(name)
+}
+
+func otherStore(name string) error {
+	return fmt.Errorf("gorillastore: session %q belongs to another store: where a request uses several stores, "+
+		"the sessions of each need a name of their own, since there is one cookie for a name", name)
+}
+
+// blank returns a new session as the Store's options want it.
+func (s *Store) blank(name string) *sessions.Session {
+	session := sessions.NewSession(s, name)
+	session.Options, session.IsNew = s.options(), true
+	return session
 }
 
 // New loads the session of that name without remembering it for the request; apps call Get. The
@@ -26,51 +70,81 @@ func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 //
 //   - Without a cookie, or when no session exists under its id (it ended, was deleted, or never
 //     was), it is a new one, IsNew, and the error is nil. Its id is empty: an id that a client
-//     brings is never adopted.
+//     brings is never adopted. Of several cookies of that name, the first whose session exists
+//     counts; no more than eight are looked at.
 //   - With a cookie that does not verify it is a new one, and the error a securecookie.MultiError.
 //     It can be saved.
 //   - When the session cannot be loaded it is an empty one, and the error wraps that of the load:
 //     cluster.ErrUnavailable, the request's context error, cluster.ErrVersion or ErrUndecodable. It
 //     can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
 func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
-	session := sessions.NewSession(s, name)
+	session := s.blank(name)
 	if s == nil {
-		session.Options, session.IsNew = s.options(), true
 		return session, errNoStore
 	}
-	session.Options = s.options()
-	session.IsNew = true
-	t := &track{}
-	s.tracks.putNew(session, t)
+	t := &track{store: s}
+	loads.putNew(session, t)
 	if r == nil {
 		return session, fmt.Errorf("gorillastore: session %q: the request is nil", name)
 	}
 	if err := validName(name); err != nil {
 		return session, err
 	}
-	id, err := s.presentedID(r, name)
-	if id == "" {
-		return session, err
+	if t.presented, t.trouble = s.presentedIDs(r, name); t.trouble == nil {
+		s.load(r.Context(), session, session.Values, t)
 	}
-	t.presented = id
-	rec, err := s.cluster.Load(r.Context(), id)
-	if err == nil {
-		err = s.decode(session, rec.Attrs)
-	}
-	if errors.Is(err, cluster.ErrVersion) {
-		if err = s.unreadable(session, nil, err); err == nil {
-			return session, nil
+	return session, t.trouble
+}
+
+// load fills the session, and values, with the first presented id that has a session. A load that
+// fails ends the search: nobody knows whether that one was the first.
+func (s *Store) load(ctx context.Context, session *sessions.Session, values map[any]any, t *track) {
+	t.failed, t.trouble = nil, nil
+	for _, id := range t.presented {
+		rec, err := s.cluster.Load(ctx, id)
+		if err == nil {
+			err = s.decode(session.Name(), values, rec.Attrs)
 		}
+		if errors.Is(err, cluster.ErrVersion) {
+			if err = s.unreadable(session.Name(), nil, err); err == nil {
+				continue
+			}
+		}
+		switch {
+		case err == nil:
+			t.rec, session.ID, session.IsNew = rec, id, false
+			return
+		case errors.Is(err, cluster.ErrNotFound):
+			continue
+		case !errors.Is(err, ErrUndecodable):
+			err = fmt.Errorf("gorillastore: session %q cannot be loaded: %w", session.Name(), err)
+		}
+		t.failed, t.trouble = err, err
+		return
 	}
-	switch {
-	case err == nil:
-		t.rec, session.ID, session.IsNew = rec, id, false
-	case errors.Is(err, cluster.ErrNotFound):
-		return session, nil
-	case errors.Is(err, ErrUndecodable):
-		t.failed = err
-	default:
-		t.failed = fmt.Errorf("gorillastore: session %q cannot be loaded: %w", name, err)
+}
+
+// retry returns the error that Get has for a session that had one. The registry of gorilla/sessions
+// keeps the first error of a request for good.
+func (s *Store) retry(ctx context.Context, session *sessions.Session, t *track) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !passing(t.failed) {
+		return t.trouble
 	}
-	return session, t.failed
+	values := map[any]any{}
+	s.load(ctx, session, values, t)
+	if t.failed == nil {
+		if session.Values == nil {
+			session.Values = values
+		}
+		clear(session.Values)
+		maps.Copy(session.Values, values)
+	}
+	return t.trouble
+}
+
+// passing reports whether a load that failed so may succeed when it is tried again.
+func passing(failed error) bool {
+	return errors.Is(failed, cluster.ErrUnavailable) || errors.Is(failed, context.Canceled) || errors.Is(failed, context.DeadlineExceeded)
 }

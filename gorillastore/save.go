@@ -63,12 +63,15 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	}
 	// A client that has gone does not take back what its request did.
 	ctx := context.WithoutCancel(r.Context())
-	t, known := s.tracks.of(session)
+	t, known := loads.of(session, s)
+	if t.store != s {
+		return otherStore(session.Name())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if session.Options.MaxAge < 0 {
 		if !known && session.ID == "" {
-			t.presented, _ = s.presentedID(r, session.Name())
+			t.presented, _ = s.presentedIDs(r, session.Name())
 		}
 		return s.destroy(ctx, r, w, session, t)
 	}
@@ -101,7 +104,7 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	case err != nil:
 		return notSaved(session, err)
 	}
-	s.setCookie(w, cookie)
+	s.saved(w, t, t.rec, cookie)
 	return nil
 }
 
@@ -137,8 +140,8 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 			return notSaved(session, err)
 		}
 	}
-	t.rec, session.ID = rec, id
-	s.setCookie(w, cookie)
+	session.ID = id
+	s.saved(w, t, rec, cookie)
 	if old != nil {
 		if err := s.cluster.Delete(ctx, old.Key()); err != nil {
 			return fmt.Errorf("gorillastore: session %q has a new id, but its old one could not be destroyed and remains valid until it ends: %w", session.Name(), err)
@@ -157,19 +160,27 @@ func (s *Store) prepare(r *http.Request, session *sessions.Session, id string) (
 	return attrs, cookie, err
 }
 
+// saved notes what is stored now, and sets the cookie.
+func (s *Store) saved(w http.ResponseWriter, t *track, rec *cluster.Record, cookie *http.Cookie) {
+	t.rec, t.trouble = rec, nil
+	s.setCookie(w, cookie)
+}
+
 // deadline is when the session ends unless it is saved again.
 func (s *Store) deadline(session *sessions.Session) time.Time {
 	return time.Now().Add(s.lifetime(session.Options.MaxAge))
 }
 
 // destroy deletes the session under every id that the app or the request has for it, then expires
-// the cookie. What is saved under this session later in the request is a new one.
+// the cookie. Of several cookies with a session, all sessions end: else the next request would find
+// the second one, and the user be logged in again. What is saved under this session later in the
+// request is a new one.
 func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
 	cookie, err := s.cookieFor(r, session, "")
 	if err != nil {
 		return err
 	}
-	ids := []string{session.ID, t.presented}
+	ids := append([]string{session.ID}, t.presented...)
 	if t.rec != nil {
 		ids = append(ids, t.rec.Key())
 	}
@@ -182,7 +193,7 @@ func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWri
 			return fmt.Errorf("gorillastore: session %q could not be deleted and still exists, its cookie was left: %w", session.Name(), err)
 		}
 	}
-	t.rec, t.failed, t.presented, session.ID = nil, nil, "", ""
+	t.rec, t.failed, t.trouble, t.presented, session.ID = nil, nil, nil, nil, ""
 	s.setCookie(w, cookie)
 	return nil
 }

@@ -75,7 +75,6 @@ type Store struct {
 
 	cluster *cluster.Cluster
 	codecs  []securecookie.Codec
-	tracks  tracks
 }
 
 var _ sessions.Store = (*Store)(nil)

@@ -17,15 +17,21 @@ import (
 // from. Two requests of one session have two of them, so that each save is compared with its own
 // load.
 type track struct {
+	// store is the one that has made the session, the only one to save it; nil for a session that
+	// Get has refused. Never written again.
+	store *Store
+
 	mu sync.Mutex // guards below; held during a save, so that two of one session take turns
 
 	// rec is the session as it was last loaded or saved; nil while nothing is stored under it.
 	rec *cluster.Record
-	// presented is the id that came with the request, also when nothing was found under it or the
-	// load failed.
-	presented string
+	// presented are the ids that came with the request, also those under which nothing was found,
+	// and those that were not looked at.
+	presented []string
 	// failed is why the session could not be loaded. It must not be saved then.
 	failed error
+	// trouble is what New has returned beside the session, until it is saved or deleted.
+	trouble error
 
 	// What New gave the session, by which a copy of it is known. Never written again, so that other
 	// requests may read it; the session itself they must not touch.
@@ -33,6 +39,10 @@ type track struct {
 	options *sessions.Options
 	values  uintptr // the identity of the map; never followed
 }
+
+// loads are the tracks of all sessions in use, of all stores: the registry of gorilla/sessions hands
+// the session of one store to another, which must be able to tell.
+var loads tracks
 
 // tracks finds the track of a session by its pointer, without keeping the session: when the app has
 // dropped it, the entry goes. A sessions.Session has no room for it, and a table by id would mix up
@@ -57,15 +67,15 @@ func (ts *tracks) put(session *sessions.Session, t *track) {
 
 func (ts *tracks) drop(ref sessionRef) { ts.m.Delete(ref) }
 
-// of returns the session's track, or a new one for a session that this store has not made; known
-// tells which.
-func (ts *tracks) of(session *sessions.Session) (t *track, known bool) {
+// of returns the session's track, or a new one for a session that no store has made; known tells
+// which. The new one says that the session is the given store's.
+func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known bool) {
 	if t, ok := ts.m.Load(weak.Make(session)); ok {
 		return t.(*track), true
 	}
 	t, known = ts.original(session)
 	if !known {
-		t = &track{}
+		t = &track{store: store}
 	}
 	ts.put(session, t)
 	return t, known

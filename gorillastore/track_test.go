@@ -29,7 +29,7 @@ func TestTracksAreForgotten(t *testing.T) {
 	kept, _ := newSession(ts)
 	for range 1000 {
 		newSession(ts)
-		ts.of(sessions.NewSession(nil, "app"))
+		ts.of(sessions.NewSession(nil, "app"), nil)
 	}
 	if n := ts.len(); n < 1 {
 		t.Fatalf("%d entries, nothing is remembered", n)
@@ -39,7 +39,7 @@ func TestTracksAreForgotten(t *testing.T) {
 			t.Fatalf("%d entries are left", ts.len())
 		}
 	}
-	if _, known := ts.of(kept); !known {
+	if _, known := ts.of(kept, nil); !known {
 		t.Error("a session in use was forgotten")
 	}
 	runtime.KeepAlive(kept)
@@ -78,17 +78,17 @@ func TestTracksTellSessionsApart(t *testing.T) {
 		{"a session of nothing", &sessions.Session{}, nil},
 		{"another session of nothing", &sessions.Session{}, nil},
 	} {
-		got, known := ts.of(test.session)
+		got, known := ts.of(test.session, nil)
 		if known != (test.want != nil) || test.want != nil && got != test.want || test.want == nil && found[got] {
 			t.Errorf("%s: known %v", test.what, known)
 		}
 		found[got] = true
-		if again, known := ts.of(test.session); again != got || !known {
+		if again, known := ts.of(test.session, nil); again != got || !known {
 			t.Errorf("%s: has two tracks", test.what)
 		}
 	}
 	copied.Values = nil
-	if got, known := ts.of(&copied); got != own || !known {
+	if got, known := ts.of(&copied, nil); got != own || !known {
 		t.Error("a copy that was known once is forgotten when its Values are replaced")
 	}
 	runtime.KeepAlive(twin)

@@ -28,18 +28,18 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 	return attrs, nil
 }
 
-// decode fills the session with the attributes of its record: with all of them, or with none and an
-// error.
-func (s *Store) decode(session *sessions.Session, attrs map[string][]byte) error {
+// decode fills values with the attributes of the record of a session of that name: with all of
+// them, or with none and an error.
+func (s *Store) decode(session string, values map[any]any, attrs map[string][]byte) error {
 	for name, b := range attrs {
 		key, value, what, err := decodeOne(name, b)
 		if err == nil {
-			session.Values[key] = value
+			values[key] = value
 			continue
 		}
 		if err = s.unreadable(session, key, err); err != nil {
-			clear(session.Values)
-			return fmt.Errorf("%w: %s of session %q: %w", ErrUndecodable, what, session.Name(), err)
+			clear(values)
+			return fmt.Errorf("%w: %s of session %q: %w", ErrUndecodable, what, session, err)
 		}
 	}
 	return nil
@@ -57,12 +57,12 @@ func decodeOne(name string, b []byte) (key, value any, what string, err error) {
 	return key, value, "", nil
 }
 
-// unreadable asks the app what becomes of a session that cannot be read in full.
-func (s *Store) unreadable(session *sessions.Session, key any, err error) error {
+// unreadable asks the app what becomes of a session of that name that cannot be read in full.
+func (s *Store) unreadable(session string, key any, err error) error {
 	if s.OnDecodeError == nil {
 		return err
 	}
-	return s.OnDecodeError(session.Name(), key, err)
+	return s.OnDecodeError(session, key, err)
 }
 
 // shown names a key in an error: as it is written where that is a name or a number, otherwise by
