@@ -42,6 +42,13 @@
 // browser, and the session [Store.DefaultLifetime] after it was last saved. Below 0, Save deletes
 // the session on all nodes and expires the cookie. A request that only reads prolongs nothing.
 //
+// A session that is saved with another MaxAge than its store's keeps it: the next request finds it
+// in Options.MaxAge, and each Save counts from it, until the app changes it. It is kept in the
+// record, beside the values. A session that is saved with the store's MaxAge has none of its own,
+// and follows when the store's is changed. While instances of a version that did not keep it are
+// still at work (a rolling deploy), these count from the store's, hand the session's on, and see
+// it among the values, under the key "holdfast/gorillastore.MaxAge", which an app cannot use.
+//
 // # Ids
 //
 // An id that is not the id of a stored session is never adopted, whoever signed it: Get gives a new

@@ -82,7 +82,7 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	if s == nil {
 		return session, errNoStore
 	}
-	t := &track{store: s}
+	t := &track{store: s, span: s.usual()}
 	loads.putNew(session, t)
 	if r == nil {
 		return session, fmt.Errorf("gorillastore: session %q: the request is nil", name)
@@ -113,6 +113,7 @@ func (s *Store) load(ctx context.Context, session *sessions.Session, values map[
 		switch {
 		case err == nil:
 			t.rec, session.ID, session.IsNew = rec, id, false
+			s.live(session, t)
 			return
 		case errors.Is(err, cluster.ErrNotFound):
 			continue

@@ -85,6 +85,7 @@ func TestOutageThatEndsBeforeTheNextGet(t *testing.T) {
 	u.visit(func(w http.ResponseWriter, r *http.Request) {
 		session := u.open(store, r, "app")
 		session.Values["user"], session.Values["visits"] = "ann", 41
+		session.Options.MaxAge = 600
 		u.save(session, r, w)
 	})
 	id := u.see(store, "app").id
@@ -109,11 +110,14 @@ func TestOutageThatEndsBeforeTheNextGet(t *testing.T) {
 		if len(again.Values) != 3 || again.Values["user"] != "ann" || again.Values["visits"] != 41 {
 			t.Errorf("Get: %d values, user %v, visits %v", len(again.Values), again.Values["user"], again.Values["visits"])
 		}
+		if again.Options.MaxAge != 600 {
+			t.Errorf("MaxAge %d, want the session's own", again.Options.MaxAge)
+		}
 		again.Values["visits"] = 42
 		u.save(again, r, w)
 	})
-	if given(resp, "app") == nil {
-		t.Error("no cookie was set")
+	if c := given(resp, "app"); c == nil || c.MaxAge != 600 {
+		t.Errorf("the cookie is %v", c)
 	}
 	u.want(store, "app", "visits", 42)
 	u.want(store, "app", "meanwhile", true)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/gorilla/sessions"
 
@@ -58,9 +57,6 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	if err := usable(r, w, session); err != nil {
 		return err
 	}
-	if session.Options == nil {
-		session.Options = s.options()
-	}
 	// A client that has gone does not take back what its request did.
 	ctx := context.WithoutCancel(r.Context())
 	t, known := loads.of(session, s)
@@ -69,6 +65,10 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if session.Options == nil {
+		session.Options = s.options()
+		session.Options.MaxAge = t.span.maxAge
+	}
 	if session.Options.MaxAge < 0 {
 		if !known && session.ID == "" {
 			t.presented, _ = s.presentedIDs(r, session.Name())
@@ -90,7 +90,7 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 
 // storeAgain stores the session under the id it has.
 func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
-	attrs, cookie, err := s.prepare(r, session, t.rec.Key())
+	attrs, cookie, err := s.prepare(r, session, t, t.rec.Key())
 	if err != nil {
 		return err
 	}
@@ -104,13 +104,13 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	case err != nil:
 		return notSaved(session, err)
 	}
-	s.saved(w, t, t.rec, cookie)
+	s.saved(w, session, t, t.rec, cookie)
 	return nil
 }
 
 // storeAs stores the session under an id that it has not had yet, and ends the one it had.
 func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, id string) error {
-	attrs, cookie, err := s.prepare(r, session, id)
+	attrs, cookie, err := s.prepare(r, session, t, id)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 		}
 	}
 	session.ID = id
-	s.saved(w, t, rec, cookie)
+	s.saved(w, session, t, rec, cookie)
 	if old != nil {
 		if err := s.cluster.Delete(ctx, old.Key()); err != nil {
 			return fmt.Errorf("gorillastore: session %q has a new id, but its old one could not be destroyed and remains valid until it ends: %w", session.Name(), err)
@@ -151,9 +151,12 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 }
 
 // prepare does what can fail without having touched a node.
-func (s *Store) prepare(r *http.Request, session *sessions.Session, id string) (map[string][]byte, *http.Cookie, error) {
+func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id string) (map[string][]byte, *http.Cookie, error) {
 	attrs, err := encode(session)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.wanted(t.span, session.Options.MaxAge).record(attrs); err != nil {
 		return nil, nil, err
 	}
 	cookie, err := s.cookieFor(r, session, id)
@@ -161,14 +164,10 @@ func (s *Store) prepare(r *http.Request, session *sessions.Session, id string) (
 }
 
 // saved notes what is stored now, and sets the cookie.
-func (s *Store) saved(w http.ResponseWriter, t *track, rec *cluster.Record, cookie *http.Cookie) {
+func (s *Store) saved(w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, cookie *http.Cookie) {
 	t.rec, t.trouble = rec, nil
+	t.span = s.wanted(t.span, session.Options.MaxAge)
 	s.setCookie(w, cookie)
-}
-
-// deadline is when the session ends unless it is saved again.
-func (s *Store) deadline(session *sessions.Session) time.Time {
-	return time.Now().Add(s.lifetime(session.Options.MaxAge))
 }
 
 // destroy deletes the session under every id that the app or the request has for it, then expires
@@ -194,6 +193,7 @@ func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWri
 		}
 	}
 	t.rec, t.failed, t.trouble, t.presented, session.ID = nil, nil, nil, nil, ""
+	t.span = s.usual()
 	s.setCookie(w, cookie)
 	return nil
 }

@@ -26,24 +26,12 @@ var (
 	ErrUndecodable = errors.New("gorillastore: a stored value cannot be decoded")
 )
 
-const (
-	// DefaultMaxAge is the Options.MaxAge of a new Store, in seconds: 30 days.
-	DefaultMaxAge = 30 * 24 * 60 * 60
-
-	// DefaultLifetime is how long a session with MaxAge 0 lives on the nodes after it was last
-	// saved, unless Store.DefaultLifetime says otherwise.
-	DefaultLifetime = 24 * time.Hour
-
-	// maxAgeLimit is the largest MaxAge that is used as it stands, in seconds: ten years. Browsers
-	// keep no cookie for longer than 400 days.
-	maxAgeLimit = 10 * 365 * 24 * 60 * 60
-)
-
 // Store is a sessions.Store that keeps sessions on a cluster. Its fields are set before the first
 // request and not changed while requests are served. It is safe for concurrent use; a session is
 // not, as with every gorilla store.
 type Store struct {
-	// Options are copied into every new session. New sets Path "/", MaxAge 30 days, HttpOnly and
+	// Options are copied into every session; its MaxAge not into one that was saved with another
+	// (see the package comment, Lifetimes). New sets Path "/", MaxAge 30 days, HttpOnly and
 	// SameSite=Lax. With Secure false, a cookie is marked Secure when the request came over TLS and
 	// where browsers demand it (SameSite=None, Partitioned); with Secure true, always. If nil,
 	// these defaults are used.
@@ -114,32 +102,6 @@ func (s *Store) options() *sessions.Options {
 		opts = *s.Options
 	}
 	return &opts
-}
-
-// MaxAge sets the lifetime of sessions, in seconds, in Options.MaxAge: below 0 every Save deletes,
-// 0 means until the browser ends. It holds for cookies, records and nodes alike, and so does the
-// Options.MaxAge of a single session, be it shorter or longer: the signature of a cookie has no end
-// of its own here (unlike in CookieStore, where a session cannot outlive the MaxAge of its store),
-// the record's deadline decides alone. Call it before requests are served.
-func (s *Store) MaxAge(age int) {
-	if s == nil {
-		return
-	}
-	opts := s.options()
-	opts.MaxAge = age
-	s.Options = opts
-}
-
-// lifetime is how long a session with this MaxAge (in seconds, not negative) lives from now on.
-func (s *Store) lifetime(maxAge int) time.Duration {
-	switch {
-	case maxAge > 0:
-		return time.Duration(min(maxAge, maxAgeLimit)) * time.Second
-	case s.DefaultLifetime > 0:
-		return s.DefaultLifetime
-	default:
-		return DefaultLifetime
-	}
 }
 
 // usable refuses what cannot be saved, before anything is sent. A nameless or misnamed session

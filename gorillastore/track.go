@@ -32,6 +32,8 @@ type track struct {
 	failed error
 	// trouble is what New has returned beside the session, until it is saved or deleted.
 	trouble error
+	// span is the lifespan of the session as it was last loaded or saved.
+	span lifespan
 
 	// What New gave the session, by which a copy of it is known. Never written again, so that other
 	// requests may read it; the session itself they must not touch.
@@ -76,6 +78,9 @@ func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known b
 	t, known = ts.original(session)
 	if !known {
 		t = &track{store: store}
+		if store != nil {
+			t.span = store.usual()
+		}
 	}
 	ts.put(session, t)
 	return t, known

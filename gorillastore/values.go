@@ -13,8 +13,11 @@ import (
 // encode returns the session's values as attributes. Equal values have equal bytes, so one that did
 // not change is not written.
 func encode(session *sessions.Session) (map[string][]byte, error) {
-	attrs := make(map[string][]byte, len(session.Values))
+	attrs := make(map[string][]byte, len(session.Values)+1)
 	for key, value := range session.Values {
+		if key == maxAgeKey {
+			return nil, fmt.Errorf("gorillastore: session %q: key %q cannot be stored: the store keeps the session's MaxAge under it", session.Name(), key)
+		}
 		name, err := serializer.MarshalKey(key)
 		if err != nil {
 			return nil, fmt.Errorf("gorillastore: session %q: key %s cannot be stored: %w", session.Name(), shown(key), err)
@@ -32,6 +35,9 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 // them, or with none and an error.
 func (s *Store) decode(session string, values map[any]any, attrs map[string][]byte) error {
 	for name, b := range attrs {
+		if name == maxAgeAttr {
+			continue
+		}
 		key, value, what, err := decodeOne(name, b)
 		if err == nil {
 			values[key] = value

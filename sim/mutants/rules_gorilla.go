@@ -43,4 +43,12 @@ var gorilla = []rule{
 		"	if t.store != s {", "	if t.store != s && false {"),
 	one("gorilla: a store keeps the session of another", "gorillastore/load.go",
 		"			_, _ = registry.Get(t.store, name)\n", ""),
+	one("gorilla: a session forgets its MaxAge", "gorillastore/load.go",
+		"			s.live(session, t)\n", ""),
+	one("gorilla: a MaxAge of the store is written into each session", "gorillastore/lifetime.go",
+		"	if !l.own {", "	if false {"),
+	one("gorilla: older versions cannot read a session with a MaxAge of its own", "gorillastore/lifetime.go",
+		"serializer.MarshalKey(maxAgeKey)", "serializer.ReservedPrefix+maxAgeKey, error(nil)"),
+	one("gorilla: a session loses its MaxAge when the store's is the same for a while", "gorillastore/lifetime.go",
+		"	if maxAge == last.maxAge {", "	if false {"),
 }
