@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -22,7 +21,7 @@ func checkNodes(nodes []Node) error {
 			return err
 		}
 		if err := checkAddr(n.Addr); err != nil {
-			return fmt.Errorf("cluster: node %q: %w", n.ID, err)
+			return fmt.Errorf("cluster: %s: %w", shownID(n.ID), err)
 		}
 		if ids[n.ID] {
 			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
@@ -49,34 +48,17 @@ func checkID(id string) error {
 		return errors.New("cluster: the id of a node has an '@': use letters, digits, '.', '_' or '-', and set a username and a password apart (Config.Username, Config.Password)")
 	}
 	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
-		return fmt.Errorf("cluster: node id %q: use 1 to %d letters, digits, '.', '_' or '-', or an address: id:host:port", id, maxNodeID)
+		return fmt.Errorf("cluster: %s: use 1 to %d letters, digits, '.', '_' or '-', or an address: id:host:port", shownID(id), maxNodeID)
 	}
 	return nil
 }
 
-// hasLogin reports whether a node is written with an '@' that is not part of the path of a
-// unix socket. There may be a password before it, which no error may show.
-func hasLogin(node string) bool {
-	at, slash := strings.Index(node, "@"), strings.Index(node, "/")
-	path := slash == 0 || slash > 0 && node[slash-1] == ':' && !strings.HasPrefix(node[slash:], "//")
-	return at >= 0 && !(path && slash < at)
-}
-
-func checkAddr(addr string) error {
-	if hasLogin(addr) {
-		return errors.New("the address has an '@': a username and a password are set apart (Config.Username, Config.Password)")
+// shownID names a node in an error, unless its id may hold a password.
+func shownID(id string) string {
+	if mayHoldSecret(id) {
+		return "the id of a node"
 	}
-	if isUnix(addr) {
-		return nil
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		return fmt.Errorf("address %q: want host:port, [v6]:port or the path of a unix socket", addr)
-	}
-	if p, err := strconv.ParseUint(port, 10, 16); err != nil || p == 0 {
-		return fmt.Errorf("address %q: port %q is not a number from 1 to 65535", addr, port)
-	}
-	return nil
+	return fmt.Sprintf("node id %q", id)
 }
 
 // checkLogin refuses what memcached's login has no way to write.
@@ -96,8 +78,6 @@ func checkPrefix(prefix string) error {
 	}
 	return nil
 }
-
-func isUnix(addr string) bool { return strings.Contains(addr, "/") }
 
 // lookup refuses host names that are known not to exist: a misspelt node would
 // otherwise look like one that is down. A name server that does not answer

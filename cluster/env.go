@@ -1,9 +1,6 @@
 package cluster
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -11,86 +8,28 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
-// This file decides how a node list and a configuration are written as text.
+// This file decides how a configuration is written as environment variables.
 
-// nodesForm is what every complaint about a node list ends with.
-const nodesForm = `want id:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"`
-
-// ParseNodes reads a node list: "n1:host:11211,n2:host:11212", separated by
-// commas or spaces. An entry is id:address or an address alone, which is then the
-// id as well; an address is host:port, [v6]:port or the path of a unix socket. The
-// error names the entry and the form it wants.
-func ParseNodes(s string) ([]Node, error) {
-	var nodes []Node
-	entries := listed(s)
-	if slices.ContainsFunc(entries, hasLogin) {
-		return nil, fmt.Errorf("cluster: a node has an '@': a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD): %s", nodesForm)
-	}
-	for _, entry := range entries {
-		n, err := parseNode(entry)
-		if err != nil {
-			return nil, err
-		}
-		nodes = append(nodes, n)
-	}
-	if len(nodes) == 0 {
-		return nil, fmt.Errorf("cluster: the node list is empty: %s", nodesForm)
-	}
-	if err := checkNodes(nodes); err != nil {
-		return nil, err
-	}
-	return nodes, nil
-}
-
-// listed splits a list at commas and white space.
-func listed(s string) []string {
-	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-}
-
-func parseNode(entry string) (Node, error) {
-	id, addr := "", entry
-	if strings.ContainsAny(entry, `"'`) {
-		return Node{}, fmt.Errorf("cluster: node %q has quotation marks: remove them: %s", entry, nodesForm)
-	}
-	if strings.ContainsAny(entry, ";=") {
-		return Node{}, fmt.Errorf("cluster: node %q: nodes are separated by commas or spaces, and an id ends with a colon: %s", entry, nodesForm)
-	}
-	if strings.Contains(entry, "://") {
-		return Node{}, fmt.Errorf("cluster: node %q is a URL: %s", entry, nodesForm)
-	}
-	if slash := strings.Index(entry, "/"); slash > 0 && entry[slash-1] != ':' {
-		return Node{}, fmt.Errorf("cluster: node %q has a path behind its address (a unix socket is written id:/path): %s", entry, nodesForm)
-	}
-	switch slash, bracket := strings.Index(entry, "/"), strings.Index(entry, "["); {
-	case slash >= 0:
-		id, addr = strings.TrimSuffix(entry[:slash], ":"), entry[slash:]
-	case bracket > 0 && entry[bracket-1] != ':':
-		return Node{}, fmt.Errorf("cluster: node %q has no colon between its id and its address: %s", entry, nodesForm)
-	case bracket >= 0:
-		id, addr = strings.TrimSuffix(entry[:bracket], ":"), entry[bracket:]
-	case strings.Count(entry, ":") == 2:
-		id, addr, _ = strings.Cut(entry, ":")
-	case strings.Count(entry, ":") == 0:
-		return Node{}, fmt.Errorf("cluster: node %q has no port: %s", entry, nodesForm)
-	case strings.Count(entry, ":") > 2:
-		return Node{}, fmt.Errorf("cluster: node %q has too many colons (an IPv6 address goes in brackets: [::1]:11211): %s", entry, nodesForm)
-	}
-	if strings.HasSuffix(id, ":") {
-		return Node{}, fmt.Errorf("cluster: node %q has two colons behind its id: %s", entry, nodesForm)
-	}
-	if err := checkAddr(addr); err != nil {
-		return Node{}, fmt.Errorf("cluster: node %q: %w; %s", entry, err, nodesForm)
-	}
-	if id == "" {
-		if addr != entry {
-			return Node{}, fmt.Errorf("cluster: node %q has an empty id: %s", entry, nodesForm)
-		}
-		id = addr
-	}
-	return Node{ID: id, Addr: addr}, nil
+// variables are all that ConfigFromEnv reads.
+var variables = []string{
+	"MEMCACHED_NODES",
+	"MEMCACHED_FAILOVER_NODES",
+	"MEMCACHED_REPLICAS",
+	"MEMCACHED_MIN_COPIES",
+	"MEMCACHED_TIMEOUT",
+	"MEMCACHED_KEY_PREFIX",
+	"MEMCACHED_USERNAME",
+	"MEMCACHED_PASSWORD",
+	"MEMCACHED_TLS",
+	"MEMCACHED_TLS_CA",
+	"MEMCACHED_TLS_CERT",
+	"MEMCACHED_TLS_KEY",
+	"MEMCACHED_TLS_SERVER_NAME",
+	"MEMCACHED_SEAL_KEYS",
+	"MEMCACHED_ALLOW_UNSEALED",
+	"MEMCACHED_ALLOW_UNRESOLVED",
 }
 
 // ConfigFromEnv reads the configuration from the environment, through a function
@@ -113,8 +52,10 @@ func parseNode(entry string) (Node, error) {
 //	MEMCACHED_ALLOW_UNSEALED    Config.AllowUnsealed
 //	MEMCACHED_ALLOW_UNRESOLVED  Config.AllowUnresolved
 //
-// The error names the variable, its value (a secret's never) and the form it
-// wants. Nothing is read from the network.
+// The error names the variable, its value (never one that is, or may be, a secret) and the
+// form it wants. A variable that is set under a name which is almost one of these is an error
+// too: MEMCACHED_SEAL_KEY would leave records plain. Names that Kubernetes and Docker make
+// up, such as MEMCACHED_PORT, are none of them. Nothing is read from the network.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	var cfg Config
 	var errs []error
@@ -122,7 +63,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		getenv = os.Getenv
 	}
 	fail := func(name, value, want string) {
-		errs = append(errs, fmt.Errorf("%s=%q: want %s", name, value, want))
+		errs = append(errs, fmt.Errorf("%s: want %s", shown(name, value), want))
 	}
 	number := func(name string, into *int) {
 		if v := getenv(name); v != "" {
@@ -143,14 +84,15 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		return b
 	}
 
+	errs = append(errs, misspelt(getenv)...)
 	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" {
 		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s", nodesForm))
 	} else if nodes, err := ParseNodes(v); err != nil {
-		shown := fmt.Sprintf("MEMCACHED_NODES=%q", v)
-		if strings.Contains(v, "@") { // there may be a password before it
-			shown = "MEMCACHED_NODES"
+		name := fmt.Sprintf("MEMCACHED_NODES=%q", v)
+		if slices.ContainsFunc(listed(v), mayHoldSecret) {
+			name = "MEMCACHED_NODES"
 		}
-		errs = append(errs, fmt.Errorf("%s: %s", shown, strings.TrimPrefix(err.Error(), "cluster: ")))
+		errs = append(errs, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "cluster: ")))
 	} else {
 		cfg.Nodes = nodes
 		if err := markStandby(cfg.Nodes, getenv("MEMCACHED_FAILOVER_NODES")); err != nil {
@@ -172,7 +114,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	}
 	cfg.Username, cfg.Password = getenv("MEMCACHED_USERNAME"), getenv("MEMCACHED_PASSWORD")
 	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
-		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME=%q and MEMCACHED_PASSWORD %w", cfg.Username, err))
+		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME and MEMCACHED_PASSWORD %w", err))
 	}
 	seal, err := sealKeysFromEnv(getenv)
 	if err != nil {
@@ -210,96 +152,3 @@ func envCounts(cfg Config, getenv func(string) string) error {
 	}
 	return nil
 }
-
-// markStandby marks the listed ids as standby nodes.
-func markStandby(nodes []Node, ids string) error {
-	var known []string
-	for _, n := range nodes {
-		known = append(known, n.ID)
-	}
-	marked := 0
-next:
-	for _, id := range listed(ids) {
-		for i := range nodes {
-			if nodes[i].ID == id {
-				if !nodes[i].Standby {
-					marked++
-				}
-				nodes[i].Standby = true
-				continue next
-			}
-		}
-		return fmt.Errorf("MEMCACHED_FAILOVER_NODES=%q: %q is not an id in MEMCACHED_NODES: want some of %s", ids, id, strings.Join(known, ", "))
-	}
-	if marked == len(nodes) {
-		return fmt.Errorf("MEMCACHED_FAILOVER_NODES=%q names every node: want at least one regular node left", ids)
-	}
-	return nil
-}
-
-// sealKeysFromEnv reads MEMCACHED_SEAL_KEYS. Its errors count keys instead of
-// showing them.
-func sealKeysFromEnv(getenv func(string) string) ([][]byte, error) {
-	var keys [][]byte
-	for i, text := range listed(getenv("MEMCACHED_SEAL_KEYS")) {
-		key, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || len(key) != sealKeySize {
-			return nil, fmt.Errorf("MEMCACHED_SEAL_KEYS: key %d is not %d bytes in base64: make one with: openssl rand -base64 %d", i+1, sealKeySize, sealKeySize)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
-// tlsFromEnv reads MEMCACHED_TLS_*. Any of them set without MEMCACHED_TLS=true is an
-// error: a connection that was meant to be encrypted must not be plain.
-func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
-	ca, cert, key, name := getenv("MEMCACHED_TLS_CA"), getenv("MEMCACHED_TLS_CERT"), getenv("MEMCACHED_TLS_KEY"), getenv("MEMCACHED_TLS_SERVER_NAME")
-	if !use {
-		for _, v := range []struct{ name, value string }{
-			{"MEMCACHED_TLS_CA", ca}, {"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}, {"MEMCACHED_TLS_SERVER_NAME", name},
-		} {
-			if v.value != "" {
-				return nil, fmt.Errorf("%s is set, but MEMCACHED_TLS=%q: set MEMCACHED_TLS=true to encrypt connections, or remove %s", shown(v.name, v.value), getenv("MEMCACHED_TLS"), v.name)
-			}
-		}
-		return nil, nil
-	}
-	conf := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, fmt.Errorf("MEMCACHED_TLS_CA=%q: want a readable PEM file: %w", ca, err)
-		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("MEMCACHED_TLS_CA=%q: want a PEM file with at least one certificate", ca)
-		}
-	}
-	for _, v := range []struct{ name, value string }{{"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}} {
-		if isPEM(v.value) {
-			return nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
-		}
-	}
-	if (cert == "") != (key == "") {
-		return nil, fmt.Errorf("%s and %s go together: set both or none, each the path of a PEM file", shown("MEMCACHED_TLS_CERT", cert), shown("MEMCACHED_TLS_KEY", key))
-	}
-	if cert != "" {
-		pair, err := tls.LoadX509KeyPair(cert, key)
-		if err != nil {
-			return nil, fmt.Errorf("MEMCACHED_TLS_CERT=%q, MEMCACHED_TLS_KEY=%q: want PEM files that belong together: %w", cert, key, err)
-		}
-		conf.Certificates = []tls.Certificate{pair}
-	}
-	return conf, nil
-}
-
-// shown is a variable with its value, unless that is a key in the place of its path.
-func shown(name, value string) string {
-	if isPEM(value) {
-		return name
-	}
-	return fmt.Sprintf("%s=%q", name, value)
-}
-
-func isPEM(value string) bool { return strings.Contains(value, "-----BEGIN") }

@@ -46,6 +46,9 @@ type sealKey struct {
 
 // newSealer returns nil when there are no keys: records are then plain.
 func newSealer(keys [][]byte, allowUnsealed bool) (*sealer, error) {
+	if keys != nil && len(keys) == 0 {
+		return nil, errors.New("SealKeys is empty, but not nil: records would be plain: add a key, or leave it nil")
+	}
 	if len(keys) == 0 {
 		if allowUnsealed {
 			return nil, errors.New("AllowUnsealed (MEMCACHED_ALLOW_UNSEALED) needs SealKeys (MEMCACHED_SEAL_KEYS): set them, or remove it")

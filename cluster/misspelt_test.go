@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A misspelt variable is an error that names the right one: nothing else would tell that
+// sessions lie there in the clear.
+func TestAMisspeltVariableIsAnError(t *testing.T) {
+	for _, c := range []struct{ wrong, right string }{
+		{"MEMCACHED_SEAL_KEY", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEALKEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEALKEY", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHE_SEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHE_SEAL_KEY", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEALS_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEALED_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEAL_KEYS_FILE", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEAL_KEYS_1", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SAEL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SAEL_KEY", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHD_SEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCAHCED_SEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED__SEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHEDSEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_SEAL_KEYX", "MEMCACHED_SEAL_KEYS"},
+		{"memcached_seal_keys", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED-SEAL-KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"\ufeffMEMCACHED_SEAL_KEYS", "MEMCACHED_SEAL_KEYS"},
+		{"MEMCACHED_FAILOVER_NODE", "MEMCACHED_FAILOVER_NODES"},
+		{"MEMCACHED_FAILOVERNODES", "MEMCACHED_FAILOVER_NODES"},
+		{"MEMCACHED_STANDBY_NODES", "MEMCACHED_FAILOVER_NODES"},
+		{"MEMCACHED_NODE", "MEMCACHED_NODES"},
+		{"MEMCACHED_REPLICA", "MEMCACHED_REPLICAS"},
+		{"MEMCACHED_MIN_COPY", "MEMCACHED_MIN_COPIES"},
+		{"MEMCACHED_MINCOPIES", "MEMCACHED_MIN_COPIES"},
+		{"MEMCACHED_TIMEOUTS", "MEMCACHED_TIMEOUT"},
+		{"MEMCACHED_KEYPREFIX", "MEMCACHED_KEY_PREFIX"},
+		{"MEMCACHED_USER_NAME", "MEMCACHED_USERNAME"},
+		{"MEMCACHED_PASSWORT", "MEMCACHED_PASSWORD"},
+		{"MEMCACHE_PASSWORD", "MEMCACHED_PASSWORD"},
+		{"MEMCACHED_TSL", "MEMCACHED_TLS"},
+		{"MEMCACHE_TLS", "MEMCACHED_TLS"},
+		{"MEMCACHED_TLS_CAS", "MEMCACHED_TLS_CA"},
+		{"MEMCACHED_TLS_CA_FILE", "MEMCACHED_TLS_CA"},
+		{"MEMCACHED_TLS_CERTS", "MEMCACHED_TLS_CERT"},
+		{"MEMCACHED_TLS_KEYS", "MEMCACHED_TLS_KEY"},
+		{"MEMCACHED_TLS_SERVERNAME", "MEMCACHED_TLS_SERVER_NAME"},
+		{"MEMCACHED_ALLOW_UNSEALD", "MEMCACHED_ALLOW_UNSEALED"},
+		{"MEMCACHED_ALLOW_UNRESOLVD", "MEMCACHED_ALLOW_UNRESOLVED"},
+	} {
+		pairs := []string{c.wrong, planted}
+		if c.wrong == "MEMCACHED_NODES" {
+			pairs = append(pairs, "MEMCACHED_NODES", "")
+		}
+		_, err := ConfigFromEnv(env(pairs...))
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s is set, but nothing reads it: did you mean %s?", c.wrong, c.right)) {
+			t.Errorf("%q: %v", c.wrong, err)
+		}
+		if err != nil && strings.Contains(err.Error(), planted) {
+			t.Errorf("%q: the value is shown: %v", c.wrong, err)
+		}
+	}
+}
+
+// One wrong keystroke in any variable is found, wherever it is.
+func TestOneSlipInAnyVariableIsFound(t *testing.T) {
+	for _, right := range variables {
+		known := map[string]bool{}
+		for wrong := range nearMisses(right) {
+			known[wrong] = true
+		}
+		for i := range right {
+			for _, wrong := range []string{
+				right[:i] + right[i+1:], right[:i] + "X" + right[i+1:], right[:i] + right[i:i+1] + right[i:],
+				right[:i] + right[i+1:min(i+2, len(right))] + right[i:i+1] + right[min(i+2, len(right)):],
+			} {
+				if !known[wrong] {
+					t.Errorf("%s is not taken for %s", wrong, right)
+				}
+			}
+		}
+	}
+}
+
+// Kubernetes sets seven variables for each port of a service, Docker the same and more for
+// each link, and images have some of their own. None is a mistake of anybody.
+func TestNamesThatOthersMakeUpAreLeftAlone(t *testing.T) {
+	pairs := []string{
+		"MEMCACHED_VERSION", "1.6.18", "MEMCACHED_SHA1", "x", "MEMCACHED_SHA256", "x", "MEMCACHED_URL", "x",
+		"MEMCACHED_CACHE_SIZE", "64", "MEMCACHED_MAX_CONNECTIONS", "1024", "MEMCACHED_THREADS", "4",
+		"MEMCACHED_EXTRA_FLAGS", "-v", "MEMCACHED_MAX_ITEM_SIZE", "1m", "MEMCACHED_LISTEN_ADDRESS", "x",
+		"MEMCACHED_PORT_NUMBER", "11211", "MEMCACHED_HOST", "a", "MEMCACHED_SERVERS", "a:1",
+		"MEMCACHIER_SERVERS", "a", "MEMCACHIER_USERNAME", "a", "MEMCACHIER_PASSWORD", "a", "HOLDFAST_TEST_NODES", "n1:a:1",
+	}
+	for _, service := range []string{"MEMCACHED", "MEMCACHE", "MEMCACHED_NODES", "MEMCACHED_NODE", "MEMCACHED_FAILOVER", "MEMCACHED_TLS", "MEMCACHED_SEAL", "MEMCACHED_SESSIONS", "MEMCACHED_0", "MEMCACHED_KEY"} {
+		for _, name := range []string{
+			"SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_MEMCACHE", "PORT", "PORT_11211_TCP", "PORT_11211_TCP_PROTO",
+			"PORT_11211_TCP_PORT", "PORT_11211_TCP_ADDR", "NAME", "ENV_MEMCACHED_VERSION", "ENV_MEMCACHED_SEAL_KEY", "1_PORT",
+		} {
+			pairs = append(pairs, service+"_"+name, "tcp://10.0.0.1:11211")
+		}
+	}
+	if _, err := ConfigFromEnv(env(pairs...)); err != nil {
+		t.Error(err)
+	}
+}
+
+// What other clients read may stand beside the right variable.
+func TestOtherClientsHaveTheirVariables(t *testing.T) {
+	if _, err := ConfigFromEnv(env("MEMCACHE_NODES", "x", "MEMCACHED_NODES_FILE", "y")); err != nil {
+		t.Error(err)
+	}
+	_, err := ConfigFromEnv(env("MEMCACHED_NODES", "", "MEMCACHE_NODES", "a:1"))
+	if err == nil || !strings.Contains(err.Error(), "MEMCACHE_NODES is set") || !strings.Contains(err.Error(), "MEMCACHED_NODES is not set") {
+		t.Error(err)
+	}
+}
+
+// The list of variables is what the code reads, and what the README tells of.
+func TestEveryVariableIsKnown(t *testing.T) {
+	pattern := regexp.MustCompile(`"(MEMCACHED_[A-Z_]*[A-Z])"`)
+	var read []string
+	for _, file := range []string{"env.go", "envsecrets.go", "nodelist.go"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pattern.FindAllStringSubmatch(string(b), -1) {
+			read = append(read, m[1])
+		}
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(read)
+	if read = slices.Compact(read); !slices.Equal(read, slices.Sorted(slices.Values(variables))) {
+		t.Errorf("read are %v, known are %v", read, variables)
+	}
+	for _, name := range variables {
+		if !strings.Contains(string(readme), "`"+name+"`") {
+			t.Errorf("the README does not tell of %s", name)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Each of these was meant by somebody to be a list of nodes. What is wrong is said, and how
+// it is written.
+func TestOtherNotationsOfNodeLists(t *testing.T) {
+	for _, c := range []struct {
+		why   string
+		in    string
+		wants []string
+	}{
+		{"a weight, as ketama has it", "10.0.0.1:11211:33", []string{"weights are not supported", "id:host:port"}},
+		{"a weight behind a name", "cache1:11211:600,cache2:11211:300", []string{`"cache1:11211:600"`, "weights are not supported"}},
+		{"a weight of 1", "a:11211:1", []string{"weights are not supported"}},
+		{"a weight with an id", "n1:a:11211:33", []string{"weights are not supported"}},
+		{"a weight behind an IPv6 address", "[::1]:11211:33", []string{"weights are not supported"}},
+		{"a weight behind a space", "a:11211 33", []string{`"33"`, "weights are not supported"}},
+		{"a port alone", "11211", []string{`"11211"`, "a host goes before a port"}},
+		{"an id and a host", "n1:localhost", []string{`"n1:localhost"`, "has no port", `write "n1:localhost:11211"`}},
+		{"an id and an IPv4 address", "n1:10.0.0.1", []string{"has no port", `write "n1:10.0.0.1:11211"`}},
+		{"an id and an IPv6 address", "n1:[::1]", []string{`"n1:[::1]"`, "host:port"}},
+		{"the name of a port", "n1:a:memcache", []string{`"memcache"`, "not a number from 1 to 65535"}},
+		{"a port with a zero before it", "n1:a:011211", []string{`"011211"`, `write "11211"`}},
+		{"a port with a sign", "n1:a:+11211", []string{`"+11211"`, "1 to 65535"}},
+		{"a port with a sign, without an id", "a:+11211", []string{`"+11211"`, "1 to 65535"}},
+		{"a port with garbage", "n1:a:11211x", []string{`"11211x"`, "1 to 65535"}},
+		{"a hexadecimal port", "n1:a:0x2bcb", []string{`"0x2bcb"`, "1 to 65535"}},
+		{"a port in wide digits", "n1:a:\uff11\uff12", []string{"'\uff11'", "ASCII"}},
+		{"a wide colon", "n1:a\uff1a11211", []string{"'\uff1a'", "ASCII"}},
+		{"a wide comma", "n1:a:1\uff0cn2:b:2", []string{"'\uff0c'", "ASCII"}},
+		{"a byte order mark", "\ufeffn1:a:1", []string{`'\ufeff'`, "ASCII"}},
+		{"a NUL", "n1:a\x00:1", []string{`'\x00'`, "ASCII"}},
+		{"a NUL in a path", "n1:/run/\x00x", []string{`"/run/\x00x"`, "control character"}},
+		{"a percent-escape in a host", "n1:a%2eb:1", []string{`'%'`, "nothing is unescaped"}},
+		{"a percent-escape in an id", "n%31:a:1", []string{`"n%31"`, "letters"}},
+		{"a host that a resolver takes for 0.0.43.203", "n1:11211:a", []string{`"11211"`, "is a number"}},
+		{"the same, with a port", "x:2130706433:11211x", []string{"2130706433", "is a number"}},
+		{"an IPv4 address of two numbers", "n1:127.1:11211", []string{`"127.1"`, "four decimal numbers"}},
+		{"an IPv4 address in hexadecimal", "n1:0x7f000001:11211", []string{`"0x7f000001"`, "is a number"}},
+		{"an IPv4 address with zeros", "n1:010.0.0.1:11211", []string{`"010.0.0.1"`, "is a number"}},
+		{"an IPv4 address with five numbers", "n1:10.0.0.1.2:11211", []string{`"10.0.0.1.2"`, "is a number"}},
+		{"an IPv6 address without brackets", "2001:db8::1:11211", []string{"brackets"}},
+		{"an IPv6 address without brackets and port", "2001:db8::1", []string{"brackets"}},
+		{"an IPv6 address without brackets, with an id", "n1:2001:db8::1:11211", []string{"brackets"}},
+		{"a name in brackets that is no IPv6 address", "n1:[a:b]:1", []string{"not an IPv6 address"}},
+		{"brackets around the list", "[n1:a:1,n2:b:2]", []string{"square brackets", "remove them"}},
+		{"JSON", `["n1:a:1","n2:b:2"]`, []string{"JSON", "id:host:port"}},
+		{"JSON objects", `{"n1":"a:1"}`, []string{"JSON"}},
+		{"a URL of another client", "memcached://a:11211", []string{"URL"}},
+		{"an option of another client", "a:11211?timeout=1s", []string{"'='"}},
+		{"quotation marks", `"n1:a:1"`, []string{"quotation marks"}},
+		{"a variable that is not set, before", ",n2:b:2", []string{"entry 1 is empty", "variable"}},
+		{"a variable that is not set, between", "n1:a:1, ,n3:c:3", []string{"entry 2 is empty"}},
+	} {
+		nodes, err := ParseNodes(c.in)
+		if err == nil {
+			t.Errorf("%s: %q is read as %v", c.why, c.in, nodes)
+			continue
+		}
+		for _, want := range append(c.wants, "cluster: ", "want ") {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q: the error does not say %s: %v", c.why, c.in, want, err)
+			}
+		}
+	}
+}
+
+// What looks odd and is right stays right.
+func TestNodeListsThatLookOdd(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want Node
+	}{
+		{"1:a:11211", Node{ID: "1", Addr: "a:11211"}},
+		{"33:10.0.0.1:11211", Node{ID: "33", Addr: "10.0.0.1:11211"}},
+		{"n1:memcached-1:11211", Node{ID: "n1", Addr: "memcached-1:11211"}},
+		{"n1:a_b.c-d.:11211", Node{ID: "n1", Addr: "a_b.c-d.:11211"}},
+		{"n1:1a:11211", Node{ID: "n1", Addr: "1a:11211"}},
+		{"n1:0xa.example:11211", Node{ID: "n1", Addr: "0xa.example:11211"}},
+		{"n1:/run/memcached/instance/socketfile1", Node{ID: "n1", Addr: "/run/memcached/instance/socketfile1"}},
+		{"n1:[::ffff:10.0.0.1]:11211", Node{ID: "n1", Addr: "[::ffff:10.0.0.1]:11211"}},
+		{"n1:/run/ä", Node{ID: "n1", Addr: "/run/ä"}},
+	} {
+		nodes, err := ParseNodes(c.in)
+		if err != nil || !slices.Equal(nodes, []Node{c.want}) {
+			t.Errorf("%q: %v, %v", c.in, nodes, err)
+		}
+	}
+}
+
+// Other software has passwords in its node lists. What may be one is not shown: not by the
+// error of the list, nor by those of the variable and of the configuration.
+func TestAPasswordInANodeListIsNotShown(t *testing.T) {
+	for _, in := range []string{
+		"me:" + planted + "@a:1",
+		"memcached://me:" + planted + "@a:1",
+		"memcached://a:1/?password=" + planted,
+		"a:1?password=" + planted,
+		"n1:a:1?user=me&password=" + planted,
+		"n1:a:1;password=" + planted,
+		"password=" + planted + ";n1:a:1",
+		"me:" + planted + ":a:11211",
+		"n1:me:" + planted + ":a:11211",
+		"n1:a:1,n2:b:1?password=" + planted,
+		`{"nodes":["a:1"],"password":"` + planted + `"}`,
+		`[{"host":"a","password":"` + planted + `"}]`,
+		`n1:a:1,"` + planted + `"`,
+	} {
+		_, err := ParseNodes(in)
+		_, err2 := ConfigFromEnv(env("MEMCACHED_NODES", in))
+		_, err3 := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", in))
+		_, err4 := New(Config{Nodes: []Node{{Addr: in}}})
+		_, err5 := New(Config{Nodes: []Node{{ID: "n1", Addr: in}}})
+		_, err6 := New(Config{Nodes: []Node{{ID: in, Addr: "127.0.0.1:1"}}})
+		for i, err := range []error{err, err2, err3, err4, err5, err6} {
+			if err == nil && i < 5 {
+				t.Errorf("%q: accepted (%d)", in, i)
+			}
+			if err != nil && strings.Contains(err.Error(), planted) {
+				t.Errorf("%q: shown (%d): %v", in, i, err)
+			}
+		}
+	}
+}
+
+func TestStandbyListsThatNameNothing(t *testing.T) {
+	for _, c := range []struct{ ids, want string }{
+		{" ", "names no node"}, {",", "names no node"}, {",n2", "entry 1 is empty"}, {"n1,,n2", "entry 2 is empty"},
+	} {
+		if _, err := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", c.ids)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "n1, n2") {
+			t.Errorf("%q: %v, want %q", c.ids, err, c.want)
+		}
+	}
+	if cfg, err := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", "n2,\n")); err != nil || !cfg.Nodes[1].Standby {
+		t.Errorf("a comma at the end: %v", err)
+	}
+}
