@@ -20,7 +20,9 @@
 //
 // Two requests of one session that run at the same time and change different keys both keep their
 // change. Where they change one key, the later one stands. A value that contains others, such as
-// the list of flashes, is one key.
+// the list of flashes, is one key. A value that a request has left alone is no change of it, also
+// where its type is encoded otherwise each time, or has fields that an older version of the program
+// does not know: what is stored stays, byte by byte.
 //
 // # When nodes fail
 //

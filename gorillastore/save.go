@@ -20,7 +20,7 @@ import (
 // was set, except where a new id took the place of an old one (see RenewID).
 //
 //   - What other requests have saved meanwhile under other keys is kept; of two changes of one key
-//     the later wins.
+//     the later wins. A value that the app left alone is not written, whatever its encoder does.
 //   - A session that another request has deleted meanwhile stays deleted: nothing is stored, no
 //     cookie is set, and the error is nil.
 //   - A session that could not be loaded is not saved: ErrNotLoaded. It can be deleted.
@@ -94,8 +94,13 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	if err != nil {
 		return err
 	}
+	stored := t.rec.Attrs
 	t.rec.Attrs, t.rec.Deadline = attrs, s.deadline(session)
-	switch err := s.cluster.Save(ctx, t.rec); {
+	err = s.cluster.Save(ctx, t.rec)
+	if err != nil {
+		t.rec.Attrs = stored // what the next save is compared with
+	}
+	switch {
 	case errors.Is(err, cluster.ErrDestroyed):
 		// The cookie is left alone: whoever deleted the session has expired it, and by now the
 		// browser may hold that of a new login.
@@ -155,6 +160,9 @@ func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id
 	attrs, err := encode(session)
 	if err != nil {
 		return nil, nil, err
+	}
+	if t.rec != nil {
+		keepUntouched(attrs, t.rec.Attrs)
 	}
 	if err := s.wanted(t.span, session.Options.MaxAge).record(attrs); err != nil {
 		return nil, nil, err

@@ -3,6 +3,7 @@
 package gorillastore
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/gorilla/sessions"
@@ -13,7 +14,7 @@ import (
 // encode returns the session's values as attributes. Equal values have equal bytes, so one that did
 // not change is not written.
 func encode(session *sessions.Session) (map[string][]byte, error) {
-	attrs := make(map[string][]byte, len(session.Values)+1)
+	attrs := make(map[string][]byte, len(session.Values))
 	for key, value := range session.Values {
 		if key == maxAgeKey {
 			return nil, fmt.Errorf("gorillastore: session %q: key %q cannot be stored: the store keeps the session's MaxAge under it", session.Name(), key)
@@ -29,6 +30,19 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 		attrs[name] = b
 	}
 	return attrs, nil
+}
+
+// keepUntouched puts the stored bytes in the place of those of a value that the app has left alone.
+// Some types are encoded to other bytes each time, and a struct may have a field that this version
+// of the program does not know. To write such a value would overwrite what another request has
+// stored under its key, and drop the field. A value that the app has changed in place has other
+// bytes than it was loaded from, and is found like any other change.
+func keepUntouched(attrs, stored map[string][]byte) {
+	for name, b := range attrs {
+		if before, ok := stored[name]; ok && !bytes.Equal(before, b) && serializer.Equal(before, b) {
+			attrs[name] = before
+		}
+	}
 }
 
 // decode fills values with the attributes of the record of a session of that name: with all of

@@ -51,4 +51,10 @@ var gorilla = []rule{
 		"serializer.MarshalKey(maxAgeKey)", "serializer.ReservedPrefix+maxAgeKey, error(nil)"),
 	one("gorilla: a session loses its MaxAge when the store's is the same for a while", "gorillastore/lifetime.go",
 		"	if maxAge == last.maxAge {", "	if false {"),
+	one("gorilla: a value that the app left alone is written", "gorillastore/values.go",
+		" && serializer.Equal(before, b) {", " && false {"),
+	one("gorilla: a new id drops what this version does not know", "gorillastore/save.go",
+		"	if t.rec != nil {\n		keepUntouched", "	if t.rec != nil && t.rec.Key() == id {\n		keepUntouched"),
+	one("gorilla: values are compared with a save that failed", "gorillastore/save.go",
+		"		t.rec.Attrs = stored // what the next save is compared with\n", "		_ = stored\n"),
 }
