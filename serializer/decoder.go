@@ -122,6 +122,9 @@ func (d *decoder) raw() ([]byte, error) {
 
 // any reads what encoder.any wrote.
 func (d *decoder) any() (any, error) {
+	if err := d.spend(1, boxMemory); err != nil {
+		return nil, err
+	}
 	h := d.peek()
 	switch h.kind {
 	case kindNil:
@@ -199,7 +202,7 @@ func (d *decoder) tagged() (any, error) {
 	if desc.typ.Kind() == reflect.Interface {
 		return nil, corrupt("an interface is not the type of a value")
 	}
-	if err := d.spend(1, desc.typ.Size()); err != nil {
+	if err := d.spend(1, boxed(desc.typ)); err != nil {
 		return nil, err
 	}
 	v := reflect.New(desc.typ).Elem()
@@ -217,6 +220,9 @@ func (d *decoder) anys() ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.spend(n, anySize); err != nil {
+		return nil, err
+	}
 	list := make([]any, n)
 	for i := range list {
 		if list[i], err = d.any(); err != nil {
@@ -232,6 +238,9 @@ func (d *decoder) strings() ([]string, error) {
 	}
 	n, err := d.array()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.spend(n, stringSize); err != nil {
 		return nil, err
 	}
 	list := make([]string, n)
@@ -253,6 +262,9 @@ func (d *decoder) ints() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := d.spend(n, intSize); err != nil {
+		return nil, err
+	}
 	list := make([]int, n)
 	for i := range list {
 		if list[i], err = d.goInt(); err != nil {
@@ -268,6 +280,9 @@ func (d *decoder) stringMap() (map[string]any, error) {
 	}
 	n, err := d.mapLen()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.spendMap(n, stringMapLayout); err != nil {
 		return nil, err
 	}
 	m := make(map[string]any, n)

@@ -60,7 +60,7 @@
 // arrays are arrays, lists of bytes are bin, maps are maps; a pointer is what it points to, or nil. A struct is an array: its field names, and
 // then their values; the second and following structs of one type in a value have, for the names, the offset at which these
 // stand already. What a type's own methods write is bin, and their zero value, where they do not bring it back, an empty array.
-// Extensions are not used.
+// A value that needs padding is an array of three, the third being bin of zeros. Extensions are not used.
 //
 // msgpack's Encoder writes the bytes. Its Decoder is not used: it takes bytes for strings, and believes every length.
 //
@@ -72,7 +72,8 @@
 //   - 64 MiB for a value, and for an array type
 //   - 200 msgpack arrays and maps in one another; a value in an interface counts one more
 //   - 16 pointers, slices, arrays and maps in one another in a type
-//   - memory of 4 KiB and 128 times the length of the bytes
+//   - memory of 4 KiB and 128 times the length of the bytes, counted before it is allocated; a value that needs more, such as
+//     a struct with a large field that is not exported, gets up to 4 KiB of padding, and beyond that is refused
 //
 // Further, bytes make a process build at most 4096 composite types that it has not written itself, since the runtime never
 // forgets a type. Methods of a type's own may panic without harm, but how much memory they take is up to them.

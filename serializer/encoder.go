@@ -98,6 +98,7 @@ func (e *encoder) leave(n int) { e.depth -= n }
 // any writes a value so that its Go type can be told from the bytes. nil, bool, int, float32, float64, string and []byte are
 // msgpack's own forms; everything else is a pair of descriptor and body.
 func (e *encoder) any(v any) error {
+	e.spend(1, boxMemory)
 	switch v := v.(type) {
 	case nil:
 		e.nil()
@@ -185,7 +186,7 @@ func (e *encoder) reflected(v any) error {
 	e.buf = append(e.buf, 0x92)
 	e.raw(d.bytes)
 	e.leave(d.depth)
-	e.spend(1, t.Size())
+	e.spend(1, boxed(t))
 	err = d.plan.enc(e, reflect.ValueOf(v))
 	e.leave(1)
 	return err
@@ -199,6 +200,7 @@ func (e *encoder) anys(v []any) error {
 	if err := e.enter(1, builtins[tagAnys]); err != nil {
 		return err
 	}
+	e.spend(len(v), anySize)
 	e.arrayLen(len(v))
 	for i, item := range v {
 		if err := e.any(item); err != nil {
@@ -217,6 +219,7 @@ func (e *encoder) strings(v []string) error {
 	if err := e.enter(1, builtins[tagStrings]); err != nil {
 		return err
 	}
+	e.spend(len(v), stringSize)
 	e.arrayLen(len(v))
 	for _, s := range v {
 		e.string(s)
@@ -233,6 +236,7 @@ func (e *encoder) ints(v []int) error {
 	if err := e.enter(1, builtins[tagInts]); err != nil {
 		return err
 	}
+	e.spend(len(v), intSize)
 	e.arrayLen(len(v))
 	for _, n := range v {
 		e.int(int64(n))
@@ -255,6 +259,7 @@ func (e *encoder) stringMap(v map[string]any) error {
 		keys = append(keys, k)
 	}
 	sortAsEncoded(keys)
+	e.spent += stringMapLayout.memory(len(keys))
 	e.mapLen(len(keys))
 	for _, k := range keys {
 		e.string(k)

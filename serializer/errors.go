@@ -79,7 +79,7 @@ func unsupported(t reflect.Type, reason string) error {
 	return &UnsupportedTypeError{Type: t, Reason: reason}
 }
 
-// maxPath bounds the path of an error about a cycle, which would otherwise repeat itself hundreds of times.
+// maxPath bounds the path of an error about a cycle, which would otherwise repeat itself hundreds of times: its end is kept.
 const maxPath = 160
 
 // under puts a path segment in front of the place an error names.
@@ -94,11 +94,13 @@ func under(err error, segment string) error {
 }
 
 func join(segment, path string) string {
-	if len(path) < maxPath {
+	switch {
+	case len(path) < maxPath:
 		return segment + path
+	case strings.HasPrefix(path, "…"):
+		return path
 	}
-	path = strings.TrimPrefix(path, "…")
-	return "…" + (segment + path)[:maxPath]
+	return "…" + path
 }
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

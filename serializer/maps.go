@@ -29,7 +29,7 @@ func plainKey(t reflect.Type) bool {
 
 func mapPlan(t reflect.Type, key, elem *plan) plan {
 	plain := plainKey(t.Key())
-	keySize, elemSize := t.Key().Size(), t.Elem().Size()
+	layout := layoutOf(t)
 	return plan{
 		enc: func(e *encoder, v reflect.Value) error {
 			if v.IsNil() {
@@ -39,7 +39,7 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 			if err := e.enter(1, t); err != nil {
 				return err
 			}
-			e.spend(1, mapMemory(v.Len(), keySize, elemSize))
+			e.spent += layout.memory(v.Len())
 			err := e.entries(v, key, elem, plain)
 			e.leave(1)
 			return err
@@ -52,10 +52,14 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 			if err != nil {
 				return err
 			}
-			if err := d.spend(1, mapMemory(n, keySize, elemSize)); err != nil {
+			if err := d.spendMap(n, layout); err != nil {
 				return err
 			}
 			m := reflect.MakeMapWithSize(t, n)
+			if n == 0 { // and so no key and no element, which may be as large as an array type can be
+				v.Set(m)
+				return nil
+			}
 			k, x := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 			for range n {
 				k.SetZero()

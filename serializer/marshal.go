@@ -31,7 +31,7 @@ func (e *encoder) value(v any) (err error) {
 	if len(e.buf) > maxSize {
 		return unsupported(reflect.TypeOf(v), "the value is too large")
 	}
-	if e.spent > budget(len(e.buf)) {
+	if !e.pad() {
 		return unsupported(reflect.TypeOf(v), "it takes far more memory than bytes")
 	}
 	return nil
@@ -53,8 +53,13 @@ func (d *decoder) value(b []byte) (v any, err error) {
 	if err := check(b); err != nil {
 		return nil, err
 	}
-	d.b, d.pos, d.budget = b, 0, budget(len(b))
-	if v, err = d.any(); err != nil {
+	d.b, d.pos, d.budget = b, 0, countable(len(b))
+	if b[0] == 0x93 {
+		v, err = d.padded()
+	} else {
+		v, err = d.any()
+	}
+	if err != nil {
 		return nil, err // not what was read before the damage
 	}
 	return v, nil

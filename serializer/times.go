@@ -23,6 +23,7 @@ func (e *encoder) time(t time.Time) error {
 		if offset < -maxOffset || offset > maxOffset {
 			return unsupported(builtins[tagTime], "its offset from UTC is out of range")
 		}
+		e.spend(1, zoneMemory)
 		e.arrayLen(3)
 		e.int(t.Unix())
 		e.int(int64(t.Nanosecond()))
@@ -62,6 +63,9 @@ func (d *decoder) time() (time.Time, error) {
 	t := time.Unix(sec, nsec).Local() // Local, unlike Unix alone, also gives UTC its one form in a program that sets time.Local to it
 	if n < len(parts) {
 		return t.UTC(), nil
+	}
+	if err := d.spend(1, zoneMemory); err != nil {
+		return time.Time{}, err
 	}
 	if _, local := t.Zone(); int64(local) != offset {
 		t = t.In(time.FixedZone("", int(offset)))
