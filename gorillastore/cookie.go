@@ -67,7 +67,7 @@ const maxPresented = 8
 func (s *Store) presentedIDs(r *http.Request, name string) (ids []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		var id string
-		refused := securecookie.DecodeMulti(name, c.Value, &id, s.codecs...)
+		refused := securecookie.DecodeMulti(name, c.Value, &id, s.keys.codecs()...)
 		switch {
 		case refused != nil:
 			if err == nil {
@@ -97,7 +97,7 @@ func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string)
 				"have Path %q and no Domain", session.Name(), hostPrefix, "/")
 		}
 		var err error
-		if value, err = securecookie.EncodeMulti(session.Name(), id, s.codecs...); err != nil {
+		if value, err = securecookie.EncodeMulti(session.Name(), id, s.keys.codecs()...); err != nil {
 			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(id), err)
 		}
 	}

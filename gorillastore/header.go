@@ -48,7 +48,7 @@ func (s *Store) takeBack(w http.ResponseWriter, name string, drop func(c *http.C
 
 // idIn returns the id that a cookie of this store carries, "" where it is none.
 func (s *Store) idIn(c *http.Cookie) (id string) {
-	if securecookie.DecodeMulti(c.Name, c.Value, &id, s.codecs...) != nil {
+	if securecookie.DecodeMulti(c.Name, c.Value, &id, s.keys.codecs()...) != nil {
 		return ""
 	}
 	return id

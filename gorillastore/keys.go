@@ -14,8 +14,21 @@ import (
 // guessed offline from a single cookie.
 const minAuthKey = 16
 
-// codecsFrom makes one codec for each pair of keys, the last of which may lack its encryption key.
-func codecsFrom(keyPairs [][]byte) ([]securecookie.Codec, error) {
+// keyring hands out the codecs, which hold the keys. It is a function, since nothing that prints,
+// dumps or encodes a Store, by value and inside of whatever else, can look into one. Package fmt
+// does look through pointers and unexported fields, and asks no method of theirs.
+type keyring func() []securecookie.Codec
+
+// codecs returns those of New; a Store that New has not made has none.
+func (k keyring) codecs() []securecookie.Codec {
+	if k == nil {
+		return nil
+	}
+	return k()
+}
+
+// newKeyring makes one codec for each pair of keys, the last of which may lack its encryption key.
+func newKeyring(keyPairs [][]byte) (keyring, error) {
 	if len(keyPairs) == 0 {
 		return nil, errors.New("gorillastore: no keys: pass New a secret of 32 random bytes that all instances of the app share, " +
 			"such as one from securecookie.GenerateRandomKey(32)")
@@ -46,5 +59,5 @@ func codecsFrom(keyPairs [][]byte) ([]securecookie.Codec, error) {
 		codec.MaxAge(0)
 		codecs = append(codecs, codec)
 	}
-	return codecs, nil
+	return func() []securecookie.Codec { return codecs }, nil
 }

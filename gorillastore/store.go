@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -62,7 +61,7 @@ type Store struct {
 	OnDecodeError func(name string, key any, err error) error
 
 	cluster *cluster.Cluster
-	codecs  []securecookie.Codec
+	keys    keyring
 }
 
 var _ sessions.Store = (*Store)(nil)
@@ -77,12 +76,12 @@ func New(c *cluster.Cluster, keyPairs ...[]byte) (*Store, error) {
 	if c == nil {
 		return nil, errors.New("gorillastore: the cluster is nil: make one with cluster.New and check its error")
 	}
-	codecs, err := codecsFrom(keyPairs)
+	keys, err := newKeyring(keyPairs)
 	if err != nil {
 		return nil, err
 	}
 	opts := defaultOptions()
-	return &Store{Options: &opts, cluster: c, codecs: codecs}, nil
+	return &Store{Options: &opts, cluster: c, keys: keys}, nil
 }
 
 // errNoStore is what a nil Store says.
