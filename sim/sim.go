@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -97,9 +98,12 @@ type sim struct {
 	working sync.WaitGroup // tabs
 	stop    chan struct{}
 
-	mu    sync.Mutex // guards below
-	gate  chan struct{}
-	stats cluster.Stats
+	allSound atomic.Bool // no node has any trouble, nor has the way to it
+
+	mu       sync.Mutex // guards below
+	gate     chan struct{}
+	stats    cluster.Stats
+	maligned []check.Violation
 }
 
 // Run does one run. It must be called inside a synctest bubble; the verdict
@@ -133,7 +137,7 @@ func Run(cfg Config) *Result {
 	s.world.Close()
 	return &Result{
 		Config: cfg, History: s.hist, Virtual: s.now(), Awake: s.awake, Faults: s.faults, Tally: s.tally.total(), Stats: s.stats,
-		Violations: s.extra, skew: s.skew, ahead: s.ahead, slack: s.slack, final: s.final, outages: s.outages,
+		Violations: append(s.extra, s.maligned...), skew: s.skew, ahead: s.ahead, slack: s.slack, final: s.final, outages: s.outages,
 	}
 }
 

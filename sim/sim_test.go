@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -40,6 +41,16 @@ func run(t *testing.T, cfg Config) *Result {
 
 // report says what was broken, how to see it again, and what happened to that key.
 func report(t *testing.T, r *Result) {
+	// What a session suffered comes before what a request did.
+	slices.SortStableFunc(r.Violations, func(a, b check.Violation) int {
+		mild := func(v check.Violation) int {
+			if v.Rule == check.UserError || v.Rule == check.Maligned {
+				return 1
+			}
+			return 0
+		}
+		return mild(a) - mild(b)
+	})
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d broken promises. To see them again:\n  cd sim && go test . -count=1 -run 'TestSimulation$' -class %s -seed %d", len(r.Violations), r.Config.Class, r.Config.Seed)
 	if r.Config.Only != "" {

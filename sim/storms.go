@@ -78,6 +78,7 @@ func (s *sim) crossed() func() {
 func (s *sim) turns() func() {
 	s.closeGate()
 	time.Sleep(30 * time.Second) // what is under way ends
+	held := heldBack{}
 	var rise func()
 	for range 4 + s.rng.IntN(10) {
 		if rise != nil {
@@ -94,7 +95,7 @@ func (s *sim) turns() func() {
 			}
 		}
 		time.Sleep(s.upTo(400 * time.Millisecond))
-		s.requestAll()
+		s.requestAll(held)
 	}
 	if rise != nil {
 		rise()
@@ -103,9 +104,14 @@ func (s *sim) turns() func() {
 	return nil
 }
 
+// heldBack are requests that have loaded their session, and will save it some turns later:
+// what they know of the nodes is then of another life of these.
+type heldBack map[string]func()
+
 // requestAll has one request made to each session by any instance; of those that users
-// are logged in to every other one changes something.
-func (s *sim) requestAll() {
+// are logged in to every other one changes something. Before it, now and then, comes the save
+// of a request that began some turns ago.
+func (s *sim) requestAll(held heldBack) {
 	for _, u := range s.users {
 		key, past := u.keys()
 		for _, key := range past {
@@ -113,6 +119,16 @@ func (s *sim) requestAll() {
 		}
 		if key == "" {
 			continue
+		}
+		if save := held[key]; save != nil && s.rng.IntN(2) == 0 {
+			save()
+			delete(held, key)
+		}
+		if held[key] == nil && s.rng.IntN(3) == 0 {
+			v := (&tab{user: u, sim: s, name: "slow", rng: s.rng}).visit(key)
+			if rec := v.load(); rec != nil {
+				held[key] = func() { v.save(rec, map[string]string{v.name: u.value(key, v.name, 0)}) }
+			}
 		}
 		v := (&tab{user: u, sim: s, name: "turn", rng: s.rng}).visit(key)
 		if rec := v.load(); rec != nil && s.rng.IntN(2) == 0 {

@@ -143,6 +143,8 @@ func (t *tab) request() {
 		t.user.leave(key)
 	case n < 60:
 		v.idle(30 * time.Second)
+	case n < 66:
+		t.sim.working.Go(v.late)
 	default:
 		v.serve(n)
 	}

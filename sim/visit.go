@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -31,6 +32,36 @@ func (t *tab) visit(key string) *visit {
 func (v *visit) idle(most time.Duration) {
 	if rec := v.load(); rec != nil {
 		v.think(most / 3)
+		v.save(rec, map[string]string{v.name: v.user.value(v.key, v.name, 0)})
+	}
+}
+
+// late loads, and saves minutes or hours later: the session may have ended, and nodes may have
+// been restarted since. Its tab does not wait for it.
+func (v *visit) late() {
+	own := *v.tab // the tab goes on with its own dice
+	own.name, own.rng = "late", rand.New(rand.NewPCG(v.sim.cfg.Seed, uint64(v.sim.now())))
+	v.tab = &own
+	rec := v.load()
+	if rec == nil {
+		return
+	}
+	hold := time.Duration(v.rng.Int64N(int64(min(50*time.Minute, v.user.lifetime/2))))
+	switch v.rng.IntN(4) {
+	case 0:
+		hold /= 100
+	case 1:
+		hold /= 10
+	}
+	select {
+	case <-time.After(hold):
+	case <-v.sim.stop:
+	}
+	if !v.sim.admitted() || v.sim.now()-v.begun > min(50*time.Minute, v.user.lifetime/2) {
+		return
+	}
+	v.think(30 * time.Millisecond)
+	if _, now := v.in.use(); now == v.process { // else the request has died with its process
 		v.save(rec, map[string]string{v.name: v.user.value(v.key, v.name, 0)})
 	}
 }
@@ -72,7 +103,9 @@ func (v *visit) load() *cluster.Record {
 	op := check.Op{Client: v.process, Key: v.key, Kind: check.Load, Call: v.sim.now()}
 	op.Begun = op.Call
 	v.begun = op.Call
+	v.sim.world.Wait(v.process)
 	rec, err := v.c.Load(context.Background(), v.key)
+	v.sim.world.Wait(v.process)
 	op.Return = v.sim.now()
 	if err == nil {
 		op.Read = make(map[string]string, len(rec.Attrs))
@@ -96,9 +129,11 @@ func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
 			rec.Attrs[name] = []byte(value)
 		}
 	}
+	v.sim.world.Wait(v.process)
 	rec.Deadline = v.in.clock().Add(v.user.lifetime)
-	op.Deadline = op.Call + v.in.ahead + v.user.lifetime
+	op.Deadline = v.sim.now() + v.in.ahead + v.user.lifetime
 	err := v.c.Save(context.Background(), rec)
+	v.sim.world.Wait(v.process)
 	op.Return = v.sim.now()
 	v.record(&op, err)
 	if errors.Is(err, cluster.ErrDestroyed) {
@@ -109,7 +144,9 @@ func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
 
 func (v *visit) delete() {
 	op := check.Op{Client: v.process, Key: v.key, Kind: check.Delete, Begun: v.begun, Call: v.sim.now()}
+	v.sim.world.Wait(v.process)
 	err := v.c.Delete(context.Background(), v.key)
+	v.sim.world.Wait(v.process)
 	op.Return = v.sim.now()
 	v.record(&op, err)
 }

@@ -189,6 +189,28 @@ func TestSmallerItemLimit(t *testing.T) {
 	say("set a 0 0 41\r\n"+strings.Repeat("x", 41)+"\r\n", "SERVER_ERROR object too large for cache\r\n")
 }
 
+// A token from before a restart fits what is stored after it, as often as the count allows.
+func TestCASIDsBeginAgainWithEachLife(t *testing.T) {
+	for _, perKey := range []bool{false, true} {
+		for range 2 {
+			s := testenv.NewServer(testenv.ServerConfig{CASPerKey: perKey})
+			defer s.Close()
+			say := speaker(t, s)
+			say("set a 0 0 1\r\nx\r\n", "STORED\r\n")
+			say("set b 0 0 1\r\nx\r\n", "STORED\r\n")
+			if perKey {
+				say("cas b 0 0 1 1\r\ny\r\n", "STORED\r\n")
+				say("delete b\r\n", "DELETED\r\n")
+				say("set b 0 0 1\r\nx\r\n", "STORED\r\n")
+				say("cas b 0 0 1 1\r\ny\r\n", "EXISTS\r\n") // never twice in one life
+			} else {
+				say("cas b 0 0 1 1\r\ny\r\n", "EXISTS\r\n")
+				say("cas b 0 0 1 2\r\ny\r\n", "STORED\r\n")
+			}
+		}
+	}
+}
+
 // speaker returns a function that says one thing to s, over a net.Pipe, and wants one answer.
 func speaker(t *testing.T, s *testenv.Server) func(request, want string) {
 	here, there := net.Pipe()

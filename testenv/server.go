@@ -23,6 +23,11 @@ type ServerConfig struct {
 
 	// NoEviction answers an error when the memory is full, as memcached -M does.
 	NoEviction bool
+
+	// CASPerKey counts the CAS ids of every key for itself, from 1. Memcached has one count
+	// for all keys, which begins again with every life of the process: a token from the life
+	// before then fits a new item once in a while. With CASPerKey it does so often.
+	CASPerKey bool
 }
 
 // Server answers memcached's text protocol inside the test process. One Server is

@@ -48,15 +48,16 @@ type store struct {
 	items   map[string]*item
 	byUse   *list.List // of *item, the latest used first
 	used    int64
-	lastCAS uint64
-	flushAt int64 // items stored until then are gone once it has come; 0 for none
+	lastCAS uint64            // given out
+	ownCAS  map[string]uint64 // the same by key, deleted keys included; nil: one count for all
+	flushAt int64             // items stored until then are gone once it has come; 0 for none
 
 	totalConns, totalItems, evictions uint64
 	counts                            map[string]uint64 // by the name that stats shows
 }
 
 func newStore(cfg ServerConfig, now time.Time) *store {
-	return &store{
+	st := &store{
 		limit:   cfg.MemoryBytes,
 		maxItem: int64(cfg.MaxItemBytes),
 		noEvict: cfg.NoEviction,
@@ -65,6 +66,20 @@ func newStore(cfg ServerConfig, now time.Time) *store {
 		byUse:   list.New(),
 		counts:  map[string]uint64{},
 	}
+	if cfg.CASPerKey {
+		st.ownCAS = map[string]uint64{}
+	}
+	return st
+}
+
+// nextCAS is the CAS id of what is about to be stored under key.
+func (st *store) nextCAS(key string) uint64 {
+	if st.ownCAS != nil {
+		st.ownCAS[key]++
+		return st.ownCAS[key]
+	}
+	st.lastCAS++
+	return st.lastCAS
 }
 
 // verdict is how storing went.
@@ -144,9 +159,8 @@ func (st *store) put(key string, value []byte, flags uint32, expires, now int64)
 	if old := st.items[key]; old != nil {
 		st.remove(old)
 	}
-	st.lastCAS++
 	st.totalItems++
-	it := &item{key: key, value: value, flags: flags, expires: expires, cas: st.lastCAS, stored: now}
+	it := &item{key: key, value: value, flags: flags, expires: expires, cas: st.nextCAS(key), stored: now}
 	it.place = st.byUse.PushFront(it)
 	st.items[key] = it
 	st.used += it.size()
@@ -212,8 +226,7 @@ func (st *store) delta(key string, by uint64, down bool, now int64) (text string
 	padded := text + strings.Repeat(" ", max(0, len(it.value)-len(text)))
 	st.used += int64(len(padded) - len(it.value))
 	it.value = []byte(padded)
-	st.lastCAS++
-	it.cas = st.lastCAS
+	it.cas = st.nextCAS(key)
 	return text, true, true
 }
 

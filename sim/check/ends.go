@@ -2,7 +2,7 @@ package check
 
 import "time"
 
-// This file decides when a session may have ended by itself, by which clock.
+// This file decides when a session has, or may have, ended by itself, by which clock.
 
 // expired reports whether the session may have reached its deadline by any clock
 // when op ended.
@@ -14,6 +14,18 @@ func (s *session) expired(op *Op) bool {
 		}
 	}
 	return false
+}
+
+// over reports whether, by its own clock, op was called after the session had ended,
+// whichever of the saves had moved the deadline, and when that was.
+func (s *session) over(op *Op) (end time.Duration, over bool) {
+	known := false
+	for _, w := range s.deadlines.writes {
+		if w.op != op && w.op.Call < op.Return {
+			known, end = true, max(end, w.op.Deadline)
+		}
+	}
+	return end, known && op.Call+op.Ahead > end+s.opts.Grain+s.opts.Slack
 }
 
 // always is before every moment of a history.

@@ -41,6 +41,8 @@ func (s *session) judge(op *Op) {
 	}
 	if op.Kind == Load {
 		s.judgeRead(op)
+	} else if end, over := s.over(op); over {
+		s.fail(Resurrected, op, "", "the session had ended %v before, by the clock that saved it", (op.Call + op.Ahead - end).Round(time.Microsecond))
 	}
 }
 
@@ -68,16 +70,8 @@ func (s *session) judgeRead(op *Op) {
 	if s.opts.Final > 0 && op.Call >= s.opts.Final {
 		rule = Lost
 	}
-	if n := len(s.deadlines.writes); n > 0 {
-		last := time.Duration(0)
-		for _, w := range s.deadlines.writes {
-			if w.op.Call < op.Return {
-				last = max(last, w.op.Deadline)
-			}
-		}
-		if op.Call+op.Ahead > last+s.opts.Grain+s.opts.Slack {
-			s.fail(Overdue, op, "", "the last deadline was %.3fs", last.Seconds())
-		}
+	if end, over := s.over(op); over {
+		s.fail(Overdue, op, "", "the last deadline was %.3fs", end.Seconds())
 	}
 	ended := s.lastEnd(op)
 	for _, attr := range sortedNames(s.regs) {

@@ -99,7 +99,9 @@ func (s *session) steps(attr string) []porcupine.Operation {
 		case op.Outcome == NotFound && s.born < op.Call && !s.blurred[op] && !s.expired(op):
 			add(op.Call, op.Return, step{kind: stepGone})
 		case op.Outcome == Destroyed:
-			add(op.Call, op.Return, step{kind: stepGone})
+			if !s.expired(op) {
+				add(op.Call, op.Return, step{kind: stepGone})
+			}
 			if writes && read[value] {
 				add(s.begin(op), Never, step{stepMaybe, value})
 			}

@@ -23,6 +23,7 @@ const (
 	Disorder    Rule = "not linearizable" // no order of the operations explains the answers
 	Undecided   Rule = "undecided"        // the check ran out of time
 	Diverged    Rule = "diverged"         // copies differ after all faults were healed
+	Maligned    Rule = "maligned"         // a node taken for down that answers at once
 )
 
 // Violation is one broken promise.

@@ -24,6 +24,11 @@ func other(k Kind, at, end time.Duration, o Outcome) Op {
 	return Op{Client: "o", Key: "k", Kind: k, Outcome: o, Begun: at, Call: at, Return: end}
 }
 
+func ending(op Op, deadline time.Duration) Op {
+	op.Deadline = deadline
+	return op
+}
+
 func outage(from, end time.Duration) func(op *Op) (time.Duration, bool) {
 	return func(op *Op) (time.Duration, bool) { return end, op.Return > from && op.Call < end }
 }
@@ -115,6 +120,9 @@ func TestVerifyDeadline(t *testing.T) {
 		{other(Delete, 61*time.Second, 61*time.Second+1, Unknown), 0},
 		{read(59*time.Second, "a", "1"), 0},
 		{read(63*time.Second, "a", "1"), 1},
+		{ending(save(61*time.Second, 61*time.Second+1, OK, "a", "2"), 2*time.Minute), 0},
+		{ending(save(63*time.Second, 63*time.Second+1, OK, "a", "2"), 2*time.Minute), 1}, // it brings the session back
+		{ending(save(63*time.Second, 63*time.Second+1, Destroyed, "a", "2"), 2*time.Minute), 0},
 	} {
 		var h History
 		h.Add(born)
@@ -154,8 +162,8 @@ func TestVerifyClocks(t *testing.T) {
 		{"after a logout", []Op{other(Delete, 5, 6, OK), by(read(end+3*time.Second, "a", "2"), -ahead)}, "resurrected", 0},
 		{"not found, after the deadline by the clock that is ahead", []Op{by(other(Load, end-3*time.Second, end-3*time.Second+1, NotFound), -ahead)}, "", 0},
 		{"not found, before the deadline by any clock", []Op{by(other(Load, end-7*time.Second, end-7*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
-		{"gone on with after its end from an older copy", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), extend(end+4*time.Second, 2*end), by(read(end+5*time.Second, "a", "1"), -ahead)}, "", 2},
-		{"what is saved then is not to be lost", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), extend(end+4*time.Second, 2*end), save(end+5*time.Second, end+5*time.Second+1, OK, "a", "3"), by(read(end+6*time.Second, "a", "1"), -ahead)}, "stale", 1},
+		{"gone on with after its end from an older copy", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), by(extend(end+4*time.Second, 2*end), -ahead), by(read(end+5*time.Second, "a", "1"), -ahead)}, "", 2},
+		{"what is saved then is not to be lost", []Op{by(read(end+3*time.Second, "a", "1"), -ahead), by(extend(end+4*time.Second, 2*end), -ahead), save(end+5*time.Second, end+5*time.Second+1, OK, "a", "3"), by(read(end+6*time.Second, "a", "1"), -ahead)}, "stale", 1},
 		{"a later deadline, and an old value", []Op{extend(10, 2*end), by(read(end+3*time.Second, "a", "1"), -ahead)}, "stale", 0},
 		{"a later deadline, and no session", []Op{extend(10, 2*end), by(other(Load, end+3*time.Second, end+3*time.Second+1, NotFound), -ahead)}, "false no-session", 0},
 	} {

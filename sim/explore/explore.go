@@ -36,6 +36,11 @@ type Scope struct {
 	Losses int
 	// Restarts is how often the faulty node may lose its memory and its connections.
 	Restarts int
+	// Rolling has the first of these restarts hit the faulty node, the next one the other home
+	// node, and so on, each after a whole operation since the one before: the session has been
+	// asked for in between, by somebody who began after the restart and after what was under way
+	// then was acknowledged.
+	Rolling bool
 	// Ordered tells states apart by the order in which an actor has heard its answers.
 	// Without it what was heard counts, which makes a tenth of the states: parallel
 	// commands are taken to be looked at when all of them are answered.
@@ -72,6 +77,9 @@ func (r *Result) String() string {
 	fault := "no fault"
 	if s.Faulty >= 0 && s.Losses+s.Restarts > 0 {
 		fault = fmt.Sprintf("%d lost or late and %d restarts at the %s", s.Losses, s.Restarts, [...]string{"primary", "backup", "stand-in"}[s.Faulty])
+	}
+	if s.Rolling {
+		fault += ", and then at the other home"
 	}
 	if s.Moments > 0 {
 		fault += fmt.Sprintf(", %d moments that pass", s.Moments)

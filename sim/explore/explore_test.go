@@ -33,6 +33,8 @@ var scopes = []Scope{
 
 // large are the scopes that take minutes.
 var large = []Scope{
+	{Name: "two writers/rolling", Actors: []string{"save x", "save y, load"}, Faulty: 0, Restarts: 2, Rolling: true, Ahead: time.Minute},
+	{Name: "writer and deleter/rolling", Actors: []string{"save x", "load, delete, load"}, Faulty: 0, Restarts: 2, Rolling: true, Ahead: time.Minute},
 	{Name: "write and remove/moments", Actors: []string{"save x", "remove a"}, Faulty: 1, Losses: 1, Moments: 1},
 	{Name: "write and remove/ordered", Actors: []string{"save x", "remove a"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: -time.Minute},
 	{Name: "writers and a deleter/ordered", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ordered: true, Ahead: -time.Minute},

@@ -51,7 +51,10 @@ type run struct {
 	ended   map[string][]string      // answers by actor
 	loaded  map[string]time.Duration // when each actor last called for a load
 	clock   int64
-	working int // actors that have not ended
+	working int                      // actors that have not ended
+	since   time.Duration            // the latest restart, or the end of what was under way then
+	asked   bool                     // the session has been asked for since
+	running map[string]time.Duration // when each actor called for what it does now
 }
 
 const key = "session"
@@ -161,6 +164,7 @@ func (r *run) begin(name string, kind check.Kind) check.Op {
 		op.Begun = op.Call
 	}
 	r.calls[fmt.Sprint(name, len(r.ended[name]))] = fmt.Sprint(r.ended) // maps print sorted
+	r.running[name] = op.Call
 	r.mu.Unlock()
 	return op
 }
@@ -179,6 +183,12 @@ func (r *run) end(op check.Op, err error) {
 	}
 	r.mu.Lock()
 	r.ended[op.Client] = append(r.ended[op.Client], fmt.Sprint(op.Kind, op.Outcome, op.Read))
+	delete(r.running, op.Client)
+	if err == nil && op.Call > r.since {
+		r.asked = true
+	} else if err == nil {
+		r.since, r.asked = op.Return, false
+	}
 	r.mu.Unlock()
 	r.hist.Add(op)
 }

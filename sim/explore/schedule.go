@@ -1,15 +1,10 @@
 package explore
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"os"
 	"slices"
 	"sort"
 	"strings"
-	"sync"
 	"testing/synctest"
 	"time"
 
@@ -31,100 +26,6 @@ type command struct {
 	conn  *conn
 	reply chan []byte // closed without a reply: timed out
 	late  bool        // it has timed out
-}
-
-// conn is the client's end of a connection.
-type conn struct {
-	net.Conn
-	run   *run
-	actor string
-	node  int
-
-	mu   sync.Mutex // guards below
-	cur  *command
-	rest []byte
-}
-
-func (r *run) dialer(actor string) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, _, addr string) (net.Conn, error) {
-		node := int(addr[len("192.0.2.")] - '1')
-		r.mu.Lock()
-		server := r.servers[node]
-		r.mu.Unlock()
-		nc, err := server.Dial(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return &conn{Conn: nc, run: r, actor: actor, node: node}, nil
-	}
-}
-
-// SetDeadline does nothing: the schedule says what times out.
-func (c *conn) SetDeadline(time.Time) error { return nil }
-
-// Close gives the connection up; a command that is late still arrives over it.
-func (c *conn) Close() error { return nil }
-
-func (c *conn) Write(b []byte) (int, error) {
-	r := c.run
-	r.mu.Lock()
-	if r.auto {
-		r.mu.Unlock()
-		return c.Conn.Write(b)
-	}
-	defer r.mu.Unlock()
-	verb, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-	rank := 0
-	for i, n := range r.order {
-		if n == c.node {
-			rank = i
-		}
-	}
-	who := fmt.Sprintf("%s to %s", c.actor, [...]string{"primary", "backup", "stand-in"}[rank])
-	if verb == "version" {
-		who += " (probe)"
-	}
-	r.counts[who]++
-	cmd := &command{
-		name: fmt.Sprintf("%s #%d %s", who, r.counts[who], verb), verb: verb, actor: c.actor, node: c.node,
-		bytes: append([]byte(nil), b...), conn: c, reply: make(chan []byte, 1),
-	}
-	c.mu.Lock()
-	c.cur = cmd
-	c.mu.Unlock()
-	r.pending = append(r.pending, cmd)
-	return len(b), nil
-}
-
-func (c *conn) Read(b []byte) (int, error) {
-	c.mu.Lock()
-	cur, rest := c.cur, c.rest
-	c.mu.Unlock()
-	if len(rest) > 0 {
-		n := copy(b, rest)
-		c.mu.Lock()
-		c.rest = rest[n:]
-		c.mu.Unlock()
-		return n, nil
-	}
-	if cur == nil {
-		return c.Conn.Read(b)
-	}
-	reply, ok := <-cur.reply
-	c.mu.Lock()
-	c.cur = nil
-	c.mu.Unlock()
-	if !ok {
-		return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
-	}
-	if len(reply) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(b, reply)
-	c.mu.Lock()
-	c.rest = reply[n:]
-	c.mu.Unlock()
-	return n, nil
 }
 
 // reads reports whether the command leaves the node as it is.
@@ -229,8 +130,12 @@ func (r *run) choices() []choice {
 			}})
 		}
 	}
-	if r.restarts < r.scope.Restarts {
-		cs = append(cs, choice{event{kind: restart, text: "the faulty node restarts empty"}, func() { r.restart(faulty) }})
+	if r.restarts < r.scope.Restarts && (!r.scope.Rolling || r.restarts == 0 || r.asked) {
+		node, text := faulty, "the faulty node restarts empty"
+		if r.scope.Rolling && r.restarts%2 == 1 {
+			node, text = r.order[1-r.scope.Faulty], "the other home node restarts empty"
+		}
+		cs = append(cs, choice{event{kind: restart, text: text}, func() { r.restart(node) }})
 	}
 	if r.moments < r.scope.Moments {
 		cs = append(cs, choice{event{kind: moment, text: "a moment passes"}, func() { r.moments++; time.Sleep(cluster.DefaultTimeout * 2 / 3) }})
@@ -244,7 +149,9 @@ func (r *run) choices() []choice {
 // restart has a node lose its memory, its connections and what was on its way to it.
 func (r *run) restart(node int) {
 	r.restarts++
+	now := r.tick()
 	r.mu.Lock()
+	r.since, r.asked = now, false
 	r.stored[node] = held{}
 	var broken []*command
 	for _, cmd := range r.pending {
@@ -315,5 +222,13 @@ func (r *run) state() uint64 {
 			told[actor] = slices.Sorted(slices.Values(lines))
 		}
 	}
-	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments)
+	var rolling []any
+	if r.scope.Rolling && r.restarts > 0 {
+		fresh := map[string]bool{} // who is to ask for the session since then
+		for actor, call := range r.running {
+			fresh[actor] = call > r.since
+		}
+		rolling = []any{r.asked, fresh}
+	}
+	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments, rolling)
 }

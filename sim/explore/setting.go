@@ -57,7 +57,7 @@ func (set *setting) begin(r *run) {
 
 // reset makes servers that hold nothing, and forgets all that has happened.
 func (r *run) reset() {
-	r.loaded = map[string]time.Duration{}
+	r.loaded, r.running = map[string]time.Duration{}, map[string]time.Duration{}
 	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
 	for i := range r.servers {
 		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})

@@ -127,6 +127,10 @@ type conn struct {
 	pending  int  // requests that are still under way after their Write returned
 	closed   bool
 	tail     chan struct{} // closed when the last of them has arrived
+
+	// What is below belongs to whoever reads.
+	got     []byte    // of a reply, what has not been read
+	arrives time.Time // when it is in the socket's buffer
 }
 
 func (c *conn) SetDeadline(t time.Time) error {
@@ -141,6 +145,9 @@ func (c *conn) SetReadDeadline(t time.Time) error { return c.SetDeadline(t) }
 // Write sends a request. It returns at once where the request is held up: the
 // client's machine has taken it.
 func (c *conn) Write(b []byte) (int, error) {
+	if c.link.wake(b) && c.overdue() {
+		return 0, &net.OpError{Op: "write", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	}
 	f := c.link.now(b)
 	wait := c.link.latency(b) + c.link.upTo(b, f.Slow)
 	late := time.Duration(0)
@@ -210,34 +217,56 @@ func (n *Node) running() chan struct{} {
 	return n.resumed
 }
 
-// Read receives a reply.
+// Read receives a reply. What has come too late, or is not asked for in time, stays in the
+// socket's buffer, and is there when somebody reads again with a later deadline.
 func (c *conn) Read(b []byte) (int, error) {
-	for {
+	for len(c.got) == 0 {
 		n, err := c.Conn.Read(b)
 		if n == 0 {
-			c.link.apart()
-			return n, err
+			return 0, c.late(err)
 		}
 		f := c.link.now(b[:n])
 		if f.Refuse {
 			c.Conn.Close()
 			return 0, io.ErrClosedPipe
 		}
-		if f.Down == Lose {
-			continue // until the deadline
+		if f.Down != Lose { // what is lost is waited for until the deadline
+			c.got = append(c.got[:0], b[:n]...)
+			c.arrives = time.Now().Add(c.link.latency(b[:n]) + c.link.upTo(b[:n], f.Slow) + time.Duration(n)*f.Drip)
 		}
-		wait := c.link.latency(b[:n]) + c.link.upTo(b[:n], f.Slow) + time.Duration(n)*f.Drip
-		c.mu.Lock()
-		deadline := c.deadline
-		c.mu.Unlock()
-		if left := time.Until(deadline); !deadline.IsZero() && wait >= left {
-			time.Sleep(left)
-			c.link.apart()
-			return 0, &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
-		}
-		time.Sleep(wait)
-		return n, err
 	}
+	if deadline := c.until(); !deadline.IsZero() && !c.arrives.Before(deadline) {
+		time.Sleep(time.Until(deadline))
+		return 0, c.late(errLate)
+	}
+	time.Sleep(time.Until(c.arrives))
+	if c.link.wake(c.got) && c.overdue() && c.link.dice(c.got, 6)%2 == 0 {
+		return 0, errLate // the clock was looked at before the socket
+	}
+	n := copy(b, c.got)
+	c.got = c.got[n:]
+	return n, nil
+}
+
+var errLate = &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+
+// late returns the error of a read when the client learns of it.
+func (c *conn) late(err error) error {
+	c.link.apart()
+	c.link.wake(nil)
+	return err
+}
+
+func (c *conn) until() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.deadline
+}
+
+// overdue reports whether the deadline has passed.
+func (c *conn) overdue() bool {
+	deadline := c.until()
+	return !deadline.IsZero() && !time.Now().Before(deadline)
 }
 
 // Close gives the connection up. What is under way arrives all the same.

@@ -30,6 +30,9 @@ type World struct {
 	nodes  []*Node
 	links  map[pair]*Link
 	severe map[string]bool // clients that were killed
+	// still are clients that stand still, each with what GoOn will close.
+	still   map[string]chan struct{}
+	starved map[string]time.Duration // by how much a client's goroutines wake late, at most
 }
 
 type pair struct {
@@ -39,7 +42,7 @@ type pair struct {
 
 // New returns a world without nodes.
 func New(seed uint64) *World {
-	return &World{seed: seed, links: map[pair]*Link{}, severe: map[string]bool{}}
+	return &World{seed: seed, links: map[pair]*Link{}, severe: map[string]bool{}, still: map[string]chan struct{}{}, starved: map[string]time.Duration{}}
 }
 
 // Node is one memcached node.
@@ -61,9 +64,15 @@ func (w *World) Add(id string, bytes int64) *Node {
 	n := &Node{
 		ID: id, Addr: fmt.Sprintf("192.0.2.%d:11211", len(w.nodes)+1), world: w, up: true, bytes: bytes,
 	}
-	n.server = testenv.NewServer(testenv.ServerConfig{MemoryBytes: bytes})
+	n.server = n.serve()
 	w.nodes = append(w.nodes, n)
 	return n
+}
+
+// serve begins a life of the node. CAS ids count by key: a token from an earlier life often
+// fits what the node holds now.
+func (n *Node) serve() *testenv.Server {
+	return testenv.NewServer(testenv.ServerConfig{MemoryBytes: n.bytes, CASPerKey: true})
 }
 
 // Nodes returns all nodes that were ever added.
@@ -92,7 +101,7 @@ func (n *Node) Start() {
 	defer n.world.mu.Unlock()
 	if !n.up {
 		n.up = true
-		n.server = testenv.NewServer(testenv.ServerConfig{MemoryBytes: n.bytes})
+		n.server = n.serve()
 	}
 }
 
@@ -163,6 +172,7 @@ func (w *World) Dialer(client string) func(ctx context.Context, network, addr st
 			return fail(os.ErrNotExist)
 		}
 		l := w.Link(client, n)
+		l.wake([]byte("dial"))
 		f := l.now([]byte("dial"))
 		wait := l.latency([]byte("dial"))
 		if f.Up == Lose || f.Down == Lose {
@@ -172,6 +182,7 @@ func (w *World) Dialer(client string) func(ctx context.Context, network, addr st
 		case <-time.After(wait):
 		case <-ctx.Done():
 			l.apart()
+			l.wake([]byte("dial"))
 			return fail(os.ErrDeadlineExceeded)
 		}
 		w.mu.Lock()
@@ -183,6 +194,10 @@ func (w *World) Dialer(client string) func(ctx context.Context, network, addr st
 		under, err := server.Dial(ctx)
 		if err != nil {
 			return fail(syscall.ECONNREFUSED)
+		}
+		if l.wake([]byte("dialled")) && ctx.Err() != nil && l.dice([]byte("dialled"), 6)%2 == 0 {
+			under.Close()
+			return fail(os.ErrDeadlineExceeded) // the clock was looked at before the socket
 		}
 		return &conn{Conn: under, link: l}, nil
 	}
