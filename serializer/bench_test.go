@@ -1,6 +1,7 @@
 package serializer
 
 import (
+	"encoding/gob"
 	"fmt"
 	"testing"
 	"time"
@@ -91,7 +92,8 @@ func BenchmarkValue(b *testing.B) {
 	}
 }
 
-// TestSmallerAndLighterThanGob holds what does not depend on the machine; the benchmarks show the rest.
+// TestSmallerAndLighterThanGob holds what does not depend on the machine; the benchmarks show the
+// rest.
 func TestSmallerAndLighterThanGob(t *testing.T) {
 	values := typical()
 	ours, err := Codec{}.Encode(noon, values)
@@ -114,5 +116,82 @@ func TestSmallerAndLighterThanGob(t *testing.T) {
 	gobEncode, gobDecode := measure(scs.GobCodec{}, theirs)
 	if 3*ourEncode > gobEncode || 3*ourDecode > gobDecode {
 		t.Errorf("%v and %v allocations, more than a third of gob's %v and %v", ourEncode, ourDecode, gobEncode, gobDecode)
+	}
+}
+
+// BenchmarkKeys is a map with keys that are no strings, beside gob.
+func BenchmarkKeys(b *testing.B) {
+	pairs, points, ids := map[pairKey]int{}, map[Point]string{}, map[ID]int{}
+	arrays, times, numbers := map[[2]int16]bool{}, map[time.Time]int{}, map[int]string{}
+	for i := range 200 {
+		pairs[pairKey{fmt.Sprint("warehouse ", i%7), i}] = i
+		points[Point{i, -i}] = "here"
+		ids[ID{byte(i), 1}] = i
+		arrays[[2]int16{int16(i), 3}] = true
+		times[noon.Add(time.Duration(i))] = i
+		numbers[i] = "there"
+	}
+	for _, m := range []any{pairs, points, ids, arrays, times, numbers} {
+		gob.Register(m)
+		for _, c := range contenders {
+			values := map[string]any{"m": m}
+			in, err := c.codec.Encode(noon, values)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("%T/Encode/%s", m, c.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := c.codec.Encode(noon, values); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(in)), "bytes")
+			})
+			b.Run(fmt.Sprintf("%T/Decode/%s", m, c.name), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, _, err := c.codec.Decode(in); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+type pairKey struct {
+	Warehouse string
+	Shelf     int
+}
+
+func init() { Register(pairKey{}) }
+
+// TestStructKeysAreLighterThanGobs holds what does not depend on the machine: a key that always
+// comes back is not tried.
+func TestStructKeysAreLighterThanGobs(t *testing.T) {
+	points, times := map[Point]string{}, map[time.Time]int{}
+	for i := range 200 {
+		points[Point{i, -i}] = "here"
+		times[noon.Add(time.Duration(i))] = i
+	}
+	gob.Register(points)
+	gob.Register(times)
+	for _, m := range []any{points, times} {
+		values := map[string]any{"m": m}
+		allocs := map[string]float64{}
+		for _, c := range contenders {
+			in, err := c.codec.Encode(noon, values)
+			if err != nil {
+				t.Fatal(err)
+			}
+			allocs[c.name] = testing.AllocsPerRun(20, func() {
+				_, _ = c.codec.Encode(noon, values)
+				_, _, _ = c.codec.Decode(in)
+			})
+		}
+		if 2*allocs["holdfast"] > allocs["gob"] {
+			t.Errorf("%T: %v allocations, more than half of gob's %v", m, allocs["holdfast"], allocs["gob"])
+		}
 	}
 }

@@ -192,8 +192,11 @@ func (m planner) customPlan(t reflect.Type) (plan, bool) {
 				return &UnsupportedTypeError{Type: t, Reason: "its " + c.write + " failed", cause: err}
 			}
 			// Believed only once it has been read: a value that is refused now can be mended, a
-			// stored one cannot.
-			if err := c.unmarshal(reflect.New(t).Interface(), bytes.Clone(b)); err != nil {
+			// stored one cannot. Map keys are read back in any case.
+			if !e.key {
+				err = c.unmarshal(reflect.New(t).Interface(), bytes.Clone(b))
+			}
+			if err != nil {
 				return &UnsupportedTypeError{Type: t, Reason: "its " + c.read + " cannot read what its " + c.write + " wrote", cause: err}
 			}
 			if b == nil {

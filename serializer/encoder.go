@@ -1,4 +1,5 @@
-// This file decides how one value becomes bytes: which forms stand for themselves and which carry their type in front.
+// This file decides how one value becomes bytes: which forms stand for themselves and which carry
+// their type in front.
 
 package serializer
 
@@ -10,7 +11,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// An encoder collects the bytes of one value. msgpack's Encoder writes the numbers, strings and lengths into it.
+// An encoder collects the bytes of one value. msgpack's Encoder writes the numbers, strings and
+// lengths into it.
 type encoder struct {
 	mp     *msgpack.Encoder
 	buf    []byte
@@ -18,6 +20,9 @@ type encoder struct {
 	shapes []shape // the struct shapes written so far, with their offsets in buf
 	spent  int     // what a decoder will take from its budget
 	key    bool    // a map key is being written: its bytes must not depend on what was written before
+
+	back  reflect.Value // what the last map key came back as
+	trial decoder       // and what read it
 }
 
 type shape struct {
@@ -45,6 +50,7 @@ func (e *encoder) reset() {
 const maxPooled = 64 << 10
 
 func (e *encoder) free() {
+	e.back, e.trial = reflect.Value{}, decoder{} // an idle encoder keeps no user's key
 	if cap(e.buf) <= maxPooled {
 		encoders.Put(e)
 	}
@@ -61,11 +67,34 @@ func (e *encoder) WriteByte(c byte) error {
 	return nil
 }
 
+// string writes short texts itself: most are, and maps of struct keys are made of them.
+func (e *encoder) string(s string) {
+	if len(s) < 32 {
+		e.buf = append(append(e.buf, 0xa0|byte(len(s))), s...)
+		return
+	}
+	_ = e.mp.EncodeString(s)
+}
+
+// int and uint write small numbers themselves, for the same reason.
+func (e *encoder) int(n int64) {
+	if n >= 0 && n < 128 {
+		e.buf = append(e.buf, byte(n))
+		return
+	}
+	_ = e.mp.EncodeInt(n)
+}
+
+func (e *encoder) uint(n uint64) {
+	if n < 128 {
+		e.buf = append(e.buf, byte(n))
+		return
+	}
+	_ = e.mp.EncodeUint(n)
+}
+
 func (e *encoder) nil()              { e.buf = append(e.buf, 0xc0) }
-func (e *encoder) string(s string)   { _ = e.mp.EncodeString(s) }
 func (e *encoder) bytes(b []byte)    { _ = e.mp.EncodeBytes(b) }
-func (e *encoder) int(n int64)       { _ = e.mp.EncodeInt(n) }
-func (e *encoder) uint(n uint64)     { _ = e.mp.EncodeUint(n) }
 func (e *encoder) bool(v bool)       { _ = e.mp.EncodeBool(v) }
 func (e *encoder) arrayLen(n int)    { _ = e.mp.EncodeArrayLen(n) }
 func (e *encoder) mapLen(n int)      { _ = e.mp.EncodeMapLen(n) }
@@ -95,8 +124,9 @@ func (e *encoder) enter(n int, t reflect.Type) error {
 
 func (e *encoder) leave(n int) { e.depth -= n }
 
-// any writes a value so that its Go type can be told from the bytes. nil, bool, int, float32, float64, string and []byte are
-// msgpack's own forms; everything else is a pair of descriptor and body.
+// any writes a value so that its Go type can be told from the bytes. nil, bool, int, float32,
+// float64, string and []byte are msgpack's own forms; everything else is a pair of descriptor and
+// body.
 func (e *encoder) any(v any) error {
 	e.spend(1, boxMemory)
 	switch v := v.(type) {

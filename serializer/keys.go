@@ -38,7 +38,7 @@ func MarshalKey(key any) (name string, err error) {
 	if err := e.mapKey(reflect.ValueOf(&key).Elem(), planFor(builtins[tagAny]), false); err != nil {
 		return "", err
 	}
-	if name = otherKey + string(e.buf); key == nil || plainKey(reflect.TypeOf(key)) {
+	if name = otherKey + string(e.buf); key == nil || planFor(reflect.TypeOf(key)).plainKey {
 		return name, nil
 	}
 	if again, err := e.sameKey(); err != nil || otherKey+again != name {

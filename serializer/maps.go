@@ -5,6 +5,7 @@ package serializer
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,18 +18,47 @@ func sortAsEncoded(keys []string) {
 	})
 }
 
-// plainKey are the kinds of keys that always come back as the same key; others are tried.
+// plainKey says whether keys of a type always come back as the same key; others are tried.
 func plainKey(t reflect.Type) bool {
+	if isCustom(t) {
+		return false
+	}
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return !isCustom(t)
+		return true
+	case reflect.Array:
+		return plainKey(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); !f.IsExported() || fieldTag(f.Tag) != tagKeep || !plainKey(f.Type) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// oddKey says whether a comparable type has values that are no keys, or not equal to themselves.
+func oddKey(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Interface, reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
+		return true
+	case reflect.Array:
+		return oddKey(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if oddKey(t.Field(i).Type) {
+				return true
+			}
+		}
 	}
 	return false
 }
 
 func mapPlan(t reflect.Type, key, elem *plan) plan {
-	plain := plainKey(t.Key())
+	plain, odd := plainKey(t.Key()), oddKey(t.Key()) // key may not be complete yet
 	layout := layoutOf(t)
 	return plan{
 		enc: func(e *encoder, v reflect.Value) error {
@@ -67,7 +97,7 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 				if err := key.dec(d, k); err != nil {
 					return under(err, entry)
 				}
-				if !plain && !isKey(k) {
+				if odd && !isKey(k) {
 					return under(corrupt("a map key that cannot be one"), entry)
 				}
 				if err := elem.dec(d, x); err != nil {
@@ -86,58 +116,109 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 
 // entries writes the entries sorted by the bytes of their keys.
 func (e *encoder) entries(m reflect.Value, key, elem *plan, plain bool) error {
-	type item struct {
-		from, to int
-		value    reflect.Value
-	}
 	keys := newEncoder()
 	defer keys.free()
 	keys.key, keys.depth = true, e.depth
-	items := make([]item, 0, m.Len())
+	items := make([]mapItem, 0, m.Len())
+	t := m.Type()
+	k, values := reflect.New(t.Key()).Elem(), reflect.MakeSlice(reflect.SliceOf(t.Elem()), m.Len(), m.Len())
 	for it := m.MapRange(); it.Next(); {
 		from := len(keys.buf)
-		if err := keys.mapKey(it.Key(), key, plain); err != nil {
+		k.SetIterKey(it)
+		if err := keys.mapKey(k, key, plain); err != nil {
 			return under(err, entry)
 		}
-		items = append(items, item{from, len(keys.buf), it.Value()})
+		if len(keys.buf) > maxSize {
+			return unsupported(t, "the value is too large")
+		}
+		values.Index(len(items)).SetIterValue(it)
+		items = append(items, mapItem{from: uint32(from), to: uint32(len(keys.buf)), value: uint32(len(items))})
 	}
-	slices.SortFunc(items, func(a, b item) int {
-		return bytes.Compare(keys.buf[a.from:a.to], keys.buf[b.from:b.to])
-	})
+	sortItems(items, keys.buf)
 	e.spent += keys.spent
 	e.mapLen(len(items))
 	for _, it := range items {
 		e.raw(keys.buf[it.from:it.to])
-		if err := elem.enc(e, it.value); err != nil {
+		if err := elem.enc(e, values.Index(int(it.value))); err != nil {
 			return under(err, entry)
 		}
 	}
 	return nil
 }
 
-// mapKey writes a key, and refuses one that does not come back equal: NaN, pointers, times with a monotonic reading, structs
-// with unexported fields.
+// A mapItem is where an entry's key and value stand.
+type mapItem struct {
+	rank     uint64 // the first bytes in which keys differ
+	from, to uint32 // the key's bytes
+	value    uint32 // the value's index
+}
+
+// sortItems sorts by the bytes of the keys. All struct keys of a map begin alike, with the names of
+// their fields, and so the bytes behind what the first key shares with the others decide in most
+// cases.
+func sortItems(items []mapItem, buf []byte) {
+	if len(items) == 0 {
+		return
+	}
+	first := buf[items[0].from:items[0].to]
+	shared := len(first)
+	for _, it := range items[1:] {
+		key := buf[it.from:it.to]
+		shared = min(shared, len(key))
+		for shared > 0 && !bytes.Equal(first[:shared], key[:shared]) {
+			shared--
+		}
+	}
+	for i := range items {
+		var b [8]byte
+		copy(b[:], buf[int(items[i].from)+shared:items[i].to])
+		items[i].rank = binary.BigEndian.Uint64(b[:])
+	}
+	slices.SortFunc(items, func(a, b mapItem) int {
+		switch {
+		case a.rank < b.rank:
+			return -1
+		case a.rank > b.rank:
+			return 1
+		}
+		return bytes.Compare(buf[a.from:a.to], buf[b.from:b.to])
+	})
+}
+
+// mapKey writes a key, and refuses one that does not come back equal: NaN, pointers, times with a
+// monotonic reading, structs with unexported fields.
 func (e *encoder) mapKey(k reflect.Value, p *plan, plain bool) error {
-	if plain || k.Kind() == reflect.Interface && !k.IsNil() && plainKey(k.Elem().Type()) {
+	t, odd := k.Type(), p.oddKey
+	if t.Kind() == reflect.Interface && !k.IsNil() {
+		t = k.Elem().Type()
+		inside := planFor(t)
+		plain, odd = inside.plainKey, inside.oddKey || !t.Comparable()
+	}
+	if plain {
 		return p.enc(e, k)
 	}
-	t := k.Type()
-	if k.Kind() == reflect.Interface && !k.IsNil() {
-		t = k.Elem().Type()
-	}
-	if !k.Comparable() {
+	if odd && !k.Comparable() {
 		return unsupported(t, "it cannot be a map key")
 	}
 	from := len(e.buf)
 	if err := p.enc(e, k); err != nil {
 		return err
 	}
-	back := reflect.New(k.Type()).Elem()
-	if err := p.dec(&decoder{b: e.buf[from:], budget: maxSize}, back); err != nil || !k.Equal(back) {
+	if !e.back.IsValid() || e.back.Type() != k.Type() {
+		e.back = reflect.New(k.Type()).Elem()
+	}
+	e.back.SetZero()
+	e.trial = decoder{b: e.buf[from:], budget: maxSize}
+	if err := p.dec(&e.trial, e.back); err != nil || !k.Equal(e.back) {
 		return unsupported(t, "as a map key it would not come back equal to itself")
 	}
 	return nil
 }
 
 // isKey says whether v can be found again in a map.
-func isKey(v reflect.Value) bool { return v.Comparable() && v.Equal(v) }
+func isKey(v reflect.Value) bool {
+	if v.Kind() == reflect.Interface && !v.IsNil() && planFor(v.Elem().Type()).plainKey {
+		return true
+	}
+	return v.Comparable() && v.Equal(v)
+}

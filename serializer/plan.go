@@ -12,6 +12,9 @@ import (
 type plan struct {
 	enc func(*encoder, reflect.Value) error
 	dec func(*decoder, reflect.Value) error // into a settable zero value
+
+	plainKey bool // as a map key, a value always comes back as the same key
+	oddKey   bool // a value may be no key at all: there may be a NaN in it, or a slice
 }
 
 var (
@@ -46,6 +49,7 @@ func (m planner) plan(t reflect.Type) *plan {
 	p := &plan{}
 	m[t] = p
 	*p = m.make(t)
+	p.plainKey, p.oddKey = plainKey(t), oddKey(t)
 	return p
 }
 
