@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/internal/lineage"
 )
 
 // Codec encodes and decodes scs sessions: set it as the Codec of an scs.SessionManager. The zero value is ready for use, and a
@@ -49,7 +51,9 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 		out.buf = appendText(out.buf, key)
 		out.buf = appendText(out.buf, e.buf)
 	}
-	return bytes.Clone(out.buf), nil
+	b := bytes.Clone(out.buf)
+	lineage.Encoded(values, b)
+	return b, nil
 }
 
 // Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an error. The error names the
@@ -65,7 +69,9 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 		if err := c.OnDecodeError("", err); err != nil {
 			return time.Time{}, nil, err
 		}
-		return time.Time{}, map[string]any{}, nil
+		values = map[string]any{}
+		lineage.Decoded(b, values)
+		return time.Time{}, values, nil
 	}
 	values = make(map[string]any, len(list))
 	for _, item := range list {
@@ -83,6 +89,7 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 			return time.Time{}, nil, err
 		}
 	}
+	lineage.Decoded(b, values)
 	return deadline, values, nil
 }
 
