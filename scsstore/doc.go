@@ -8,8 +8,8 @@
 //	sessions.Store = scsstore.New(c)
 //	sessions.Codec = serializer.Codec{}
 //
-// Nothing else changes in the app: no middleware, no call. [Store] has the
-// methods of scs.Store and scs.CtxStore; this package does not import scs.
+// Nothing else has to change in the app: no middleware, no call. [Store] has the
+// methods of scs.Store and scs.CtxStore.
 //
 // # Codecs
 //
@@ -26,30 +26,50 @@
 // then fails every request of that user. When the codec of a running app
 // changes, set [Store.Accept], or change [cluster.Config.KeyPrefix].
 //
+// An attribute has changed when its value has, not when its bytes have: one that the
+// app left alone keeps what is stored, whatever its type makes of it when it is encoded
+// again, and whatever an older version of the program does not know of it.
+//
 // # Which find belongs to which commit
 //
-// To tell what a request has changed, its commit is compared with what its find
-// returned. The two are matched by the token and the Done channel of the context
-// they are called with, which net/http makes anew for each request and which
-// context.WithValue keeps. This is what scs's LoadAndSave does by itself, also
-// around or inside http.TimeoutHandler, and also when the client has gone away
-// before the handler is finished.
+// To tell what a request has changed, its commit is compared with the find that its
+// values come from: the first of the request, where it finds its session more than once.
 //
-// Three kinds of commit cannot be matched, and replace all values of the
-// session, as they would in any other store:
+// With [serializer.Codec] the values themselves tell: the bytes that Find returned were
+// decoded to the map that scs keeps, and from this map come the bytes that are
+// committed. So it does not matter with which context a session is committed, and when:
+// context.WithoutCancel, another context.WithTimeout, context.Background, the requests of
+// package httptest, requests of servers other than net/http that share one context.
+//
+// With another codec, also one around serializer.Codec that passes copies on, the context
+// tells: contexts that are made of one request's belong together since
+// [Store.LoadAndSave], and without that by their Done channel, which net/http makes anew
+// for each request and which context.WithValue keeps. A commit that cannot be matched
+// replaces all values of the session, as it would in any other store. With another codec
+// and scs's own LoadAndSave this is one
 //
 //   - with a context that has a Done channel of its own, such as
 //     sessions.Commit(ctx) after ctx, cancel := context.WithTimeout(r.Context(), d);
-//     pass r.Context() instead;
-//   - with a context that has no Done channel: context.Background, the requests
-//     of httptest.NewRequest, and the methods without a context;
+//   - with a context that has no Done channel: context.Background,
+//     context.WithoutCancel, the requests of httptest.NewRequest, and the methods without
+//     a context;
 //   - of requests that share one Done channel, as some adapters to servers other
 //     than net/http let them: where those run at the same time for one session,
 //     the later save may stand whole.
 //
-// What is remembered between find and commit is released by the garbage
-// collector together with the request's context. At most 16 sessions are
-// remembered for one context.
+// What is remembered between find and commit is released by the garbage collector,
+// together with the request's values and context. At most 16 sessions are remembered for
+// one context.
+//
+// # Sessions that are destroyed while a request is running
+//
+// A session that another request has destroyed stays destroyed, and one that has ended
+// since it was found stays ended, whatever a slow request then commits for it. It does not
+// live on under a new token either: after RenewToken only what the request itself has put
+// is stored, and nothing where a session is one piece. The commit of such a request
+// is no error, unless [Store.ReportDestroyed] is set. With [Store.LoadAndSave] in the place
+// of scs's own its answer goes out without a cookie: by then the browser may hold
+// that of a new login.
 //
 // # Iteration
 //

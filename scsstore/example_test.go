@@ -1,6 +1,7 @@
 package scsstore_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -85,4 +86,40 @@ func ExampleStore_accept() {
 
 	sessions := scs.New() // had scs.GobCodec until yesterday
 	sessions.Store, sessions.Codec = store, serializer.Codec{}
+}
+
+// Store.LoadAndSave takes the place of the SessionManager's own. Without a setting, a slow
+// request whose session was destroyed meanwhile leaves the browser's cookie alone.
+func ExampleStore_LoadAndSave() {
+	var c *cluster.Cluster // the app's
+
+	store := scsstore.New(c)
+	sessions := scs.New()
+	sessions.Store, sessions.Codec = store, serializer.Codec{}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "Hello, %s", sessions.GetString(r.Context(), "name"))
+	})
+	server := &http.Server{Handler: store.LoadAndSave(sessions, mux)}
+	_ = server
+}
+
+// With scs's own LoadAndSave a setting and an ErrorFunc do the same.
+func ExampleStore_reportDestroyed() {
+	var c *cluster.Cluster // the app's
+
+	store := scsstore.New(c)
+	store.ReportDestroyed = true
+	sessions := scs.New()
+	sessions.Store = store
+	sessions.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
+		if errors.Is(err, cluster.ErrDestroyed) {
+			return // the page goes out without a cookie
+		}
+		log.Print(err)
+		http.Error(w, "Please try again in a moment.", http.StatusServiceUnavailable)
+	}
+	server := &http.Server{Handler: sessions.LoadAndSave(http.NotFoundHandler())}
+	_ = server
 }

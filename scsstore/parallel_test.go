@@ -14,6 +14,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
 	"github.com/holdfast-go/holdfast/testenv"
 )
@@ -212,6 +213,7 @@ func TestTimeoutHandler(t *testing.T) {
 }
 
 func TestStoreForgetsRequestsThatHaveEnded(t *testing.T) {
+	lines := scsstore.Lines()
 	a := newApp(t, connect(t, testenv.Start(t, 3)), serializer.Codec{})
 	b := newBrowser(t)
 	b.get(a, "/put?key=start&value=0")
@@ -223,5 +225,5 @@ func TestStoreForgetsRequestsThatHaveEnded(t *testing.T) {
 		t.Fatal("the store remembers nothing of a request that is running")
 	}
 	b.mustFinish(a, waiting)
-	a.store.WaitUntilForgotten(t)
+	a.store.WaitUntilForgotten(t, lines)
 }

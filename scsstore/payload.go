@@ -1,9 +1,14 @@
 package scsstore
 
 // This file decides how the bytes of an scs codec become the attributes of a
-// record, and back.
+// record, and back, and which attributes the app has changed.
 
-import "github.com/holdfast-go/holdfast/serializer"
+import (
+	"bytes"
+	"maps"
+
+	"github.com/holdfast-go/holdfast/serializer"
+)
 
 // wholeName is the attribute that holds the bytes of a codec that this package
 // cannot cut into values. No session value has such a name.
@@ -27,4 +32,38 @@ func toPayload(attrs map[string][]byte) []byte {
 		return b
 	}
 	return serializer.Join(attrs)
+}
+
+// whole reports whether the attributes are those of a session in one piece.
+func whole(attrs map[string][]byte) bool {
+	_, ok := attrs[wholeName]
+	return ok
+}
+
+// keep puts the bytes that were found in the place of those that hold the same value:
+// an attribute that the app left alone is no change, whatever its type makes of it when
+// it is encoded again.
+func keep(found, now map[string][]byte) {
+	for name, value := range now {
+		if was, ok := found[name]; ok && same(name, was, value) {
+			now[name] = was
+		}
+	}
+}
+
+func same(name string, a, b []byte) bool {
+	return bytes.Equal(a, b) || name != wholeName && serializer.Equal(a, b)
+}
+
+// own takes from now what was found already, and reports whether a value is left: what
+// the app has added or changed. Of a session in one piece nobody can tell.
+func own(found, now map[string][]byte) (any bool) {
+	if whole(now) || whole(found) {
+		return false
+	}
+	maps.DeleteFunc(now, func(name string, value []byte) bool {
+		was, ok := found[name]
+		return ok && name != serializer.DeadlineAttr && same(name, was, value)
+	})
+	return len(now) > 1 // the deadline is always there
 }

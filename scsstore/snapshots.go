@@ -1,128 +1,156 @@
 package scsstore
 
-// This file decides which find a commit belongs to, and how long a find is
-// remembered.
+// This file decides which find a commit belongs to: what differs from that find is
+// what the app has changed.
 
 import (
-	"context"
-	"reflect"
-	"runtime"
+	"maps"
 	"slices"
 	"sync"
-	"weak"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/internal/lineage"
 )
 
-// maxPerRequest bounds what one context can hold. A request finds one session,
-// or two when it merges them; a context that finds more belongs to something longer than
-// a request, and its oldest finds are the least likely to be committed.
-const maxPerRequest = 16
-
-// snapshots holds the records that finds have returned, for the commits that
-// follow.
-//
-// A record is kept as long as its request's Done channel can be reached, not just
-// until the channel is closed: a client that goes away closes it in the middle of
-// the handler, and what the handler then saves must still be compared with
-// what it had found. net/http gives no sign of the handler's end, but the garbage
-// collector does.
-type snapshots struct {
-	mu        sync.Mutex // guards below
-	byRequest map[requestID][]snapshot
-}
-
-// snapshot is a record on its way from a find to a commit.
+// snapshot is a session as a find has returned it, or as a commit has left it. It
+// never changes: a commit works on a copy of the record.
 type snapshot struct {
 	token string
-	rec   *cluster.Record
+	rec   cluster.Record
+	// lost are values of a session that had gone when this one took its place under a
+	// new token. The app still holds them, and they are not stored.
+	lost map[string][]byte
 }
 
-// requestID is a request's Done channel, held weakly, so that the map does not
-// keep alive what its entries wait for to end.
-type requestID = weak.Pointer[byte]
+func (s *snapshot) is(token string) bool { return s != nil && s.token == token }
 
-// request is what a context tells about the request it belongs to.
+// changed returns what a commit of the attributes makes of the session, for Save. It is
+// false where they are those of a session that has gone, under a new token.
+//
+// The snapshot that the values come from is known for certain by their line. Where the
+// codec is another one, or copies what it gets, the request is asked.
+func (s *Store) changed(line *lineage.Line, req *request, token string, attrs map[string][]byte) (now *snapshot, ok bool) {
+	on, _ := line.Note(s).(*snapshot)
+	base := on
+	if !base.is(token) {
+		base = req.snapshotOf(token)
+	}
+	now = &snapshot{token: token}
+	if base != nil {
+		now.rec, now.lost = base.rec, base.lost
+		keep(base.rec.Attrs, attrs)
+	} else {
+		now.rec, now.lost = *cluster.NewRecord(token), req.lost(on)
+	}
+	now.rec.Attrs = attrs
+	return now, now.lost == nil || own(now.lost, attrs) || base != nil
+}
+
+// request is what one request knows of the sessions that it has found. A nil request
+// knows nothing and remembers nothing: it stands for contexts that cannot be told
+// apart.
 type request struct {
-	done *byte // the Done channel, for its identity; nil when there is none
-	open bool  // the channel was not closed yet
+	mu      sync.Mutex // guards below
+	known   []*snapshot
+	deleted []deletion // the latest last
 }
 
-// requestOf must be called before anything that waits: a channel that is closed
-// when it is first seen may be the one that package context hands out for
-// all contexts that ended before anybody asked for theirs.
-func requestOf(ctx context.Context) request {
-	if ctx == nil || ctx.Done() == nil {
-		return request{}
-	}
-	done := ctx.Done()
-	select {
-	case <-done:
-		return request{done: channelID(done)}
-	default:
-		return request{done: channelID(done), open: true}
-	}
+// deletion is a session that the request knew, and has deleted.
+type deletion struct {
+	*snapshot
+	gone bool // it had ended before, or somebody else had deleted it
 }
 
-// channelID returns the address of the channel itself. It is compared, and
-// its end awaited, but never read.
-func channelID(ch <-chan struct{}) *byte {
-	return (*byte)(reflect.ValueOf(ch).UnsafePointer())
+// maxPerRequest bounds what is remembered for one context. A request finds one
+// session, or two when it merges them; a context that finds more belongs to something
+// longer than a request, and its oldest finds are the least likely to be committed.
+const maxPerRequest = 16
+
+// found remembers the first find of each session: the app's values come from that
+// one, whatever is found by the way. Of a session that is stored in one piece the
+// newest find counts: a commit replaces it whole, and where many requests share a
+// context, an old find would make a new change look like none.
+func (r *request) found(s *snapshot) {
+	r.remember(s, func(had *snapshot) bool { return whole(had.rec.Attrs) })
 }
 
-// keep remembers rec as what the request knows of the token's session, in place
-// of what it knew before.
-func (s *snapshots) keep(req request, token string, rec *cluster.Record) {
-	if req.done == nil {
+// committed remembers what the session is from now on.
+func (r *request) committed(s *snapshot) {
+	r.remember(s, func(*snapshot) bool { return true })
+}
+
+func (r *request) remember(s *snapshot, inPlaceOf func(had *snapshot) bool) {
+	if r == nil {
 		return
 	}
-	id := weak.Make(req.done)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	held, known := s.byRequest[id]
-	if !known {
-		if !req.open {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, had := range r.known {
+		if had.is(s.token) {
+			if inPlaceOf(had) {
+				r.known[i] = s
+			}
 			return
 		}
-		if s.byRequest == nil {
-			s.byRequest = make(map[requestID][]snapshot)
+	}
+	r.known = append(atMost(maxPerRequest-1, r.known), s)
+}
+
+func (r *request) snapshotOf(token string) *snapshot {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.known {
+		if s.is(token) {
+			return s
 		}
-		runtime.AddCleanup(req.done, s.forget, id)
 	}
-	held = without(held, token)
-	if len(held) == maxPerRequest {
-		held = slices.Delete(held, 0, 1)
-	}
-	s.byRequest[id] = append(held, snapshot{token, rec})
+	return nil
 }
 
-// take returns what the request knows of the token's session and forgets it, or
-// nil. A record serves one commit at a time; keep gives it back.
-func (s *snapshots) take(req request, token string) *cluster.Record {
-	if req.done == nil {
+// hasDeleted remembers that the request has deleted a session that it knew. What is
+// deleted twice had gone, or not, the first time.
+func (r *request) hasDeleted(s *snapshot, gone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.deleted {
+		if d.is(s.token) {
+			return
+		}
+	}
+	r.deleted = append(atMost(maxPerRequest-1, r.deleted), deletion{s, gone})
+}
+
+// lost returns the values that a session under a new token must not take over from the
+// one that it was before: those of a session that had gone when the request deleted
+// it. Where before is nil, it was the session that was deleted last.
+func (r *request) lost(before *snapshot) map[string][]byte {
+	gone := false
+	if r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, d := range slices.Backward(r.deleted) {
+			if before == nil || d.is(before.token) {
+				before, gone = d.snapshot, d.gone
+				break
+			}
+		}
+	}
+	switch {
+	case before == nil:
 		return nil
+	case gone:
+		all := maps.Clone(before.rec.Attrs)
+		maps.Copy(all, before.lost)
+		return all
+	default:
+		return before.lost
 	}
-	id := weak.Make(req.done)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	held := s.byRequest[id]
-	i := slices.IndexFunc(held, func(h snapshot) bool { return h.token == token })
-	if i < 0 {
-		return nil
-	}
-	rec := held[i].rec
-	s.byRequest[id] = slices.Delete(held, i, i+1)
-	return rec
 }
 
-func without(held []snapshot, token string) []snapshot {
-	return slices.DeleteFunc(held, func(h snapshot) bool { return h.token == token })
-}
-
-// forget is called by the garbage collector's goroutine when the request's Done
-// channel is gone.
-func (s *snapshots) forget(id requestID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.byRequest, id)
+// atMost returns the last n of the list.
+func atMost[T any](n int, list []T) []T {
+	return slices.Delete(list, 0, max(0, len(list)-n))
 }

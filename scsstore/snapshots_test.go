@@ -1,16 +1,12 @@
 package scsstore
 
-// These tests show which find a commit is matched with, and that nothing outlives
-// its request.
+// These tests show which contexts are one request, and what a request remembers.
 
 import (
 	"context"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
@@ -23,75 +19,76 @@ func cancellable(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestSnapshotIsFoundByItsRequest(t *testing.T) {
-	rec := cluster.NewRecord("a")
+func snapshotFor(token, value string) *snapshot {
+	rec := cluster.NewRecord(token)
+	rec.Attrs["x"] = []byte(value)
+	return &snapshot{token: token, rec: *rec}
+}
+
+func TestContextsOfOneRequest(t *testing.T) {
+	withValue := func(ctx context.Context) context.Context { return context.WithValue(ctx, contextKey{}, 1) }
+	withTimeout := func(ctx context.Context) context.Context {
+		ctx, cancel := context.WithCancel(ctx)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	another := func(context.Context) context.Context { return cancellable(t) }
 	for _, tc := range []struct {
 		name  string
-		other func(context.Context) context.Context
-		token string
-		found bool
+		of    func(context.Context) context.Context
+		plain bool // it is the same request by its Done channel
+		ours  bool // it is the same request since LoadAndSave
 	}{
-		{"the same context", func(ctx context.Context) context.Context { return ctx }, "a", true},
-		{"a value was added, as scs does", func(ctx context.Context) context.Context { return context.WithValue(ctx, contextKey{}, 1) }, "a", true},
-		{"another session of the request", func(ctx context.Context) context.Context { return ctx }, "b", false},
-		{"another request", func(context.Context) context.Context { return cancellable(t) }, "a", false},
-		{"a context that can end by itself", func(ctx context.Context) context.Context {
-			ctx, cancel := context.WithCancel(ctx)
-			t.Cleanup(cancel)
-			return ctx
-		}, "a", false},
-		{"a context without an end", context.WithoutCancel, "a", false},
+		{"with a value, as scs adds one", withValue, true, true},
+		{"that can end by itself", withTimeout, false, true},
+		{"that does not end", context.WithoutCancel, false, true},
+		{"of another request", another, false, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var s snapshots
+			s := New(nil)
 			ctx := cancellable(t)
-			s.keep(requestOf(ctx), "a", rec)
-			if got := s.take(requestOf(tc.other(ctx)), tc.token); (got == rec) != tc.found {
-				t.Fatalf("take returned %p, the find had left %p", got, rec)
+			if got := s.requestOf(ctx) == s.requestOf(tc.of(ctx)); got != tc.plain {
+				t.Errorf("by its Done channel it is the same request: %v, want %v", got, tc.plain)
+			}
+			ctx = s.within(ctx)
+			if got := s.requestOf(ctx) == s.requestOf(tc.of(ctx)); got != tc.ours {
+				t.Errorf("since LoadAndSave it is the same request: %v, want %v", got, tc.ours)
+			}
+			if s.within(ctx) != ctx {
+				t.Error("one LoadAndSave inside another is a request of its own")
+			}
+			if New(nil).requestOf(ctx) == s.requestOf(ctx) {
+				t.Error("two stores share what they know")
 			}
 		})
 	}
 }
 
-func TestSnapshotWithoutDoneChannelIsNotKept(t *testing.T) {
-	var s snapshots
-	s.keep(requestOf(context.Background()), "a", cluster.NewRecord("a"))
-	if got := s.take(requestOf(context.Background()), "a"); got != nil || len(s.byRequest) != 0 {
-		t.Fatalf("took %v and kept %d entries for contexts that cannot be told apart", got, len(s.byRequest))
+func TestContextWithoutDoneChannelIsNoRequest(t *testing.T) {
+	s := New(nil)
+	for _, ctx := range []context.Context{nil, context.Background(), context.WithoutCancel(cancellable(t))} {
+		r := s.requestOf(ctx)
+		r.found(snapshotFor("a", "1"))
+		r.committed(snapshotFor("a", "1"))
+		if r != nil || r.snapshotOf("a") != nil || r.lost(nil) != nil {
+			t.Errorf("%v is a request", ctx)
+		}
 	}
 }
 
-func TestNewestFindOfARequestCounts(t *testing.T) {
-	var s snapshots
-	ctx := cancellable(t)
-	first, second := cluster.NewRecord("a"), cluster.NewRecord("a")
-	s.keep(requestOf(ctx), "a", first)
-	s.keep(requestOf(ctx), "a", second)
-	if got := s.take(requestOf(ctx), "a"); got != second {
-		t.Fatal("the commit was not matched with the find before it")
-	}
-	if got := s.take(requestOf(ctx), "a"); got != nil {
-		t.Fatal("a record that a commit has taken was given to another one")
-	}
-}
-
-// The client goes away while the handler is at work: its context is cancelled, and
-// the handler's commit must still find what it had loaded.
-func TestSnapshotOutlivesCancellation(t *testing.T) {
-	var s snapshots
+// The client goes away while the handler is at work: its context is cancelled, and the
+// handler's commit must still find what it had loaded.
+func TestRequestOutlivesItsCancellation(t *testing.T) {
+	s := New(nil)
 	ctx, cancel := context.WithCancel(context.Background())
-	rec := cluster.NewRecord("a")
-	s.keep(requestOf(ctx), "a", rec)
+	found := snapshotFor("a", "1")
+	s.requestOf(ctx).found(found)
 	cancel()
 	for range 5 {
 		runtime.GC()
 	}
-	if got := s.take(requestOf(ctx), "a"); got != rec {
-		t.Fatal("the snapshot was dropped while its request could still commit")
-	}
-	s.keep(requestOf(ctx), "a", rec)
-	if got := s.take(requestOf(ctx), "a"); got != rec {
-		t.Fatal("the snapshot of a first commit did not reach the second one")
+	if s.requestOf(ctx).snapshotOf("a") != found {
+		t.Fatal("the find was forgotten while its request could still commit")
 	}
 }
 
@@ -107,81 +104,56 @@ func TestContextsThatEndedEarlyAreNotMixed(t *testing.T) {
 	if one.Done() != two.Done() {
 		t.Skip("this Go gives each context a channel of its own")
 	}
-	var s snapshots
-	s.keep(requestOf(one), "a", cluster.NewRecord("a"))
-	if got := s.take(requestOf(two), "a"); got != nil {
-		t.Fatal("a commit was matched with the find of another request")
+	if s := New(nil); s.requestOf(one) != nil || s.requestOf(two) != nil {
+		t.Fatal("two requests were taken for one")
+	}
+}
+
+func TestFirstFindCountsAndEachCommit(t *testing.T) {
+	var r request
+	first, second := snapshotFor("a", "1"), snapshotFor("a", "2")
+	r.found(first)
+	r.found(second)
+	if r.snapshotOf("a") != first {
+		t.Error("a later find took the place of the first")
+	}
+	r.committed(second)
+	r.found(first)
+	if r.snapshotOf("a") != second {
+		t.Error("after a commit something else is known than what it stored")
+	}
+	if r.snapshotOf("b") != nil {
+		t.Error("the find of another session was taken")
+	}
+}
+
+// A commit of a session in one piece replaces it. Compared with an old find, a change back
+// to what that had held would look like none, and be lost.
+func TestNewestFindCountsForASessionInOnePiece(t *testing.T) {
+	var r request
+	for range 2 {
+		s := snapshotFor("a", "1")
+		s.rec.Attrs = map[string][]byte{wholeName: []byte("x")}
+		r.found(s)
+		if r.snapshotOf("a") != s {
+			t.Error("an older find was kept")
+		}
 	}
 }
 
 func TestOneContextHoldsFewSnapshots(t *testing.T) {
-	var s snapshots
-	ctx := cancellable(t)
+	var r request
 	for i := range 3 * maxPerRequest {
-		s.keep(requestOf(ctx), fmt.Sprint(i), cluster.NewRecord("x"))
+		s := snapshotFor(fmt.Sprint(i), "1")
+		r.found(s)
+		r.hasDeleted(s, true)
 	}
-	held := 0
 	for i := range 3 * maxPerRequest {
-		if s.take(requestOf(ctx), fmt.Sprint(i)) != nil {
-			held++
-			if i < 2*maxPerRequest {
-				t.Errorf("find %d was remembered rather than a later one", i)
-			}
+		if held := r.snapshotOf(fmt.Sprint(i)) != nil; held != (i >= 2*maxPerRequest) {
+			t.Errorf("find %d is remembered: %v", i, held)
 		}
 	}
-	if held != maxPerRequest {
-		t.Fatalf("%d snapshots were held for one context, want %d", held, maxPerRequest)
+	if len(r.known) != maxPerRequest || len(r.deleted) != maxPerRequest {
+		t.Errorf("%d finds and %d deletions are remembered, want %d", len(r.known), len(r.deleted), maxPerRequest)
 	}
-}
-
-func TestSnapshotsEndWithTheirRequests(t *testing.T) {
-	var s snapshots
-	for i := range 1000 {
-		ctx, cancel := context.WithCancel(context.Background())
-		s.keep(requestOf(ctx), fmt.Sprint(i), cluster.NewRecord("x"))
-		if i%2 == 0 { // the others are never cancelled, and end all the same
-			cancel()
-		}
-		_ = cancel
-	}
-	waitUntilEmpty(t, &s)
-}
-
-func TestSnapshotServesOneCommitAtATime(t *testing.T) {
-	var s snapshots
-	ctx := cancellable(t)
-	s.keep(requestOf(ctx), "a", cluster.NewRecord("a"))
-	var wg sync.WaitGroup
-	var took atomic.Int32
-	for range 8 {
-		wg.Go(func() {
-			if s.take(requestOf(ctx), "a") != nil {
-				took.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	if took.Load() != 1 {
-		t.Fatalf("%d commits got the same record", took.Load())
-	}
-}
-
-// waitUntilEmpty collects garbage until the snapshots of all ended requests are
-// gone.
-func waitUntilEmpty(t *testing.T, s *snapshots) {
-	t.Helper()
-	left := 0
-	for limit := time.Now().Add(20 * time.Second); time.Now().Before(limit); time.Sleep(time.Millisecond) {
-		runtime.GC()
-		if left = s.requests(); left == 0 {
-			return
-		}
-	}
-	t.Fatalf("the snapshots of %d ended requests are still held", left)
-}
-
-func (s *snapshots) requests() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.byRequest)
 }

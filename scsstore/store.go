@@ -4,12 +4,15 @@ package scsstore
 // outcomes scs is told as errors.
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/internal/lineage"
+	"github.com/holdfast-go/holdfast/internal/weakmap"
 )
 
 // MaxTokenBytes is the length of the longest token that is used, in bytes. The
@@ -42,12 +45,34 @@ type Store struct {
 	// Set it before the store is used.
 	Accept func(b []byte) bool
 
-	cluster   *cluster.Cluster
-	snapshots snapshots
+	// ReportDestroyed makes Commit return an error that wraps cluster.ErrDestroyed for a
+	// session that was deleted, or has ended, since its request has found it. If false,
+	// Commit returns nil then: nothing is stored, and the request has nothing to be
+	// blamed for. But scs's own LoadAndSave takes nil for success and sets its cookie, with
+	// a token that is dead, perhaps over the cookie of a login that was faster. Use
+	// [Store.LoadAndSave], which needs no setting; or set this, and with it an ErrorFunc
+	// that lets the page pass:
+	//
+	//	sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+	//		if errors.Is(err, cluster.ErrDestroyed) {
+	//			return // the page goes out without a cookie
+	//		}
+	//		log.Print(err)
+	//		http.Error(w, "Please try again in a moment.", http.StatusServiceUnavailable)
+	//	}
+	//
+	// Set it before the store is used.
+	ReportDestroyed bool
+
+	cluster  *cluster.Cluster
+	requests weakmap.Map[*request] // by the Done channels of their contexts
 }
 
 // New returns a store that keeps its sessions in c.
-func New(c *cluster.Cluster) *Store { return &Store{cluster: c} }
+func New(c *cluster.Cluster) *Store {
+	lineage.Watch()
+	return &Store{cluster: c}
+}
 
 // Format shows nothing, whatever the verb: the store knows the tokens of the requests under way.
 func (s *Store) Format(f fmt.State, _ rune) { fmt.Fprint(f, "scsstore.Store") }
@@ -83,7 +108,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 	if !usable(token) {
 		return nil, false, nil
 	}
-	req := requestOf(ctx)
+	req := s.requestOf(ctx)
 	rec, err := s.cluster.Load(ctx, token)
 	if errors.Is(err, cluster.ErrNotFound) {
 		return nil, false, nil
@@ -95,21 +120,29 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 	if s.Accept != nil && !s.Accept(b) {
 		return nil, false, nil
 	}
-	s.snapshots.keep(req, token, rec)
+	known := &snapshot{token: token, rec: *rec}
+	req.found(known)
+	if !whole(rec.Attrs) { // no other codec tells what it decodes
+		lineage.Found(b).SetNote(s, known)
+	}
 	return b, true, nil
 }
 
 // CommitCtx stores the bytes for the token until expiry. When it returns nil
 // they are on at least cluster.Config.MinCopies nodes.
 //
-// After a FindCtx with the same token and a context with the same Done channel,
-// only the difference to what was found is written. Otherwise the bytes replace
-// the whole session. See the package comment.
+// Where the find is known that the bytes come from, only the difference to it is
+// written, and an attribute that still has the value that was found is left as it is
+// stored. Otherwise the bytes replace the whole session. See the package comment.
 //
 // A session that was deleted meanwhile, by the logout in another request, stays
-// deleted, and CommitCtx returns nil: the slow request has nothing to be blamed
-// for. scs will send its cookie with the dead token once more, and the next
-// request that brings it starts a new session.
+// deleted, and one that has ended since it was found stays ended. CommitCtx returns nil
+// then: the slow request has nothing to be blamed for. See ReportDestroyed.
+//
+// A token that the request has not found is that of a new session. If the request has
+// deleted the session that the values come from, as RenewToken does, and that one had
+// already been deleted or ended, the new session holds only what the request itself has
+// put; without such a value, and where the codec does not tell values apart, nothing is stored.
 //
 // An expiry that is not in the future ends the session, as DeleteCtx does.
 //
@@ -126,22 +159,24 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	if !expiry.After(time.Now()) {
 		return s.DeleteCtx(ctx, token)
 	}
-	req := requestOf(ctx)
-	rec := s.snapshots.take(req, token)
-	if rec == nil {
-		rec = cluster.NewRecord(token)
+	// Of what is remembered nothing may share memory with b: it would last as long as that.
+	attrs := fromPayload(bytes.Clone(b))
+	line, req := lineage.Of(b), s.requestOf(ctx)
+	now, ok := s.changed(line, req, token, attrs)
+	err := cluster.ErrDestroyed
+	if ok {
+		now.rec.Deadline = expiry
+		err = s.cluster.Save(ctx, &now.rec)
 	}
-	rec.Attrs, rec.Deadline = fromPayload(b), expiry
-	err := s.cluster.Save(ctx, rec)
-	if errors.Is(err, cluster.ErrDestroyed) {
+	if errors.Is(err, cluster.ErrDestroyed) && !s.reportsDestroyed(ctx) {
 		return nil
 	}
-	// After a failure, too: the record still knows what the request had found,
-	// and the app may try again.
-	s.snapshots.keep(req, token, rec)
+	// After a failure what was known before still is: the app may try again.
 	if err != nil {
 		return fmt.Errorf("scsstore: commit: %w", err)
 	}
+	line.SetNote(s, now)
+	req.committed(now)
 	return nil
 }
 
@@ -149,6 +184,9 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 // again, whatever other requests commit for it. It is finished also when ctx is
 // cancelled. Deleting what does not exist is nil, and so is deleting an empty or
 // over-long token, which cannot exist.
+//
+// Of a session that the same request has found it is looked up first whether it still
+// exists; see CommitCtx.
 //
 // The error wraps cluster.ErrUnavailable when no node could be told.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
@@ -158,10 +196,22 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if !usable(token) {
 		return nil
 	}
+	req := s.requestOf(ctx)
+	known := req.snapshotOf(token)
+	gone := known != nil && s.hasGone(ctx, token)
 	if err := s.cluster.Delete(ctx, token); err != nil {
 		return fmt.Errorf("scsstore: delete: %w", err)
 	}
+	if known != nil {
+		req.hasDeleted(known, gone)
+	}
 	return nil
+}
+
+// hasGone reports whether it is known that there is no such session any more.
+func (s *Store) hasGone(ctx context.Context, token string) bool {
+	_, err := s.cluster.Load(context.WithoutCancel(ctx), token)
+	return errors.Is(err, cluster.ErrNotFound)
 }
 
 func usable(token string) bool { return token != "" && len(token) <= MaxTokenBytes }

@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/scsstore"
 )
 
 var page = template.Must(template.New("").Parse(`<!doctype html>
@@ -23,9 +24,9 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 {{end}}<p><small>Answered by {{.Instance}}.</small></p>
 `))
 
-// app returns the whole web app. It knows scs only: nothing in it says where the
+// app returns the whole web app. Its pages know scs only: nothing in them says where the
 // sessions are.
-func app(c *cluster.Cluster, sessions *scs.SessionManager) http.Handler {
+func app(c *cluster.Cluster, store *scsstore.Store, sessions *scs.SessionManager) http.Handler {
 	host, _ := os.Hostname()
 	instance := cmp.Or(os.Getenv("HOSTNAME"), host, "this instance")
 
@@ -64,7 +65,7 @@ func app(c *cluster.Cluster, sessions *scs.SessionManager) http.Handler {
 	})
 
 	all := http.NewServeMux()
-	all.Handle("/", http.NewCrossOriginProtection().Handler(sessions.LoadAndSave(mux)))
+	all.Handle("/", http.NewCrossOriginProtection().Handler(store.LoadAndSave(sessions, mux)))
 	all.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Ping(r.Context()); err != nil {
 			log.Print(err)

@@ -50,7 +50,8 @@ func run() error {
 	defer c.Close()
 
 	sessions := scs.New()
-	sessions.Store = scsstore.New(c)
+	store := scsstore.New(c)
+	sessions.Store = store
 	sessions.Codec = serializer.Codec{}
 	sessions.IdleTimeout = time.Hour
 	sessions.Cookie.Secure, _ = strconv.ParseBool(os.Getenv("COOKIE_SECURE")) // true where the app is reached by HTTPS
@@ -63,7 +64,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: app(c, sessions), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: app(c, store, sessions), ReadHeaderTimeout: 5 * time.Second}
 	log.Printf("listening on http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()

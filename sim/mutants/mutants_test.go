@@ -16,7 +16,7 @@ import (
 var code = []any{
 	cluster.New, (*cluster.Cluster).Load, (*cluster.Cluster).Save, (*cluster.Cluster).Delete, (*cluster.Cluster).Where,
 	gorillastore.New, (*gorillastore.Store).Get, (*gorillastore.Store).Save, (*gorillastore.Store).RenewID,
-	scsstore.New, (*scsstore.Store).FindCtx, (*scsstore.Store).CommitCtx, (*scsstore.Store).DeleteCtx,
+	scsstore.New, (*scsstore.Store).FindCtx, (*scsstore.Store).CommitCtx, (*scsstore.Store).DeleteCtx, (*scsstore.Store).LoadAndSave,
 	serializer.Marshal, serializer.Unmarshal, serializer.MarshalKey, serializer.UnmarshalKey,
 	serializer.Codec{},
 }

@@ -72,12 +72,8 @@ var nodes = []rule{
 }
 
 var drivers = []rule{
-	one("scs: snapshot keyed by token alone", "scsstore/snapshots.go",
-		"func requestOf(ctx context.Context) request {\n	if ctx == nil || ctx.Done() == nil {\n		return request{}\n	}\n	done := ctx.Done()", "var everybody = make(chan struct{})\n\nfunc requestOf(context.Context) request {\n	var done <-chan struct{} = everybody"),
 	one("scs: an outage is not found", "scsstore/store.go",
 		"	if errors.Is(err, cluster.ErrNotFound) {\n		return nil, false, nil\n	}", "	if err != nil {\n		return nil, false, nil\n	}"),
-	one("scs: a commit after a logout fails", "scsstore/store.go",
-		"	if errors.Is(err, cluster.ErrDestroyed) {\n		return nil\n	}", ""),
 	one("scs: a session without its expiry in the future is saved", "scsstore/store.go",
 		"	if !expiry.After(time.Now()) {\n		return s.DeleteCtx(ctx, token)\n	}\n", ""),
 	one("scs: any token goes to the nodes", "scsstore/store.go",

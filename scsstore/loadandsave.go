@@ -1,0 +1,78 @@
+package scsstore
+
+// This file decides what a request and its answer have to do with the session: Store's
+// own LoadAndSave.
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/holdfast-go/holdfast/cluster"
+)
+
+// LoadAndSave is m.LoadAndSave for a SessionManager whose Store is s, and is used in its
+// place:
+//
+//	http.ListenAndServe(addr, store.LoadAndSave(sessions, mux))
+//
+// It reads the cookie, loads the session, calls next with it in the request's context,
+// commits what has changed before the first byte of the answer, and sets the cookie, all
+// as m's settings say. What it does beyond m.LoadAndSave:
+//
+//   - Where the session was deleted or has ended since the request has found it, the answer
+//     goes out as the handler wrote it, without a cookie and without m.ErrorFunc: by now
+//     the browser may hold the cookie of a new login. A handler that destroys its session
+//     itself still has the cookie expired.
+//   - Commits are told which find they belong to with any codec, in every context that is
+//     made of the request's, context.WithoutCancel's included.
+//   - The session is committed before the first Flush, too, so that a stream sends its
+//     cookie. Informational answers (1xx) go out at once and commit nothing.
+//
+// A Store around s, for example one that counts, must pass the contexts on.
+func (s *Store) LoadAndSave(m *scs.SessionManager, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Vary", "Cookie")
+		token := ""
+		if cookie, err := r.Cookie(m.Cookie.Name); err == nil {
+			token = cookie.Value
+		}
+		ctx, err := m.Load(s.within(r.Context()), token)
+		if err != nil {
+			m.ErrorFunc(w, r, err)
+			return
+		}
+		r = r.WithContext(ctx)
+		a := &answer{ResponseWriter: w, before: func() { s.save(m, w, r) }}
+		next.ServeHTTP(a, r)
+		a.begin()
+	})
+}
+
+// save commits the session of a request where it has changed, and sets the cookie.
+func (s *Store) save(m *scs.SessionManager, w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	switch m.Status(ctx) {
+	case scs.Modified:
+		token, expiry, err := m.Commit(context.WithValue(ctx, reportKey{}, true))
+		switch {
+		case errors.Is(err, cluster.ErrDestroyed):
+		case err != nil:
+			m.ErrorFunc(w, r, err)
+		default:
+			m.WriteSessionCookie(ctx, w, token, expiry)
+		}
+	case scs.Destroyed:
+		m.WriteSessionCookie(ctx, w, "", time.Time{})
+	}
+}
+
+// reportKey is the context key of commits that are to tell of a destroyed session.
+type reportKey struct{}
+
+func (s *Store) reportsDestroyed(ctx context.Context) bool {
+	return s.ReportDestroyed || ctx != nil && ctx.Value(reportKey{}) != nil
+}
