@@ -57,16 +57,8 @@ func (d *decoder) uint() (uint64, error) {
 	return h.n, nil
 }
 
-func (d *decoder) float32() (float32, error) {
-	h := d.peek()
-	if h.kind != kindFloat32 {
-		return 0, mismatch("float32")
-	}
-	d.pos += h.size
-	return h.float32(), nil
-}
-
-// float64 also takes the narrower form, which a struct field may have had in an earlier version of the program.
+// float64 takes both forms: a struct field may have been narrower in an earlier version of the program, or be wider in a later
+// one, with which this one shares sessions while both run.
 func (d *decoder) float64() (float64, error) {
 	h := d.peek()
 	d.pos += h.size

@@ -93,7 +93,7 @@ func hostileBytes() map[string][]byte {
 		"string for bytes":                     {0x92, tagBytes, 0xa1, 'a'},
 		"float for an int":                     cat(0x92, tagInts, 0x91, 0xca, 0, 0, 0, 0),
 		"int for a float":                      {0x92, 0x92, tagSlice, tagFloat64, 0x91, 1},
-		"double for a float32":                 cat(0x92, tagFloat32, 0xcb, make([]byte, 8)),
+		"double too large for a float32":       cat(0x92, tagFloat32, 0xcb, 0x7f, 0xef, bytes.Repeat([]byte{0xff}, 6)),
 		"nil for an int":                       {0x92, tagInt64, 0xc0},
 		"nil for a string":                     {0x92, tagStrings, 0x91, 0xc0},
 		"bool for an int":                      {0x92, tagInt64, 0xc3},

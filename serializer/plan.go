@@ -132,7 +132,7 @@ var intPlan = plan{
 			return err
 		}
 		if v.OverflowInt(n) {
-			return mismatch(v.Type().String() + ": the number is too large")
+			return tooLarge(v.Type())
 		}
 		v.SetInt(n)
 		return nil
@@ -147,7 +147,7 @@ var uintPlan = plan{
 			return err
 		}
 		if v.OverflowUint(n) {
-			return mismatch(v.Type().String() + ": the number is too large")
+			return tooLarge(v.Type())
 		}
 		v.SetUint(n)
 		return nil
@@ -157,11 +157,14 @@ var uintPlan = plan{
 var float32Plan = plan{
 	enc: func(e *encoder, v reflect.Value) error { e.float32(float32(v.Float())); return nil },
 	dec: func(d *decoder, v reflect.Value) error {
-		f, err := d.float32()
+		f, err := d.float64()
 		if err != nil {
 			return err
 		}
-		v.SetFloat(float64(f))
+		if !fitsFloat32(f) {
+			return tooLarge(v.Type())
+		}
+		v.SetFloat(f)
 		return nil
 	},
 }
@@ -211,11 +214,18 @@ var complexPlan = plan{
 			v.SetComplex(c)
 			return nil
 		}
-		return mismatch(v.Type().String())
+		return tooLarge(v.Type())
 	},
 }
 
-func fitsFloat32(f float64) bool { return math.IsNaN(f) || float64(float32(f)) == f }
+// fitsFloat32 is gob's rule: what is rounded fits.
+func fitsFloat32(f float64) bool { return !(math.Abs(f) > math.MaxFloat32) || math.IsInf(f, 0) }
+
+// tooLarge is the error about a number that another version of the program keeps in a larger type. Cut off it would be another
+// number; gob refuses it too.
+func tooLarge(t reflect.Type) error {
+	return corrupt("the number is too large for " + t.String())
+}
 
 var stringPlan = plan{
 	enc: func(e *encoder, v reflect.Value) error { e.string(v.String()); return nil },

@@ -64,6 +64,54 @@ func TestFieldsMayComeGoMoveAndWiden(t *testing.T) {
 	})
 }
 
+type (
+	narrow struct {
+		N    int32
+		U    uint8
+		F    float32
+		C    complex64
+		List []int16
+		ByID map[string]int8
+	}
+	wide64 struct {
+		N    int64
+		U    uint64
+		F    float64
+		C    complex128
+		List []int64
+		ByID map[string]int
+	}
+)
+
+// While instances of two versions of a program share sessions, the older one reads what the newer one has written into wider
+// fields, as it would from gob: as long as the numbers fit.
+func TestAnOlderInstanceReadsWiderNumbersThatFit(t *testing.T) {
+	RegisterName("width.0", narrow{})
+	RegisterName("width.1", wide64{})
+	read := func(v wide64) (any, []byte, error) {
+		stored := stamped(t, v, "width.1", "width.0")
+		got, err := Unmarshal(stored)
+		return got, stored, err
+	}
+	got, stored, err := read(wide64{-5, 200, 1.1, complex(1.1, 2), []int64{1, -300}, map[string]int{"a": -128}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := narrow{-5, 200, 1.1, complex(1.1, 2), []int16{1, -300}, map[string]int8{"a": -128}}
+	mustEqual(t, got, want)
+	if !Equal(stored, mustMarshal(t, want)) {
+		t.Error("an older instance that left the value alone has changed it")
+	}
+	for field, v := range map[string]wide64{
+		".N": {N: 1 << 31}, ".U": {U: 256}, ".F": {F: 1e39}, ".C": {C: complex(0, -1e39)}, ".List[1]": {List: []int64{0, 1 << 15}}, ".ByID[*]": {ByID: map[string]int{"a": 128}},
+	} {
+		_, _, err := read(v)
+		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), field+": the number is too large for ") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+}
+
 func TestAFieldMayBeTheFirstOrTheLast(t *testing.T) {
 	got, err := as(t, accountEmpty{}, "1")
 	if err != nil {
