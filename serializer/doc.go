@@ -46,6 +46,12 @@
 // value it is: channels, functions, unregistered types, cycles, and map keys that do not come back equal, such as pointers and
 // NaN. No error of this package shows a value, or a key of a map inside a value.
 //
+// # Coming from gob
+//
+// A value comes back as what it was stored as: where gob turns &Cart{} into the Cart that was registered, or the other way
+// round, here it stays a *Cart. That and the other differences are in docs/coming-from-gob.md, in tables that are made by
+// running both encoders.
+//
 // # Equal values, equal bytes
 //
 // Maps are written in the order of their keys, at every depth, so that comparing bytes tells whether a value has changed.
