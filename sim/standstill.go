@@ -60,6 +60,9 @@ func (s *sim) crowd(in *instance) *sync.WaitGroup {
 
 // starve gives an instance, or all of them, little time to run: the process runs for a moment
 // and then waits for its next share, as under a quota; at times its goroutines wait besides.
+// Timers of a process go on in here while it stands still, and it cannot see that it did but by
+// what it notices late: so the waits are far enough apart for an exchange to meet one of them.
+// Those that follow one another at once belong to package chaos, whose processes really stop.
 func (s *sim) starve() func() {
 	defer s.sound()()
 	insts := s.insts
@@ -68,7 +71,7 @@ func (s *sim) starve() func() {
 	}
 	var most time.Duration
 	if s.rng.IntN(2) == 0 {
-		most = s.upTo(20 * time.Millisecond)
+		most = s.upTo(5 * time.Millisecond)
 	}
 	var processes []string
 	for _, in := range insts {
@@ -80,7 +83,7 @@ func (s *sim) starve() func() {
 	crowd := s.crowd(insts[0])
 	for range 10 + s.rng.IntN(20) {
 		s.pauseProcess(processes[s.rng.IntN(len(processes))], s.upTo(200*time.Millisecond))
-		time.Sleep(s.upTo(100 * time.Millisecond))
+		time.Sleep(3*timeout + s.upTo(200*time.Millisecond))
 	}
 	crowd.Wait()
 	for _, process := range processes {

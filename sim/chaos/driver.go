@@ -33,12 +33,14 @@ type scsValues struct {
 func (v scsValues) all() map[string]string {
 	all := map[string]string{}
 	for _, name := range v.sm.Keys(v.r.Context()) {
-		all[name] = v.sm.GetString(v.r.Context(), name)
+		if text, ok := textOf(v.sm.Get(v.r.Context(), name)); ok {
+			all[name] = text
+		}
 	}
 	return all
 }
 
-func (v scsValues) put(name, value string) { v.sm.Put(v.r.Context(), name, value) }
+func (v scsValues) put(name, value string) { v.sm.Put(v.r.Context(), name, valueOf(name, value)) }
 func (v scsValues) remove(name string)     { v.sm.Remove(v.r.Context(), name) }
 func (v scsValues) renew() error           { return v.sm.RenewToken(v.r.Context()) }
 func (v scsValues) destroy() error         { return v.sm.Destroy(v.r.Context()) }
@@ -74,15 +76,16 @@ type gorillaValues struct {
 func (v *gorillaValues) all() map[string]string {
 	all := map[string]string{}
 	for name, value := range v.kept.Values {
-		if name, ok := name.(string); ok {
-			all[name], _ = value.(string)
+		name, _ := name.(string)
+		if text, ok := textOf(value); ok {
+			all[name] = text
 		}
 	}
 	return all
 }
 
 func (v *gorillaValues) put(name, value string) {
-	v.kept.Values[name] = value
+	v.kept.Values[name] = valueOf(name, value)
 	v.changed = true
 }
 

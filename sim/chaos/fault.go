@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -17,8 +20,10 @@ type fault struct {
 	promised bool   // nothing is lost
 	errors   bool   // error pages are part of it
 	cuts     bool   // requests without an answer are part of it
+	sound    bool   // no node has any trouble
 	place    string // the arena: "", "evict" or "full"
 	long     bool   // only in runs of some minutes
+	asked    bool   // only where -faults names it
 	strike   func(a *arena)
 }
 
@@ -91,6 +96,27 @@ var faults = []*fault{
 			})
 		}
 	}},
+	{name: "still", what: "an instance stands still (SIGSTOP) for 50 ms to 5 s in the middle of its requests, three times; the others do not", promised: true, sound: true, asked: true, strike: func(a *arena) {
+		for range 3 {
+			x := a.rand.Float64()
+			a.standStill(a.rand.IntN(2), 50*time.Millisecond+time.Duration(x*x*x*float64(5*a.hold)))
+			a.wait(a.hold / 4)
+		}
+	}},
+	{name: "starved", what: "all instances are short of processors: each is stopped for up to 200 ms, again and again, and runs for up to 50 ms in between", promised: true, sound: true, asked: true, strike: func(a *arena) {
+		end := time.Now().Add(2 * a.hold)
+		var all sync.WaitGroup
+		for i := range 2 {
+			rng := rand.New(rand.NewPCG(a.rand.Uint64(), uint64(i)))
+			all.Go(func() {
+				for time.Now().Before(end) {
+					a.standStill(i, time.Duration(rng.Float64()*float64(200*time.Millisecond)))
+					time.Sleep(time.Duration(rng.Float64() * float64(50*time.Millisecond)))
+				}
+			})
+		}
+		all.Wait()
+	}},
 	{name: "oversized", what: "users store values that are larger than a node takes", promised: true, strike: func(a *arena) {
 		a.large(true)
 		a.wait(a.hold)
@@ -135,6 +161,16 @@ func (a *arena) pause(d time.Duration) {
 	n.Pause()
 	a.wait(d)
 	n.Resume()
+}
+
+// standStill stops the instance i of every system for so long.
+func (a *arena) standStill(i int, d time.Duration) {
+	stalled := map[*instance]time.Duration{}
+	a.each(i, func(in *instance) { stalled[in] = in.spent().Stalled })
+	a.each(i, func(in *instance) { in.signal(syscall.SIGSTOP) })
+	a.wait(d)
+	a.each(i, func(in *instance) { in.signal(syscall.SIGCONT) })
+	a.each(i, func(in *instance) { in.order("Stood", stalled[in], nil) })
 }
 
 // roll deploys the list, one instance after the other.

@@ -112,6 +112,7 @@ func (r *results) tellRun(b *bytes.Buffer) {
 	fmt.Fprintf(b, "**Within the promised faults: %d acknowledged saves in %d requests; %d lost, %d stale, %d revived, %d false \"no session\".**\n",
 		c.acked, c.requests, c.lost, c.stale, c.revived, c.absent)
 	fmt.Fprintf(b, "Error pages where none belong to the fault: %d.\n", r.ours(func(f *fault) bool { return f.promised && !f.errors }).shown)
+	fmt.Fprintf(b, "Nodes taken for down though all answered at once (`still`, `starved`): %d.\n", r.ours(func(f *fault) bool { return f.sound }).doubted)
 	fmt.Fprintf(b, "An order of each attribute's loads and saves was searched for %d sessions; %d more were too long for that.\n", r.ordered, r.tooLong)
 	if c.broken() > 0 {
 		b.WriteString("\nThis run did not keep what is promised.\n")

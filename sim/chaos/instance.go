@@ -107,6 +107,18 @@ func (in *instance) kill() {
 	}
 }
 
+// signal stops the process, or lets it go on.
+func (in *instance) signal(s syscall.Signal) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.live == nil {
+		return
+	}
+	if err := in.live.cmd.Process.Signal(s); err != nil {
+		in.fail(fmt.Errorf("an instance (%s): %w", in.app.Kind, err))
+	}
+}
+
 // end kills the process and waits for its death. The error is that it was dead already.
 func (p *process) end() error {
 	_ = p.cmd.Process.Kill()

@@ -58,6 +58,17 @@ var guarantees = []guarantee{
 		faults: []string{"app"},
 	},
 	{
+		event:  "an app instance stands still for seconds, or is short of processors",
+		sees:   "the requests that it has wait for it, the others do not: no error page, no node taken for down, nothing old written",
+		faults: []string{"still", "starved"},
+	},
+	{
+		event: "two versions of the app serve the same sessions, and the older does not know a field of a stored struct; a stored value encodes differently each time",
+		sees:  "a value that a request left alone is left alone",
+		how:   "all: every tenth thing that a user does is three requests at once, two of which change such values",
+		met:   func(c *counts) string { return fmt.Sprintf("%d changes of such values", c.shapeless) },
+	},
+	{
 		event:  "no home node reachable",
 		sees:   "an error, never \"no session\"",
 		faults: []string{"outage"},

@@ -51,6 +51,7 @@ type App struct {
 	Kind    kind
 	Prefix  string // of all keys
 	Timeout time.Duration
+	Older   bool // it is the version of the app before: see kept.go
 	Nodes   []cluster.Node
 }
 
@@ -72,6 +73,7 @@ type Spent struct {
 	Merged   uint64 // conflicts
 	Stalled  time.Duration
 	Logged   int // by the HTTP server: a panic of a page, above all
+	Doubted  int // how often a node was taken for down
 }
 
 // Copy is what a node holds of a session.
@@ -82,7 +84,7 @@ type Copy struct {
 }
 
 func (s Spent) plus(o Spent) Spent {
-	return Spent{s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled), s.Logged + o.Logged}
+	return Spent{s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled), s.Logged + o.Logged, s.Doubted + o.Doubted}
 }
 
 // Orders are what the harness may ask for, by the rules of net/rpc.
@@ -92,6 +94,7 @@ type Orders struct {
 	commands atomic.Uint64 // to nodes, by baselines
 	retired  atomic.Uint64 // to nodes, by clusters that were closed
 	merged   atomic.Uint64 // by clusters that were closed
+	doubted  atomic.Int64  // nodes that were taken for down
 	logged   lines
 
 	mu  sync.Mutex // guards below
@@ -110,6 +113,7 @@ type deployment struct {
 // Serve starts the server and returns its address.
 func (o *Orders) Serve(app App, url *string) error {
 	o.app = app
+	register(app.Older)
 	if err := o.Deploy(app.Nodes, nil); err != nil {
 		return err
 	}
@@ -153,7 +157,7 @@ func (o *Orders) Deploy(nodes []cluster.Node, _ *struct{}) error {
 	default:
 		c, err := cluster.New(cluster.Config{
 			Nodes: nodes, KeyPrefix: o.app.Prefix, Timeout: o.app.Timeout,
-			DialContext: d.wire.DialContext, Logger: quiet,
+			DialContext: d.wire.DialContext, Logger: quiet, OnNodeState: o.changed,
 		})
 		if err != nil {
 			return err
@@ -218,11 +222,25 @@ func (o *Orders) Heal(addr string, _ *struct{}) error {
 
 // Spent counts the commands to nodes and the conflicts merged since the start.
 func (o *Orders) Spent(_ struct{}, s *Spent) error {
-	*s = Spent{o.commands.Load() + o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count()}
+	*s = Spent{o.commands.Load() + o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count(), int(o.doubted.Load())}
 	if c := o.current().cluster; c != nil {
 		s.Commands += commandsOf(c)
 		s.Merged += c.Stats().Merges
 	}
+	return nil
+}
+
+// changed counts the nodes that are taken for down.
+func (o *Orders) changed(n cluster.NodeStatus) {
+	if n.State == cluster.Down {
+		o.doubted.Add(1)
+	}
+}
+
+// Stood tells the process that it was stopped on purpose: for so long it had not stalled before.
+func (o *Orders) Stood(before time.Duration, _ *struct{}) error {
+	time.Sleep(2 * tick) // the stall is being measured
+	o.stall.most.Store(int64(before))
 	return nil
 }
 

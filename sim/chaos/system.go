@@ -14,6 +14,9 @@ import (
 
 // This file decides what is under fire: instances of one kind, and their users.
 
+// The instances by their version of the app.
+const older, newer = 0, 1
+
 // system is one way to keep sessions, on two instances of the app.
 type system struct {
 	kind      kind
@@ -35,8 +38,8 @@ func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings,
 		kind: k, fail: fail, tally: t, gate: newGate(users),
 		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 	}
-	for range 2 {
-		in := &instance{app: App{Kind: k, Prefix: fmt.Sprintf("%s-%d:", place, len(k)), Timeout: s.timeout}, fail: fail}
+	for i := range 2 { // a deployment of the newer version that has come half-way
+		in := &instance{app: App{Kind: k, Prefix: fmt.Sprintf("%s-%d:", place, len(k)), Timeout: s.timeout, Older: i == older}, fail: fail}
 		if err := in.start(nodes); err != nil {
 			return sys, err
 		}
@@ -80,6 +83,7 @@ func (sys *system) count(p *phase) {
 	sys.tally.count(p.begin, sys.kind, func(c *counts, _ *phase) {
 		c.commands += spent.Commands - sys.spent.Commands
 		c.merged += spent.Merged - sys.spent.Merged
+		c.doubted += spent.Doubted - sys.spent.Doubted
 		c.rounds++
 	})
 	sys.spent = spent

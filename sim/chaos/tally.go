@@ -21,6 +21,7 @@ type counts struct {
 	shown     int // error pages, those for too large a session aside
 	cut       int // requests whose instance died under them
 	parallel  int // acknowledged changes of a session that were made three at a time
+	shapeless int // of them: of values whose bytes say nothing
 	overtook  int // acknowledged logouts that began and ended while a slow request of the session ran
 	lost      int // acknowledged changes that were gone after healing
 	stale     int // acknowledged changes that a read missed while the fault lasted
@@ -28,6 +29,7 @@ type counts struct {
 	absent    int // "nobody is logged in" to somebody who is
 	foreign   int // values that nobody wrote there
 	diverged  int // sessions whose copies were not equal in the end
+	doubted   int // nodes that an instance took for down
 	commands  uint64
 	merged    uint64
 	latencies []time.Duration // of requests begun during the fault
@@ -54,6 +56,7 @@ func (c *counts) add(o *counts) {
 	c.shown += o.shown
 	c.cut += o.cut
 	c.parallel += o.parallel
+	c.shapeless += o.shapeless
 	c.overtook += o.overtook
 	c.lost += o.lost
 	c.stale += o.stale
@@ -61,6 +64,7 @@ func (c *counts) add(o *counts) {
 	c.absent += o.absent
 	c.foreign += o.foreign
 	c.diverged += o.diverged
+	c.doubted += o.doubted
 	c.commands += o.commands
 	c.merged += o.merged
 	c.latencies = append(c.latencies, o.latencies...)

@@ -101,16 +101,27 @@ func (u *user) act() {
 	case dice < 65:
 		var both sync.WaitGroup
 		results := make([]func(), 3)
-		for i := range results {
-			name := fmt.Sprintf("part%d", i)
+		names := []string{"part0", "part1", "part2"}
+		if u.rand.IntN(2) == 0 && u.system.instances[newer].address() != "" {
+			names = []string{"part0", bagName, profileName}
+		}
+		for i, name := range names {
 			value, to := s.mark("part"), u.anyone()
+			if name == profileName {
+				to = newer // the older version leaves profiles alone
+			}
 			both.Go(func() {
 				r := u.ask(s, "/slow", to, "name", name, "value", value, "also", "shared")
 				results[i] = func() {
 					u.saw(s, r)
 					u.wrote(s, r, map[string]string{name: value, "shared": value})
 					if r.status == http.StatusOK {
-						u.count(r, func(c *counts) { c.parallel++ })
+						u.count(r, func(c *counts) {
+							c.parallel++
+							if name == bagName || name == profileName {
+								c.shapeless++
+							}
+						})
 					}
 				}
 			})

@@ -57,6 +57,9 @@ func (f *fault) complaints(c *counts) []string {
 	if c.cut > 0 && !f.cuts {
 		all = append(all, fmt.Sprintf("%d requests without an answer, which are no part of this fault", c.cut))
 	}
+	if c.doubted > 0 && f.sound {
+		all = append(all, fmt.Sprintf("%d times a node was taken for down, though all answer at once", c.doubted))
+	}
 	if c.acked == 0 {
 		all = append(all, "no save was acknowledged, so nothing was tested")
 	}
