@@ -90,7 +90,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged, running: &c.running}))
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged, running: &c.running, log: &c.log}))
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.

@@ -118,6 +118,7 @@ func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, a
 		}
 		nc = abrupt{secure}
 	}
+	nc = &greetedConn{Conn: nc}
 	if d.username == "" {
 		return nc, nil
 	}

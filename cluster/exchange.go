@@ -43,6 +43,9 @@ func (cmd *command) run(l *link) error {
 	switch {
 	case cmd.verb != nil:
 		l.opened, l.stale = anyConnection, false
+		if cmd.seen != nil && cmd.seen.cas == 0 {
+			return errNoCAS // no token fits, not even that of the copy
+		}
 		if cmd.seen != nil {
 			cmd.item.CasID, l.opened = cmd.seen.cas, cmd.seen.opened
 		}
@@ -121,17 +124,21 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	}
 	isEcho := err != nil && errors.As(err, new(echo))
 	v, err := judge(err)
+	err = n.named(err)
 	if errors.Is(err, errOutOfStep) {
 		n.drop() // answers and questions do not belong together any more
 	}
-	if v != answered {
+	if isFailure(err) && !isFull(err) {
 		n.errors.Add(1)
+	}
+	if isFailure(err) && (v == answered || v == declined) { // others show in the node's state
+		n.hooks.log.warn(n, "cluster: node refuses commands", "reason", err)
 	}
 	if (v == timedOut || v == broken) && !isEcho {
 		n.timeouts.Add(1)
 	}
 	if !isEcho {
-		n.note(health.request, v, err)
+		n.note(health.request, n.served(v), err)
 	}
 	return again, err
 }

@@ -14,8 +14,8 @@ const (
 	// Suspect: one request timed out. Requests prefer other nodes until a probe,
 	// which starts at once, has said whether the node answers.
 	Suspect
-	// Down: the connection was refused, or two timeouts came in a row. Requests
-	// do not count on it; a prober asks it until it has answered twice.
+	// Down: the connection was refused, two timeouts came in a row, or no command was
+	// served. Requests do not count on it; a prober asks it until it has answered twice.
 	Down
 )
 
@@ -33,10 +33,12 @@ func (s State) String() string {
 type verdict int
 
 const (
-	answered verdict = iota // any answer of a memcached, also a miss or "out of memory"
-	timedOut                // no answer in time, or one that makes no sense
-	broken                  // the connection ended under the command, after a reconnect too
-	refused                 // no connection to be had: refused, unknown host, TLS or login failed
+	answered  verdict = iota // any answer of a memcached, also a miss or "out of memory"
+	declined                 // an answer of a memcached that does not serve: SERVER_ERROR, ERROR
+	timedOut                 // no answer in time
+	senseless                // an answer that makes no sense
+	broken                   // the connection ended under the command, after a reconnect too
+	refused                  // no connection to be had: refused, unknown host, TLS or login failed
 )
 
 // goodAnswers is how many answers in a row a down node has to give: one may be
@@ -53,7 +55,7 @@ type health struct {
 
 // request returns the health after a request's exchange.
 func (h health) request(v verdict) health {
-	if (v == timedOut || v == broken) && h.state == Up {
+	if v != answered && v != refused && h.state == Up {
 		return health{state: Suspect}
 	}
 	return h.probe(v)
@@ -63,7 +65,7 @@ func (h health) request(v verdict) health {
 func (h health) probe(v verdict) health {
 	switch {
 	case v != answered:
-		return health{state: Down, prompt: v != timedOut}
+		return health{state: Down, prompt: v != timedOut && v != senseless}
 	case h.state == Down && h.good+1 < goodAnswers:
 		return health{state: Down, good: h.good + 1, prompt: true}
 	}

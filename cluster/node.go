@@ -43,15 +43,18 @@ type node struct {
 	batch  batcher
 	get    command // of the batch under way: there is one at a time
 	hooks  nodeHooks
+	probe  string // the key that probes ask for; there is none
 
 	commands, errors, timeouts, reconnects atomic.Uint64
 
 	mu       sync.Mutex // guards below
 	health   health
+	service  service
 	since    time.Time // of the present state
 	revived  time.Time // when it last came up after it had been down
 	returned time.Time // the same, also after it had but been suspect
 	lastErr  error
+	identity error // what it is, since it is no memcached that can be used; nil: not known
 	probing  bool
 }
 
@@ -60,6 +63,7 @@ type nodeHooks struct {
 	now     func() time.Time
 	changed func(n *node, from State) // after a change of state, under no lock
 	running *sync.WaitGroup
+	log     *journal
 }
 
 // address is both the net.Addr that the client dials and the selector that always
@@ -96,6 +100,7 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	nd.batch.loop = nd.batch.send
 	nd.batch.patience = cfg.Timeout
+	nd.probe = cfg.KeyPrefix + "holdfast.probe" // a session's key has no dot
 	return nd
 }
 
@@ -173,7 +178,7 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	from := n.health.state
 	n.health = next(n.health, v)
 	to := n.health.state
-	if v != answered {
+	if isFailure(err) {
 		n.lastErr = err
 	}
 	if to != from {
@@ -182,6 +187,7 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 			n.revived = n.since
 		}
 		if to == Up {
+			n.service, n.identity = n.service.up(), nil
 			n.returned = n.since
 		}
 	}
@@ -189,6 +195,15 @@ func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	if to != from {
 		n.hooks.changed(n, from)
 	}
+}
+
+// served feeds the service with what a request's exchange showed, and returns what that says
+// about the node's health.
+func (n *node) served(v verdict) verdict {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.service, v = n.service.request(v)
+	return v
 }
 
 // returnedAt returns when the node last became up; zero if it was never suspect or down.

@@ -3,6 +3,8 @@ package cluster
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"strings"
 	"time"
 )
@@ -50,6 +52,9 @@ func (c *Cluster) probe(n *node) {
 	bad := 0
 	for {
 		v, err := judge(n.ping())
+		if err != nil && bad == 0 {
+			err = c.identify(n, err)
+		}
 		var others []*node
 		if bad++; err == nil {
 			bad = 0
@@ -140,8 +145,12 @@ func (n *node) stopProbing() bool {
 	return !n.probing
 }
 
-// ping asks the node for its version over a connection of its own.
+// ping asks the node for its version over a connection of its own, and, where it has answered
+// probes and no requests, for a key as well.
 func (n *node) ping() error {
+	n.mu.Lock()
+	mustServe := n.service.mustServe
+	n.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
 	defer cancel()
 	a := addressOf(n.Addr)
@@ -150,15 +159,23 @@ func (n *node) ping() error {
 		return err
 	}
 	defer nc.Close()
-	if _, err := nc.Write([]byte("version\r\n")); err != nil {
+	r := bufio.NewReaderSize(nc, maxAnswerLine)
+	err = expect(nc, r, "version", "", "VERSION ")
+	if err == nil && mustServe {
+		err = expect(nc, r, "gets", " "+n.probe, "END\r\n")
+	}
+	return err
+}
+
+// expect sends a command and reads one line. The error is that of the client's where another
+// line comes.
+func expect(nc net.Conn, r *bufio.Reader, verb, args, want string) error {
+	if _, err := nc.Write([]byte(verb + args + "\r\n")); err != nil {
 		return err
 	}
-	line, err := bufio.NewReaderSize(nc, 128).ReadString('\n')
-	if err != nil {
-		return err
+	line, err := r.ReadString('\n')
+	if err == nil && !strings.HasPrefix(line, want) {
+		err = fmt.Errorf("memcache: unexpected response line from %q: %q", verb, line)
 	}
-	if !strings.HasPrefix(line, "VERSION ") {
-		return errAnswer
-	}
-	return nil
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -18,8 +19,7 @@ import (
 var (
 	errTimeout     = errors.New("no answer within the timeout")
 	errBroken      = errors.New("connection broken")
-	errAnswer      = errors.New("unexpected answer (a node that wants a login, or no memcached)")
-	errServer      = errors.New("server error")
+	errAnswer      = errors.New("unexpected answer: it is no memcached")
 	errMemory      = errors.New("out of memory")
 	errItemSize    = errors.New("item too large for the node (its -I)")
 	errBusy        = errors.New("all connections busy for the whole timeout")
@@ -33,6 +33,12 @@ var (
 func isRefusal(err error) bool {
 	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
 }
+
+// isFailure reports whether the node could not, or would not, do what it was asked.
+func isFailure(err error) bool { return err != nil && !isRefusal(err) }
+
+// isFull reports whether the node has no room for what it was to store: it is as well as ever.
+func isFull(err error) bool { return errors.Is(err, errMemory) || errors.Is(err, errItemSize) }
 
 // isAbsence reports whether a refusal says that there is no copy.
 func isAbsence(err error) bool { return errors.Is(err, memcache.ErrCacheMiss) }
@@ -65,7 +71,7 @@ func (u unreachable) Unwrap() error { return u.err }
 func isUnsent(err error) bool {
 	var u unreachable
 	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
-		errors.Is(err, errItemSize) || errors.Is(err, errMemory)
+		isFull(err) || errors.Is(err, errNoCAS)
 }
 
 func isTimeout(err error) bool {
@@ -81,6 +87,7 @@ func judge(err error) (verdict, error) {
 	}
 	var dialled *memcache.ConnectTimeoutError
 	var failure unreachable
+	var alien foreign
 	switch {
 	case errors.Is(err, errNoTLS):
 		return timedOut, unreachable{errNoTLS}
@@ -91,18 +98,32 @@ func judge(err error) (verdict, error) {
 	case errors.As(err, &failure):
 		return refused, failure
 	case isBroken(err):
+		if silent := (errSilent{}); errors.As(err, &silent) {
+			return broken, silent
+		}
 		return broken, errBroken
+	case errors.As(err, &alien):
+		return senseless, alien
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
-		return timedOut, err
+		return senseless, err
+	case errors.Is(err, errNoCAS):
+		return answered, err
 	}
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "SERVER_ERROR object too large"):
-		return answered, errItemSize
-	case strings.Contains(text, "SERVER_ERROR out of memory"):
-		return answered, errMemory
-	case strings.Contains(text, `"SERVER_ERROR `):
-		return answered, errServer
+	return judgeLine(unexpected(err))
+}
+
+// unexpected returns the command, and the answer to it that the client did not expect, of
+// its error. The line is empty where it is no such error.
+func unexpected(err error) (verb, line string) {
+	text, _ := strings.CutPrefix(err.Error(), "memcache: unexpected ")
+	verb = "gets"
+	if rest, is := strings.CutPrefix(text, "response line from "); is {
+		quoted, _ := strconv.QuotedPrefix(rest)
+		verb, _ = strconv.Unquote(quoted)
+	} else if strings.HasPrefix(text, "response line: ") {
+		verb = "delete"
 	}
-	return timedOut, errAnswer
+	_, quoted, _ := strings.Cut(text, ": ")
+	line, _ = strconv.Unquote(quoted)
+	return verb, line
 }

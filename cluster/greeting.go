@@ -1,0 +1,205 @@
+package cluster
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+)
+
+// This file decides whether it is a memcached that answers on a new connection, and says
+// what it is when it is something else. The first bytes tell: whoever set a wrong port
+// should read "an HTTP server", not "unexpected answer".
+
+// others are servers that people take for a memcached, by how their first bytes begin.
+var others = []struct{ begins, is string }{
+	{"HTTP/", "an HTTP server"},
+	{"<", "an HTTP server"},
+	{"-ERR", "a Redis"},
+	{"-NOAUTH", "a Redis"},
+	{"-DENIED", "a Redis"},
+	{"-LOADING", "a Redis"},
+	{"-MISCONF", "a Redis"},
+	{"-WRONGPASS", "a Redis"},
+	{"SSH-", "an SSH server"},
+	{"220", "a mail or FTP server"},
+	{"+OK", "a POP3 server"},
+	{"* OK", "an IMAP server"},
+	{"AMQP", "an AMQP broker"},
+	{"RFB ", "a VNC server"},
+	{"\x15\x03", errSpeaksTLS},
+	{"\x16\x03", errSpeaksTLS},
+	{"\x81", errSpeaksBinary},
+}
+
+const (
+	errSpeaksTLS    = "a server that speaks TLS: set TLS (MEMCACHED_TLS=true)"
+	errSpeaksBinary = "a memcached that speaks its binary protocol only: start it without -B binary"
+)
+
+// foreign is the error of a server that is no memcached, or none that can be used. It shows
+// nothing of what the server sent.
+type foreign struct{ is string }
+
+func (f foreign) Error() string { return "it is no memcached that this client can use: " + f.is }
+
+// foreignOf says what begins an answer like this, or nil.
+func foreignOf(first []byte) error {
+	for _, o := range others {
+		if bytes.HasPrefix(first, []byte(o.begins)) {
+			return foreign{o.is}
+		}
+	}
+	if len(first) > 4 && first[3] == 0 && first[4] == 10 { // packet number and protocol version
+		return foreign{"a MySQL server"}
+	}
+	return nil
+}
+
+// errSilent is the end of a new connection on which not a byte came. It counts as broken.
+type errSilent struct{ error }
+
+func (e errSilent) Unwrap() error { return e.error }
+func (e errSilent) Error() string {
+	return "the connection was closed without an answer: does the node speak TLS (set MEMCACHED_TLS=true), only the binary protocol (start it without -B binary), or is it a proxy whose server is down?"
+}
+
+// greetedConn reads the first answer of a connection before anybody else does.
+type greetedConn struct {
+	net.Conn
+	first []byte // so far, while that does not tell
+	known bool   // it is none of the others
+}
+
+func (c *greetedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.known {
+		return n, err
+	}
+	c.first = append(c.first, b[:n]...)
+	if len(c.first) == 0 {
+		if isBroken(err) {
+			err = errSilent{err}
+		}
+		return n, err
+	}
+	if is := foreignOf(c.first); is != nil {
+		return 0, is
+	}
+	const enough = 12 // bytes to tell all of them by
+	if c.known = len(c.first) >= enough || bytes.Contains(c.first, []byte("\n")); c.known {
+		c.first = nil
+	}
+	return n, err
+}
+
+// Errors of a node that answers as memcached does, and refuses. Each says what to do.
+var (
+	errServer      = errors.New("server error: it answers SERVER_ERROR: see its log, or the log of the proxy before it")
+	errLoginWanted = errors.New("it wants a login: set Username and Password (MEMCACHED_USERNAME, MEMCACHED_PASSWORD) as in its auth file")
+	errMalformed   = errors.New("it refuses the form of the command (CLIENT_ERROR): is it a proxy, or another server with memcached's protocol?")
+	errNoCAS       = errors.New("all CAS ids are 0: the node runs with -C (no CAS): start it without")
+)
+
+// errUnknownCommand is the error of a server that lacks a command.
+func errUnknownCommand(verb string) error {
+	return fmt.Errorf("it does not know the command %q: is it a proxy that lacks it? Needed are gets, add, cas, set and delete", verb)
+}
+
+// judgeLine says what a one-line answer means that is none of those which were expected.
+func judgeLine(verb, line string) (verdict, error) {
+	switch {
+	case strings.HasPrefix(line, "SERVER_ERROR object too large"):
+		return answered, errItemSize
+	case strings.HasPrefix(line, "SERVER_ERROR out of memory"):
+		return answered, errMemory
+	case strings.HasPrefix(line, "SERVER_ERROR"):
+		return declined, errServer
+	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):
+		return refused, errLoginWanted
+	case strings.HasPrefix(line, "CLIENT_ERROR"):
+		return declined, errMalformed
+	case strings.HasPrefix(line, "ERROR"):
+		return declined, errUnknownCommand(verb)
+	}
+	return senseless, errAnswer
+}
+
+// identify asks a node that has closed new connections without an answer what it is, and
+// returns that in the place of err where it can be told. Nothing is said to the node but
+// greetings: no command, no password.
+func (c *Cluster) identify(n *node, err error) error {
+	n.mu.Lock()
+	silent := errors.As(n.lastErr, new(errSilent)) || errors.As(err, new(errSilent))
+	n.mu.Unlock()
+	if !silent || n.dialer.tls != nil { // behind a handshake is what was expected there
+		return err
+	}
+	for _, greet := range []func(context.Context, net.Conn) error{greetInBinary, greetInTLS} {
+		if is := n.greet(greet); is != nil {
+			n.mu.Lock()
+			n.identity = is
+			n.mu.Unlock()
+			c.log.warn(n, "cluster: node cannot be used", "reason", is)
+			return is
+		}
+	}
+	return err
+}
+
+// named returns what the node is known to be in the place of the error that made it be asked.
+func (n *node) named(err error) error {
+	if err == nil || !errors.As(err, new(errSilent)) {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return cmp.Or(n.identity, err)
+}
+
+// greet says one greeting over a connection of its own.
+func (n *node) greet(greet func(context.Context, net.Conn) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
+	defer cancel()
+	a := addressOf(n.Addr)
+	nc, err := n.dialer.dialled(ctx, a.network, a.addr)
+	if err != nil {
+		return nil
+	}
+	defer nc.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = nc.SetDeadline(deadline)
+	}
+	return greet(ctx, nc)
+}
+
+// greetInBinary asks for the version in memcached's binary protocol (memcached,
+// doc/protocol-binary.xml): a header of 24 bytes.
+func greetInBinary(_ context.Context, nc net.Conn) error {
+	var header [24]byte
+	header[0], header[1] = 0x80, 0x0b
+	if _, err := nc.Write(header[:]); err != nil {
+		return nil
+	}
+	if _, err := nc.Read(header[:1]); err != nil || header[0] != 0x81 {
+		return nil
+	}
+	return foreign{errSpeaksBinary}
+}
+
+// greetInTLS begins a handshake. Who the server is does not matter: it is told nothing.
+func greetInTLS(ctx context.Context, nc net.Conn) error {
+	err := tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
+	if err == nil || errors.As(err, new(tls.AlertError)) {
+		return foreign{errSpeaksTLS}
+	}
+	var alert *net.OpError // how package tls wraps an alert of the other side
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		return foreign{errSpeaksTLS}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestServiceTransitions(t *testing.T) {
+	const few = mostDeclined - 1
+	for _, c := range []struct {
+		why  string
+		from service
+		v    verdict
+		want service
+		says verdict
+	}{
+		{"a request that is served", service{declined: few, unproven: true}, answered, service{}, answered},
+		{"the first that is declined is no matter", service{}, declined, service{declined: 1}, answered},
+		{"the last of a row is", service{declined: few}, declined, service{mustServe: true}, declined},
+		{"one more, from a node that has to serve", service{mustServe: true}, declined, service{mustServe: true}, declined},
+		{"a timeout between declined ones", service{declined: few}, timedOut, service{}, timedOut},
+		{"a timeout of a node that was proven", service{}, timedOut, service{}, timedOut},
+		{"a timeout behind a probe, and no request served between", service{unproven: true}, timedOut, service{mustServe: true}, timedOut},
+		{"a broken connection behind a probe", service{unproven: true}, broken, service{mustServe: true}, broken},
+		{"a timeout of a node that has to serve", service{mustServe: true}, timedOut, service{mustServe: true}, timedOut},
+	} {
+		if got, says := c.from.request(c.v); got != c.want || says != c.says {
+			t.Errorf("%s: %+v, %v, want %+v, %v", c.why, got, says, c.want, c.says)
+		}
+	}
+	if got := (service{}).up(); got != (service{unproven: true}) {
+		t.Errorf("a node that answered probes only is proven: %+v", got)
+	}
+	if got := (service{mustServe: true, declined: few}).up(); got != (service{}) {
+		t.Errorf("a node that served a probe is not proven: %+v", got)
+	}
+}
+
+// half is a node that answers probes, and to everything else what it is told to.
+type half struct {
+	net.Addr
+	serves atomic.Bool   // as an empty memcached that keeps nothing
+	answer string        // while it does not; empty: none
+	asked  atomic.Uint64 // other commands
+}
+
+func (h *half) serve(nc net.Conn) {
+	defer nc.Close()
+	r := bufio.NewReader(nc)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		verb, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		say := h.answer
+		switch {
+		case verb == "version":
+			say = "VERSION 1\r\n"
+		case verb == "gets" && h.serves.Load():
+			say = "END\r\n"
+		}
+		if verb != "version" {
+			h.asked.Add(1)
+		}
+		if verb == "add" || verb == "cas" || verb == "set" {
+			_, _ = r.ReadString('\n')
+		}
+		if _, err := io.WriteString(nc, say); err != nil {
+			return
+		}
+	}
+}
+
+// withHalf runs a test on three nodes and a fourth that serves no request.
+func withHalf(t *testing.T, answer string, test func(w *world, c *Cluster, h *half, states func() string)) {
+	story(t, 3, func(w *world) {
+		h := &half{answer: answer}
+		nodes, err := ParseNodes(w.env.Nodes() + ",half:half:1")
+		if err != nil {
+			w.Fatal(err)
+		}
+		var mu sync.Mutex
+		var states []string
+		var wg sync.WaitGroup
+		var open []net.Conn
+		c := w.cluster(Config{
+			Nodes: nodes,
+			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				if addr != "half:1" {
+					return w.dial(ctx, network, addr)
+				}
+				mine, theirs := net.Pipe()
+				mu.Lock()
+				open = append(open, theirs)
+				mu.Unlock()
+				wg.Go(func() { h.serve(theirs) })
+				return mine, nil
+			},
+			OnNodeState: func(s NodeStatus) {
+				mu.Lock()
+				defer mu.Unlock()
+				if s.ID == "half" {
+					states = append(states, s.State.String())
+				}
+			},
+		})
+		test(w, c, h, func() string {
+			mu.Lock()
+			defer mu.Unlock()
+			return strings.Join(states, " ")
+		})
+		c.Close()
+		mu.Lock()
+		for _, nc := range open {
+			nc.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+}
+
+// visits has many users come, save and come again.
+func visits(w *world, c *Cluster, name string, n int) {
+	for i := range n {
+		id := fmt.Sprint(name, i)
+		w.create(c, id, "a=1")
+		w.sees(c, id, "a=1")
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// A node that says its version and hangs on everything else costs its users two Timeouts, and
+// then it is down until it serves. It is not up and suspect by turns.
+func TestANodeThatHangsOnAllButProbesIsDown(t *testing.T) {
+	withHalf(t, "", func(w *world, c *Cluster, h *half, states func() string) {
+		visits(w, c, "a", 100)
+		if got := states(); got != "suspect up suspect down" {
+			t.Errorf("its states were %q", got)
+		}
+		before := h.asked.Load()
+		visits(w, c, "b", 100)
+		if n := h.asked.Load() - before; n > 20 {
+			t.Errorf("%d commands went to a node that is down", n)
+		}
+		if len(linesIn(w.logs, "node is down")) != 1 {
+			t.Errorf("logged: %s", w.logs)
+		}
+		h.serves.Store(true)
+		time.Sleep(5 * time.Second)
+		if s := c.Nodes()[3]; s.State != Up {
+			t.Errorf("it serves, and is %v", s.State)
+		}
+	})
+}
+
+// A node that declines everything is counted, shown, logged a few times, and passed over.
+func TestANodeThatDeclinesEverythingIsDown(t *testing.T) {
+	withHalf(t, "SERVER_ERROR "+planted+"\r\n", func(w *world, c *Cluster, h *half, states func() string) {
+		visits(w, c, "a", 384)
+		if got := states(); got != "suspect down" {
+			t.Errorf("its states were %q", got)
+		}
+		s := c.Nodes()[3]
+		if s.Errors < mostDeclined || s.Errors > 20 || s.Timeouts != 0 || !strings.Contains(s.LastError, "SERVER_ERROR") {
+			t.Errorf("it shows as %+v", s)
+		}
+		if n := len(linesIn(w.logs, "node refuses commands")); n < 1 || n > 3 {
+			t.Errorf("%d lines: %s", n, w.logs)
+		}
+		if len(linesIn(w.logs, "node is down")) != 1 || strings.Contains(w.logs.String(), planted) {
+			t.Errorf("logged: %s", w.logs)
+		}
+		h.serves.Store(true)
+		time.Sleep(5 * time.Second)
+		if s := c.Nodes()[3]; s.State != Up {
+			t.Errorf("it serves, and is %v", s.State)
+		}
+	})
+}
