@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/serializer"
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 type discarded struct{ N int }
@@ -135,13 +136,8 @@ func TestValueOfATypeThatIsNoLongerRegistered(t *testing.T) {
 	}
 }
 
-// A record of a newer version of holdfast: an older instance serves an error, or a new session
-// beside it, and changes nothing.
-func TestRecordOfANewerVersion(t *testing.T) {
-	env, _, store := start(t)
-	u := newUser(t)
-	u.set(store, "app", "user", "ann")
-	cookie, id := u.cookie("app"), u.see(store, "app").id
+// ofANewerVersion makes all records of the test look as if a newer version had written them.
+func ofANewerVersion(env *testenv.Env) {
 	for _, n := range env.All() {
 		for key, b := range n.Dump() {
 			if !strings.HasPrefix(key, prefixOf(env)) {
@@ -153,6 +149,16 @@ func TestRecordOfANewerVersion(t *testing.T) {
 			n.Set(key, binary.BigEndian.AppendUint32(body, crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))))
 		}
 	}
+}
+
+// A record of a newer version of holdfast: an older instance serves an error, or a new session
+// beside it, and changes nothing.
+func TestRecordOfANewerVersion(t *testing.T) {
+	env, _, store := start(t)
+	u := newUser(t)
+	u.set(store, "app", "user", "ann")
+	cookie, id := u.cookie("app"), u.see(store, "app").id
+	ofANewerVersion(env)
 	u.visit(func(w http.ResponseWriter, r *http.Request) {
 		session, err := store.Get(r, "app")
 		if !errors.Is(err, cluster.ErrVersion) || !session.IsNew {

@@ -175,6 +175,10 @@ func TestOwnMaxAgeOnTheNodes(t *testing.T) {
 	if len(attrs) != 2 {
 		t.Fatalf("%d attributes, want one of the app and one of the store", len(attrs))
 	}
+	want, err := serializer.Marshal(600)
+	if err != nil || !bytes.Equal(attrs["sholdfast/gorillastore.MaxAge"], want) {
+		t.Error("the MaxAge is not where, or not what, versions to come will read")
+	}
 	old := map[string][]byte{}
 	for name, b := range attrs {
 		if len(name)+len(b) > 64 {

@@ -223,17 +223,26 @@ func TestLogoutWithSeveralCookies(t *testing.T) {
 	}
 }
 
-// A session that exists and cannot be read is not passed over either.
+// A session that exists and cannot be read is not passed over either, unless the app says so.
 func TestUnreadableSessionInFrontOfAnother(t *testing.T) {
-	_, c, store := start(t)
+	env, c, store := start(t)
+	newer, _ := cookieOf(t, store, "newer")
+	ofANewerVersion(env)
 	ann, id := cookieOf(t, store, "ann")
 	bob, _ := cookieOf(t, store, "bob")
 	damage(t, c, id, "suser")
 	if v := opened(t, store, ann, bob); !errors.Is(v.err, gorillastore.ErrUndecodable) || len(v.values) != 0 {
 		t.Errorf("%d values, error %v", len(v.values), v.err)
 	}
-	if v := opened(t, store, bob, ann); v.err != nil || v.values["user"] != "bob" {
+	if v := opened(t, store, bob, ann, newer); v.err != nil || v.values["user"] != "bob" {
 		t.Errorf("user %v, error %v", v.values["user"], v.err)
+	}
+	if v := opened(t, store, newer, bob); !errors.Is(v.err, cluster.ErrVersion) || len(v.values) != 0 {
+		t.Errorf("%d values, error %v", len(v.values), v.err)
+	}
+	store.OnDecodeError = func(string, any, error) error { return nil }
+	if v := opened(t, store, newer, bob); v.err != nil || v.values["user"] != "bob" {
+		t.Errorf("the app does without the session of a newer version: user %v, error %v", v.values["user"], v.err)
 	}
 }
 
