@@ -156,4 +156,5 @@ var pages = map[string]page{
 	"/types/check":  checkTypes,
 	"/large":        putLarge,
 	"/unregistered": putUnregistered,
+	"/restless/put": putRestless,
 }

@@ -1,0 +1,92 @@
+package acceptance
+
+// This file tells that a request changes what it changes: a value that it leaves alone
+// overwrites nothing, however it is encoded.
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/serializer"
+)
+
+// basket gobs a map, and so is encoded to other bytes each time.
+type basket struct{ items map[string]int }
+
+// price has a zero value that is encoded to other bytes once it has been decoded.
+type price struct{ digits *string }
+
+func init() {
+	serializer.Register(basket{})
+	serializer.Register(price{})
+}
+
+func (b basket) GobEncode() ([]byte, error) {
+	var buf bytes.Buffer
+	err := gob.NewEncoder(&buf).Encode(b.items)
+	return buf.Bytes(), err
+}
+
+func (b *basket) GobDecode(from []byte) error {
+	return gob.NewDecoder(bytes.NewReader(from)).Decode(&b.items)
+}
+
+func (p price) MarshalText() ([]byte, error) {
+	if p.digits == nil {
+		return nil, nil
+	}
+	return []byte("digits:" + *p.digits), nil
+}
+
+func (p *price) UnmarshalText(from []byte) error {
+	digits := string(bytes.TrimPrefix(from, []byte("digits:")))
+	p.digits = &digits
+	return nil
+}
+
+// restless are values whose bytes tell nothing of whether they have changed.
+var restless = map[string]any{}
+
+func init() {
+	b := basket{map[string]int{}}
+	for i := range 12 {
+		b.items[fmt.Sprint("item", i)] = i
+	}
+	restless["basket"], restless["list"], restless["price"] = b, []any{b, 1}, price{}
+	restless["prices"] = map[string]any{"a": price{}, "b": b}
+}
+
+func putRestless(s session, _ *http.Request) (string, error) {
+	for name, v := range restless {
+		s.put(name, v)
+	}
+	return "kept", nil
+}
+
+func TestValuesThatARequestLeavesAloneOverwriteNothing(t *testing.T) {
+	each(t, apart, func(t *testing.T, d driver) {
+		onOneAndTwo(t, d, func(t *testing.T, w *world, app1, app2 *app) {
+			u := w.newUser()
+			u.logIn(app1, "ann")
+			u.sees(app1, "kept", "/restless/put")
+			g := app1.newGate("slow")
+			slow := u.begin(t.Context(), g, app1, "/set", "key", "theme", "value", "dark", "gate", "slow")
+			for name := range restless {
+				u.set(app2, name, "changed")
+			}
+			close(g.release)
+			if r := <-slow; !r.ok() {
+				t.Fatal(r)
+			}
+			for _, a := range []*app{app1, app2} {
+				for name := range restless {
+					u.finds(a, name, "changed")
+				}
+				u.finds(a, "theme", "dark")
+			}
+		})
+	})
+}
