@@ -72,7 +72,7 @@ func (h *half) serve(nc net.Conn) {
 			h.asked.Add(1)
 		}
 		if verb == "add" || verb == "cas" || verb == "set" {
-			_, _ = r.ReadString('\n')
+			skipValue(r, strings.Fields(line))
 		}
 		if _, err := io.WriteString(nc, say); err != nil {
 			return
