@@ -53,6 +53,9 @@ func (s *Store) decode(session string, values map[any]any, attrs map[string][]by
 			continue
 		}
 		key, value, what, err := decodeOne(name, b)
+		if err == nil && superseded(name, key, attrs) {
+			continue
+		}
 		if err == nil {
 			values[key] = value
 			continue
@@ -63,6 +66,20 @@ func (s *Store) decode(session string, values map[any]any, attrs map[string][]by
 		}
 	}
 	return nil
+}
+
+// superseded says whether an attribute has the name that its key had before the key's type moved,
+// while there is one under the name that is written now: see serializer.RegisterAlias.
+func superseded(name string, key any, attrs map[string][]byte) bool {
+	if _, ok := key.(string); ok {
+		return false
+	}
+	now, err := serializer.MarshalKey(key)
+	if err != nil || now == name {
+		return false
+	}
+	_, both := attrs[now]
+	return both
 }
 
 // decodeOne returns a key and its value; after an error, what could not be read, and its key if
