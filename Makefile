@@ -8,7 +8,7 @@ SEEDS ?= 300
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare profile scale clean
+.PHONY: test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/live ./examples/live && .bin/live
@@ -54,6 +54,9 @@ bench: peers ## Speed beside peers, as ratios of one run: bench/RESULTS.md
 
 bench-compare: peers ## A quick run against the recorded results.
 	cd bench && $(GO) run . -compare
+
+overload: peers ## Two minutes of more requests than there is CPU for, beside peers: bench/OVERLOAD.md
+	cd bench && $(GO) run . -overload
 
 profile: peers ## CPU, allocation, block and mutex profiles: make profile CELL=save/1024B/64
 	cd bench && $(GO) run . -profile ../.bin/profiles -only '^$(CELL)$$'

@@ -9,6 +9,7 @@
 //	go run . -profile DIR -only 'load/1024B/64'
 //	                            CPU, allocation, block and mutex profiles of one cell
 //	go run . -connections       what a fleet of app instances costs a node in connections
+//	go run . -overload          requests that want more CPU than there is; writes OVERLOAD.md
 package main
 
 import (
@@ -27,6 +28,7 @@ type options struct {
 	quick   bool
 	compare bool
 	fleet   bool
+	strain  bool
 	only    *regexp.Regexp
 	who     *regexp.Regexp
 	rounds  int
@@ -53,6 +55,7 @@ func parse() (options, error) {
 	flag.BoolVar(&o.quick, "quick", false, "the cells that matter most, fewer and shorter rounds")
 	flag.BoolVar(&o.compare, "compare", false, "compare with the recorded results instead of recording; status 1 when something is slower")
 	flag.BoolVar(&o.fleet, "connections", false, "measure connections per node for many app instances, and nothing else")
+	flag.BoolVar(&o.strain, "overload", false, "measure an app that is short of CPU, and nothing else; about two minutes")
 	flag.IntVar(&o.rounds, "rounds", 0, "rounds per cell (default 15, with -quick 9)")
 	flag.DurationVar(&o.slice, "slice", 0, "time per contender and round (default 50ms, with -quick 40ms)")
 	flag.StringVar(&o.profile, "profile", "", "write profiles to this `folder` instead of recording")
@@ -97,6 +100,8 @@ func run(o options) error {
 	switch {
 	case o.fleet:
 		return fleet(rig, os.Stdout)
+	case o.strain:
+		return overload(rig, o)
 	case o.profile != "":
 		return profiled(rig, o)
 	}
