@@ -14,8 +14,9 @@ import (
 // it arrived: it could miss a write that was acknowledged in between.
 
 const (
-	maxBatchKeys  = 64
-	maxBatchBytes = 2 << 20
+	maxBatchKeys     = 256
+	maxBatchKeyBytes = 12 << 10 // Amazon's serverless nodes take 16 KB in a command
+	maxBatchBytes    = 2 << 20  // of the answer
 )
 
 // waiter is one get on its way, and then what came of it.
@@ -26,7 +27,8 @@ type waiter struct {
 	item  *item // nil: a miss
 	found item  // what item points to
 	err   error
-	since time.Time // of its arrival in the queue
+	since time.Duration // when it arrived in the queue, on the wall
+	at    time.Duration // the same, by the awake clock
 }
 
 // arrival is when the last of a caller's gets has its answer: the caller is woken once.
@@ -46,8 +48,10 @@ func (a *arrival) note() {
 type batcher struct {
 	fetch    func(batch []*waiter) error // sets what was found
 	running  *sync.WaitGroup
+	clock    *awakeClock
 	patience time.Duration // the longest wait in the queue
-	loop     func()        // send, bound once: a go statement then allocates nothing
+	refuse   func(err error, waited, awake time.Duration) error
+	loop     func() // send, bound once: a go statement then allocates nothing
 
 	mu      sync.Mutex // guards below
 	busy    bool
@@ -59,7 +63,7 @@ type batcher struct {
 // get notes w's arrival when there is an answer. The caller must be within an operation
 // that running counts.
 func (b *batcher) get(w *waiter) {
-	w.since = time.Now()
+	w.since, w.at = b.clock.both()
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
 	idle := !b.busy
@@ -74,13 +78,14 @@ func (b *batcher) get(w *waiter) {
 func (b *batcher) send() {
 	defer b.running.Done()
 	for {
-		for _, w := range b.late() {
-			w.err = errBusy
-			w.all.note()
-		}
 		batch := b.next()
 		if len(batch) == 0 {
 			return
+		}
+		wall, now := b.clock.both()
+		for _, w := range b.late(now) {
+			w.err = b.refuse(errBehind, wall-w.since, now-w.at)
+			w.all.note()
 		}
 		err := b.fetch(batch)
 		if err != nil {
@@ -96,13 +101,15 @@ func (b *batcher) send() {
 	}
 }
 
-// late takes those off the queue that have waited longer than anybody should: a node
-// that answers, but slower than it is asked, would make the queue grow for ever.
-func (b *batcher) late() []*waiter {
+// late takes those off the queue that have waited longer than anybody should and do not
+// fit into the next command either: a node that answers, but slower than it is asked, would
+// make the queue grow for ever. What counts is the node's time: of a queue that has grown
+// since this process did not get to run, nobody is sent away.
+func (b *batcher) late(now time.Duration) []*waiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := 0
-	for n < len(b.waiting) && b.patience > 0 && time.Since(b.waiting[n].since) > b.patience {
+	for n < len(b.waiting) && b.patience > 0 && now-b.waiting[n].at > b.patience {
 		n++
 	}
 	if n == 0 {
@@ -117,12 +124,24 @@ func (b *batcher) late() []*waiter {
 func (b *batcher) next() []*waiter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(b.waiting), max(b.most, 1))
+	n := b.fit(max(b.most, 1))
 	clear(b.going)
 	b.going = append(b.going[:0], b.waiting[:n]...)
 	b.waiting = slices.Delete(b.waiting, 0, n)
 	b.busy = n > 0
 	return b.going
+}
+
+// fit is how many of those that wait fit into one command of at most so many keys.
+func (b *batcher) fit(most int) int {
+	n, size := 0, 0
+	for n < len(b.waiting) && n < most {
+		if size += len(b.waiting[n].key) + 1; n > 0 && size > maxBatchKeyBytes {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // rest adds all that wait to a batch that failed.
@@ -151,11 +170,20 @@ func (b *batcher) sized(batch []*waiter) {
 
 // keysOf lists the keys of a batch, each once, in the place of those of the last.
 func keysOf(batch []*waiter, keys []string) []string {
+	const few = 32 // are compared with each other
+	var known map[string]bool
+	if len(batch) > few {
+		known = make(map[string]bool, len(batch))
+	}
 	keys = keys[:0]
 	for _, w := range batch {
-		if !slices.Contains(keys, w.key) {
-			keys = append(keys, w.key)
+		if known == nil && slices.Contains(keys, w.key) || known[w.key] {
+			continue
 		}
+		if known != nil {
+			known[w.key] = true
+		}
+		keys = append(keys, w.key)
 	}
 	return keys
 }

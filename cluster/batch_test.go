@@ -25,7 +25,7 @@ type slowNode struct {
 
 func newSlowNode() *slowNode {
 	n := &slowNode{stored: map[string]string{}}
-	n.b.running = &n.running
+	n.b.running, n.b.clock = &n.running, newAwakeClock(time.Second)
 	n.b.loop = n.b.send
 	n.b.fetch = func(batch []*waiter) error {
 		n.mu.Lock()
@@ -255,5 +255,20 @@ func TestAMissWithNothingKnownKeepsBatchesWhole(t *testing.T) {
 	b.sized([]*waiter{{}})
 	if b.most != maxBatchKeys {
 		t.Errorf("after misses a batch has %d keys", b.most)
+	}
+}
+
+// Amazon's serverless nodes refuse a command with more than 16 KB of keys.
+func TestTheKeysOfABatchAreBounded(t *testing.T) {
+	var b batcher
+	for range maxBatchKeys {
+		b.waiting = append(b.waiting, &waiter{key: strings.Repeat("k", maxPrefix+43)})
+	}
+	if n := b.fit(maxBatchKeys); n != maxBatchKeyBytes/(maxPrefix+44) {
+		t.Errorf("%d long keys", n)
+	}
+	b.waiting = []*waiter{{key: strings.Repeat("k", maxBatchKeyBytes)}, {key: "k"}}
+	if n := b.fit(maxBatchKeys); n != 1 {
+		t.Errorf("%d keys where the first is too long", n)
 	}
 }

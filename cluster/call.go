@@ -19,7 +19,8 @@ type call struct {
 	failed []nodeError
 	// refusals are what nodes have refused to write.
 	refusals []refusal
-	began    time.Time // when it began to settle
+	settling bool          // began is set
+	began    time.Duration // when it began to settle, by the awake clock
 	// gaveUp is true once a node was passed over that others will ask.
 	gaveUp bool
 	// stranger is true while nothing but the caller's word says that the session exists.

@@ -54,6 +54,7 @@ type Cluster struct {
 	arrivals sync.Pool // of *arrival, with nobody at the other end
 	unknown  *limiter
 	stats    counters
+	clock    *awakeClock
 	log      journal
 	// longest is the longest time a session was seen to have left, in ms: how long
 	// a deletion must be remembered when the session's deadline is not known.
@@ -79,7 +80,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
-		closing: make(chan struct{}), log: journal{to: cfg.Logger},
+		closing: make(chan struct{}), clock: newAwakeClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
@@ -90,7 +91,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, changed: c.nodeChanged, running: &c.running, log: &c.log}))
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, running: &c.running}))
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
@@ -121,6 +122,7 @@ func (c *Cluster) Close() error {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
+	c.clock.stop()
 	for _, n := range c.nodes {
 		n.drop()
 	}

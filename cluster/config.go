@@ -43,20 +43,22 @@ type Config struct {
 	MinCopies int
 
 	// Timeout bounds one exchange with one node: dial, send, and receive. It is
-	// also what a request pays, once, when a node hangs.
-	// If zero, 150 ms is used.
+	// also what a request pays, once, when a node hangs. Time in which this process does not
+	// run, because it is stopped or short of CPU, does not count; an exchange is extended for
+	// it by up to 32 Timeouts. If zero, 150 ms is used.
 	Timeout time.Duration
 
-	// KeyPrefix begins every memcached key, so that several apps can share nodes. Give each
-	// its own: with the same one, a session id of one app opens its session in the other.
+	// KeyPrefix begins every memcached key, so that several apps can share nodes.
 	// At most 100 bytes, no spaces or control characters.
 	KeyPrefix string
 
 	// MaxConns is the most commands on their way to one node at once, and so the most
-	// connections to it; a request that finds no room waits, at most Timeout. Loads share
-	// connections, and so do saves of up to 16 KiB: two for each node are enough for them.
-	// Larger saves have one each, and as many are kept open when idle. Multiply it by the
-	// number of app instances and compare with memcached's -c. If zero, 128 is used.
+	// connections to it. Loads share connections, and so do saves of up to 16 KiB, of which
+	// eight times as many may be on their way: two connections to each node are enough for
+	// them. Larger saves have one each, and as many are kept open when idle. A request that
+	// finds no room waits, at most Timeout, and turns to another node (NodeStatus.Busy).
+	// Multiply MaxConns by the number of app instances and compare with memcached's -c. If
+	// zero, 128 is used.
 	MaxConns int
 
 	// MaxRecordBytes is the most that one encoded session may take; a larger one

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,7 @@ type dialer struct {
 	username       string      // empty: no login
 	password       string
 	timeout        time.Duration
+	clock          *awakeClock
 	maxRecordBytes int
 	opened         atomic.Uint64 // connections so far
 }
@@ -34,36 +36,55 @@ var errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the
 // errLogin means that the node refused the username and password.
 var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
 
-// connect opens a guarded connection for a line, or for none. The context carries the deadline
-// of the whole of it.
-func (d *dialer) connect(ctx context.Context, l *link, network, address string) (*guardedConn, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(d.timeout)
-	}
-	nc, err := d.open(ctx, network, address, deadline)
+// limit is when a command that begins now has taken a Timeout.
+func (d *dialer) limit() time.Duration { return d.clock.now() + d.timeout }
+
+// connect opens a guarded connection for a link, or for none.
+func (d *dialer) connect(l *link, network, address string) (*guardedConn, error) {
+	limit := d.limit()
+	nc, err := d.open(network, address, limit)
 	if err != nil {
 		return nil, err
 	}
-	return &guardedConn{Conn: nc, dialer: d, user: l, opened: d.opened.Load(), first: deadline, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+	return &guardedConn{nodeConn: nc, dialer: d, user: l, opened: d.opened.Load(), first: limit, maxValue: d.maxRecordBytes + maxItemHeader}, nil
 }
 
-// open returns a connection on which commands can be sent. The error is unreachable.
-func (d *dialer) open(ctx context.Context, network, address string, deadline time.Time) (net.Conn, error) {
+// nodeConn is a connection on which commands can be sent, each until a limit.
+type nodeConn struct {
+	net.Conn // as commands see it: decrypted
+	below    *patientConn
+}
+
+func (c *nodeConn) until(limit time.Duration) error { return c.below.until(limit) }
+
+// open returns a connection, or an error that is unreachable, when the clock reaches the
+// limit at the latest.
+func (d *dialer) open(network, address string, limit time.Duration) (*nodeConn, error) {
+	ctx, cancel := d.clock.context(limit)
+	defer cancel()
 	nc, err := d.dialled(ctx, network, address)
+	if err != nil && ctx.Err() != nil {
+		err = os.ErrDeadlineExceeded // whatever was made of the end of the context
+	}
 	if err != nil {
-		return nil, unreachable{d.orLate(err, deadline)}
+		return nil, unreachable{err}
 	}
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		// A connection is closed early only after a timeout. What still waits in
 		// its send buffer then must not reach the node later.
 		_ = tcp.SetLinger(0)
 	}
-	if nc, err = d.prepare(ctx, nc, deadline, address); err != nil {
-		return nil, unreachable{d.orLate(err, deadline)}
+	c := &nodeConn{below: &patientConn{Conn: nc, clock: d.clock}}
+	c.Conn = c.below
+	if err = c.until(limit); err == nil {
+		err = d.prepare(c, address)
+	}
+	if err != nil {
+		nc.Close()
+		return nil, unreachable{err}
 	}
 	d.opened.Add(1)
-	return nc, nil
+	return c, nil
 }
 
 // dialled calls the app's DialContext. One that panics must not take the process with it,
@@ -80,54 +101,31 @@ func (d *dialer) dialled(ctx context.Context, network, address string) (nc net.C
 	return nc, err
 }
 
-// lateError is a timeout that was noticed so late that it says more about this process,
-// which was held up itself, than about the node: the answer may have been there.
-type lateError struct{ error }
-
-func (e lateError) Unwrap() error { return e.error }
-
-func isLate(err error) bool {
-	return err != nil && errors.As(err, new(lateError))
-}
-
-// orLate returns err, as a lateError where it is a timeout that was noticed late.
-func (d *dialer) orLate(err error, deadline time.Time) error {
-	if err != nil && isTimeout(err) && time.Since(deadline) > d.timeout/repeatWithin {
-		return lateError{err}
-	}
-	return err
-}
-
-func (d *dialer) prepare(ctx context.Context, nc net.Conn, deadline time.Time, address string) (net.Conn, error) {
+// prepare encrypts the connection and logs in.
+func (d *dialer) prepare(c *nodeConn, address string) error {
 	if d.tls != nil {
 		conf := d.tls.Clone()
 		if conf.ServerName == "" && !conf.InsecureSkipVerify {
 			conf.ServerName, _, _ = net.SplitHostPort(address)
 		}
-		secure := tls.Client(nc, conf)
-		if err := secure.HandshakeContext(ctx); err != nil {
-			nc.Close()
+		secure := tls.Client(c.below, conf)
+		if err := secure.Handshake(); err != nil {
 			var alien tls.RecordHeaderError
 			if errors.As(err, &alien) {
-				return nil, fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
+				return fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
 			}
 			if isTimeout(err) {
-				return nil, errNoTLS
+				return errNoTLS
 			}
-			return nil, fmt.Errorf("TLS handshake: %w", err)
+			return fmt.Errorf("TLS handshake: %w", err)
 		}
-		nc = abrupt{secure}
+		c.Conn = abrupt{secure}
 	}
-	nc = &greetedConn{Conn: nc}
+	c.Conn = &greetedConn{Conn: c.Conn}
 	if d.username == "" {
-		return nc, nil
+		return nil
 	}
-	_ = nc.SetDeadline(deadline)
-	if err := login(nc, d.username, d.password); err != nil {
-		nc.Close()
-		return nil, err
-	}
-	return nc, nil
+	return login(c, d.username, d.password)
 }
 
 // abrupt closes a TLS connection without a goodbye: a node that has stopped reading would
@@ -166,17 +164,16 @@ const maxItemHeader = 1 << 20
 
 var errOversized = errors.New("answer announces more than was asked for, or than MaxRecordBytes allows")
 
-// guardedConn gives each command one deadline, and refuses an answer that
+// guardedConn gives each command one limit, and refuses an answer that
 // announces more bytes or values than there can be before anyone allocates them.
 // The client above it (gomemcache) extends its deadline with every item it
 // reads and allocates what the server announces.
 type guardedConn struct {
-	net.Conn
+	*nodeConn
 	dialer   *dialer
-	user     *link     // nil: a probe
-	opened   uint64    // it was at most the opened-th connection to its node
-	first    time.Time // deadline of the first command: the one that had to dial
-	deadline time.Time // of the command under way
+	user     *link         // nil: a probe
+	opened   uint64        // it was at most the opened-th connection to its node
+	first    time.Duration // limit of the first command, the one that had to dial; then 0
 	maxValue int
 
 	sending bool // a command is being written; no byte of its answer has come
@@ -202,11 +199,11 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 		default:
 			c.unsent = c.user.refuses(c.opened)
 		}
-		c.deadline = c.first
-		if c.first = (time.Time{}); c.deadline.IsZero() {
-			c.deadline = time.Now().Add(c.dialer.timeout)
+		limit := c.first
+		if c.first = 0; limit == 0 {
+			limit = c.dialer.limit()
 		}
-		if err := c.Conn.SetDeadline(c.deadline); err != nil {
+		if err := c.until(limit); err != nil {
 			return 0, err
 		}
 	}
@@ -216,8 +213,7 @@ func (c *guardedConn) Write(b []byte) (int, error) {
 	if c.getting {
 		c.values += bytes.Count(b, []byte(" "))
 	}
-	n, err := c.Conn.Write(b)
-	return n, c.dialer.orLate(err, c.deadline)
+	return c.Conn.Write(b)
 }
 
 func (c *guardedConn) Read(b []byte) (int, error) {
@@ -229,7 +225,7 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 	if bad := c.inspect(b[:n]); bad != nil {
 		return 0, bad
 	}
-	return n, c.dialer.orLate(err, c.deadline)
+	return n, err
 }
 
 // inspect follows the answer line by line and value by value.

@@ -46,7 +46,7 @@ func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
 		test(t, n)
 		n.hooks.running.Wait()
 		n.drop()
@@ -454,7 +454,7 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
 		began := time.Now()
 		if _, err := n.getOne("k"); err == nil {
 			t.Error("it says nothing and passes")
@@ -471,13 +471,13 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 func TestATLSConnectionEndsAtOnce(t *testing.T) {
 	cert := selfSigned(t)
 	synctest.Test(t, func(t *testing.T) {
-		d := &dialer{timeout: DefaultTimeout, tls: &tls.Config{InsecureSkipVerify: true}}
+		d := &dialer{timeout: DefaultTimeout, clock: newAwakeClock(DefaultTimeout), tls: &tls.Config{InsecureSkipVerify: true}}
 		client, server := net.Pipe()
 		d.dial = func(context.Context, string, string) (net.Conn, error) { return client, nil }
 		go func() {
 			_ = tls.Server(server, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true}).Handshake()
 		}()
-		nc, err := d.open(t.Context(), "tcp", "n1:11211", time.Now().Add(DefaultTimeout))
+		nc, err := d.open("tcp", "n1:11211", d.limit())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ const (
 
 // repeatWithin is the part of a timeout within which a broken connection is tried
 // again: a restarted server breaks them at once, and a request must not pay two
-// timeouts to one that breaks them late. It is also what a timeout may come late by.
+// timeouts to one that breaks them late.
 const repeatWithin = 4
 
 // command is one exchange to be had with the node.
@@ -96,25 +96,26 @@ func (w *waiter) fetch(l *link) error {
 // Again is true when the command was sent a second time because the first
 // connection broke: its effect may then have happened twice.
 func (n *node) exchange(cmd *command) (again bool, err error) {
-	if err := n.enter(); err != nil {
+	n.clock.begin()
+	defer n.clock.end()
+	room := n.roomFor(cmd)
+	if err := n.enter(room); err != nil {
 		return false, err
 	}
-	defer func() { <-n.slots }()
+	defer func() { <-room }()
 	n.commands.Add(1)
 	l, kind := n.linkFor(cmd)
 	if kind != nil {
 		defer kind.give(l)
 	}
-	began := time.Now()
+	began := n.clock.now()
 	err = cmd.run(l)
-	broke := isBroken(err) && time.Since(began) < n.dialer.timeout/repeatWithin
+	broke := isBroken(err) && n.clock.now()-began < n.dialer.timeout/repeatWithin
 	if broke {
 		// A server that restarted breaks every connection to its former self once.
 		// That is no sign of illness: drop them all and see what stands there now.
 		n.drop()
 		n.reconnects.Add(1)
-	}
-	if broke || isLate(err) {
 		again = true
 		n.commands.Add(1)
 		err = cmd.run(l)
@@ -155,33 +156,11 @@ func (n *node) linkFor(cmd *command) (*link, *links) {
 	if cmd.verb == nil {
 		return n.reads, nil
 	}
-	kind := &n.writes
-	if len(cmd.item.Value) > maxPipelined {
-		kind = &n.large
+	kind := &n.large
+	if cmd.isSmallWrite() {
+		kind = &n.writes
 	}
 	return kind.take(), kind
-}
-
-// enter takes a slot. A request that had to wait for one must not wait for a sick
-// node a second time.
-func (n *node) enter() error {
-	select {
-	case n.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	t := time.NewTimer(n.dialer.timeout)
-	defer t.Stop()
-	select {
-	case n.slots <- struct{}{}:
-	case <-t.C:
-		return errBusy
-	}
-	if !n.isUp() {
-		<-n.slots
-		return errNotAsked
-	}
-	return nil
 }
 
 // fetch reads what a batch asks for, with one command.

@@ -290,13 +290,13 @@ func FuzzLogin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, pieces, pause uint8, hangUp bool) {
 		synctest.Test(t, func(t *testing.T) {
 			var servers sync.WaitGroup
-			d := &dialer{username: "app", password: secretPass, timeout: DefaultTimeout, dial: func(context.Context, string, string) (net.Conn, error) {
+			d := &dialer{username: "app", password: secretPass, timeout: DefaultTimeout, clock: newAwakeClock(DefaultTimeout), dial: func(context.Context, string, string) (net.Conn, error) {
 				client, server := net.Pipe()
 				servers.Go(func() { scripted(server, answer, answer, pieces, pause, hangUp) })
 				return client, nil
 			}}
 			began := time.Now()
-			nc, err := d.connect(context.Background(), nil, "tcp", "node:1")
+			nc, err := d.connect(nil, "tcp", "node:1")
 			if took := time.Since(began); took > DefaultTimeout {
 				t.Errorf("took %v", took)
 			}

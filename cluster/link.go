@@ -57,6 +57,7 @@ const conflict = "EXISTS\r\n"
 // links are the links of one kind that are not in use.
 type links struct {
 	make func() *link
+	most int // idle ones to be kept
 
 	mu   sync.Mutex // guards below
 	idle []*link    // the last used is the next to be used
@@ -76,6 +77,10 @@ func (ls *links) take() *link {
 func (ls *links) give(l *link) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
+	if len(ls.idle) == ls.most {
+		l.client.Close()
+		return
+	}
 	ls.idle = append(ls.idle, l)
 }
 

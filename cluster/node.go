@@ -35,17 +35,19 @@ type node struct {
 	Node
 	index  int
 	dialer *dialer
-	reads  *link         // there is one read at a time, that of a batch
-	writes links         // of small writes, which share the pipeline
-	large  links         // of large writes, which have a connection each
-	shared pipeline      // of all small writes
-	slots  chan struct{} // one per exchange that may be on its way
+	clock  *awakeClock
+	reads  *link    // there is one read at a time, that of a batch
+	writes links    // of small writes, which share the pipeline
+	large  links    // of large writes, which have a connection each
+	shared pipeline // of all small writes
+	slots  room     // of reads and large writes
+	small  room     // of small writes
 	batch  batcher
 	get    command // of the batch under way: there is one at a time
 	hooks  nodeHooks
 	probe  string // the key that probes ask for; there is none
 
-	commands, errors, timeouts, reconnects atomic.Uint64
+	commands, errors, timeouts, reconnects, busy atomic.Uint64
 
 	mu       sync.Mutex // guards below
 	health   health
@@ -61,6 +63,7 @@ type node struct {
 // nodeHooks are what a node needs of its cluster.
 type nodeHooks struct {
 	now     func() time.Time
+	clock   *awakeClock               // of the time in which this process runs
 	changed func(n *node, from State) // after a change of state, under no lock
 	running *sync.WaitGroup
 	log     *journal
@@ -83,14 +86,14 @@ func addressOf(addr string) *address {
 }
 
 func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
-	nd := &node{Node: n, index: index, slots: make(chan struct{}, cfg.MaxConns), hooks: hooks, since: hooks.now()}
+	nd := &node{Node: n, index: index, slots: make(room, cfg.MaxConns), small: make(room, smallPerConn*cfg.MaxConns), hooks: hooks, clock: hooks.clock, since: hooks.now()}
 	dial := cfg.DialContext
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
 	nd.dialer = &dialer{
 		dial: dial, tls: cfg.TLS, username: cfg.Username, password: cfg.Password,
-		timeout: cfg.Timeout, maxRecordBytes: cfg.MaxRecordBytes,
+		timeout: cfg.Timeout, clock: hooks.clock, maxRecordBytes: cfg.MaxRecordBytes,
 	}
 	addr := addressOf(n.Addr)
 	nd.shared.dialer, nd.shared.address = nd.dialer, addr
@@ -99,46 +102,46 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	nd.large.make = func() *link { return newLink(addr, cfg.Timeout, nd.connectLarge) }
 	nd.batch.fetch, nd.batch.running = nd.fetch, hooks.running
 	nd.batch.loop = nd.batch.send
-	nd.batch.patience = cfg.Timeout
+	nd.batch.patience, nd.batch.clock, nd.batch.refuse = cfg.Timeout, hooks.clock, nd.turnAway
+	nd.writes.most, nd.large.most = cfg.MaxConns, cfg.MaxConns
 	nd.probe = cfg.KeyPrefix + "holdfast.probe" // a session's key has no dot
 	return nd
 }
 
 // connectReads opens the connection of reads, and beside it that of small writes: what is
 // read can then be replaced. That one is waited for only as long as the read can spare.
-func (n *node) connectReads(ctx context.Context, l *link, network, address string) (net.Conn, error) {
-	nc, err := n.dialer.connect(ctx, l, network, address)
+func (n *node) connectReads(_ context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := n.dialer.connect(l, network, address)
 	if err != nil {
 		return nil, err
 	}
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		deadline = time.Now().Add(n.dialer.timeout)
-	}
+	now, limit := n.clock.now(), nc.first
+	ctx, cancel := n.clock.context(now + (limit-now)/2)
+	defer cancel()
 	open := make(chan struct{})
 	n.hooks.running.Go(func() {
-		n.shared.open(deadline)
+		n.shared.open(limit)
 		close(open)
 	})
-	t := time.NewTimer(time.Until(deadline) / 2)
-	defer t.Stop()
 	select {
 	case <-open:
-	case <-t.C:
+	case <-ctx.Done():
 	}
 	return nc, nil
 }
 
 // connectLarge opens a connection for large writes. Where the shared connection still answers
 // behind it, both lead to one process, and the tokens that are good there are good here.
-func (n *node) connectLarge(ctx context.Context, l *link, network, address string) (net.Conn, error) {
-	nc, err := n.dialer.connect(ctx, l, network, address)
+func (n *node) connectLarge(_ context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := n.dialer.connect(l, network, address)
 	if err != nil {
 		return nil, err
 	}
 	if nc.opened <= l.opened {
 		return nc, nil
 	}
+	ctx, cancel := n.clock.context(nc.first)
+	defer cancel()
 	answered := make(chan uint64, 1)
 	n.hooks.running.Go(func() { answered <- n.shared.answers() })
 	select {

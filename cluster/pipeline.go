@@ -35,8 +35,8 @@ type pipeline struct {
 	waiting []*pipelined
 
 	// What is below belongs to whoever speaks.
-	nc     net.Conn // nil: none yet, or the last one broke
-	opened uint64   // nc was at most the opened-th connection to its node
+	nc     *nodeConn // nil: none yet, or the last one broke
+	opened uint64    // nc was at most the opened-th connection to its node
 	reader *bufio.Reader
 	going  []*pipelined
 	out    []byte
@@ -108,14 +108,12 @@ func (p *pipeline) exchange(c *pipelined) {
 // speak sends all that wait, the first of which is c, gives each its answer, and passes
 // the turn on to the first of those that have arrived meanwhile.
 func (p *pipeline) speak(c *pipelined) {
-	p.mu.Lock()
-	p.going, p.waiting = p.waiting, p.going[:0]
-	p.mu.Unlock()
-	deadline := time.Now().Add(p.dialer.timeout)
-	answered, err := 0, p.dial(deadline)
+	p.take()
+	limit := p.dialer.limit()
+	answered, err := 0, p.dial(limit)
 	if err == nil {
 		p.refuseStale(c)
-		answered, err = p.send(deadline)
+		answered, err = p.send(limit)
 	}
 	for i, w := range p.going {
 		if i == answered {
@@ -127,6 +125,25 @@ func (p *pipeline) speak(c *pipelined) {
 	}
 	clear(p.going)
 	p.pass(c, err)
+}
+
+// maxPacket is the most bytes of commands that are sent before the first answer is read,
+// the first command aside.
+const maxPacket = 2 << 20
+
+// take has those that wait go, as many as fit into a packet.
+func (p *pipeline) take() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, size := 0, 0
+	for n < len(p.waiting) {
+		if size += len(p.waiting[n].out); n > 0 && size > maxPacket {
+			break
+		}
+		n++
+	}
+	p.going = append(p.going[:0], p.waiting[:n]...)
+	p.waiting = slices.Delete(p.waiting, 0, n)
 }
 
 // refuseStale answers the commands whose tokens are older than the connection.
@@ -175,11 +192,11 @@ func (c *pipelined) end(speaker *pipelined) {
 
 // send writes the commands of all that go and reads their answers. It returns how many
 // have got theirs, and why the others have not.
-func (p *pipeline) send(deadline time.Time) (answered int, err error) {
+func (p *pipeline) send(limit time.Duration) (answered int, err error) {
 	if len(p.going) == 0 {
 		return 0, nil
 	}
-	_ = p.nc.SetDeadline(deadline) // where it fails, so does the write
+	_ = p.nc.until(limit) // where it fails, so does the write
 	if len(p.going) == 1 {
 		_, err = p.nc.Write(p.going[0].out)
 	} else {
@@ -196,7 +213,7 @@ func (p *pipeline) send(deadline time.Time) (answered int, err error) {
 		defer func() {
 			if late := <-sent; late != nil && err == nil { // answered before it was sent: to whom?
 				p.nc.Close()
-				p.nc, answered, err = nil, 0, p.dialer.orLate(late, deadline)
+				p.nc, answered, err = nil, 0, late
 			}
 		}()
 	}
@@ -218,17 +235,17 @@ func (p *pipeline) send(deadline time.Time) (answered int, err error) {
 		p.nc.Close()
 		p.nc = nil
 	}
-	return answered, p.dialer.orLate(err, deadline)
+	return answered, err
 }
 
 // open dials the connection where there is none, and nobody is about to.
-func (p *pipeline) open(deadline time.Time) {
+func (p *pipeline) open(limit time.Duration) {
 	p.mu.Lock()
 	needed := !p.busy && p.nc == nil
 	p.busy = p.busy || needed
 	p.mu.Unlock()
 	if needed {
-		p.pass(nil, p.dial(deadline))
+		p.pass(nil, p.dial(limit))
 	}
 }
 
@@ -244,13 +261,11 @@ func (p *pipeline) answers() uint64 {
 }
 
 // dial sees to it that there is a connection.
-func (p *pipeline) dial(deadline time.Time) error {
+func (p *pipeline) dial(limit time.Duration) error {
 	if p.nc != nil {
 		return nil
 	}
-	ctx, cancel := context.WithDeadline(context.Background(), deadline)
-	defer cancel()
-	nc, err := p.dialer.open(ctx, p.address.network, p.address.addr, deadline)
+	nc, err := p.dialer.open(p.address.network, p.address.addr, limit)
 	if err != nil {
 		return err
 	}
@@ -265,7 +280,7 @@ func (p *pipeline) dial(deadline time.Time) error {
 // drop closes the connection unless it is in use.
 func (p *pipeline) drop() {
 	p.mu.Lock()
-	var idle net.Conn
+	var idle *nodeConn
 	if !p.busy {
 		idle, p.nc = p.nc, nil
 	}

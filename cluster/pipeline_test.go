@@ -327,7 +327,7 @@ func TestADialContextThatMisbehaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, changed: func(*node, State) {}})
+		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
 		for range 2 {
 			if _, err := n.getOne("k"); err == nil || strings.Contains(err.Error(), planted) {
 				t.Errorf("get: %v", err)

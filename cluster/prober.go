@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net"
 	"strings"
@@ -148,13 +147,13 @@ func (n *node) stopProbing() bool {
 // ping asks the node for its version over a connection of its own, and, where it has answered
 // probes and no requests, for a key as well.
 func (n *node) ping() error {
+	n.clock.begin()
+	defer n.clock.end()
 	n.mu.Lock()
 	mustServe := n.service.mustServe
 	n.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
-	defer cancel()
 	a := addressOf(n.Addr)
-	nc, err := n.dialer.connect(ctx, nil, a.network, a.addr)
+	nc, err := n.dialer.connect(nil, a.network, a.addr)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,5 @@
 package cluster
 
-import "time"
-
 // This file decides whether a node that refuses a write was outrun, or contradicts
 // itself. Whoever was outrun finds, at the next look, what outran it. A node that then
 // shows nothing new, and refuses once more, would refuse for ever: it counts as failed
@@ -55,7 +53,7 @@ func (k *call) refused(n *node, none bool) {
 }
 
 // late reports whether the call has cost more than a healthy node may.
-func (k *call) late() bool { return !k.began.IsZero() && time.Since(k.began) > k.c.cfg.Timeout }
+func (k *call) late() bool { return k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout }
 
 // spares reports whether the call can do without the node: Replicas others are up, and
 // a home node among them, or nobody would look there.

@@ -18,7 +18,7 @@ import (
 // gathering: a copy made from half the evidence would look whole.
 func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), count *atomic.Uint64) (*view, error) {
 	conflict := false
-	k.began = time.Now()
+	k.settling, k.began = true, k.c.clock.now()
 	var known *stored // from all rounds: what a node said before it died still counts
 	for round := range rounds {
 		if conflict {

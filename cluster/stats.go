@@ -22,6 +22,11 @@ type NodeStatus struct {
 	// Reconnects counts connections found broken, as after a restart of the node:
 	// each made the process drop its pool and try the command once more.
 	Reconnects uint64
+	// Busy counts requests that were turned away for want of room: they waited a Timeout
+	// for a place among the commands on their way to the node (MaxConns), or behind reads
+	// that came before. They are neither Commands nor Errors, and no sign of an ill node;
+	// LastError does not show them, the log does.
+	Busy uint64
 }
 
 // Stats are counts since New, in this process.
@@ -43,6 +48,7 @@ type Stats struct {
 	TooLarge              uint64 // saves that ended in ErrTooLarge
 	Damaged               uint64 // copies that were damaged or belonged to another key
 	Unreadable            uint64 // copies of a newer version, or that no seal key opens
+	Busy                  uint64 // requests to nodes turned away for want of room: the sum of NodeStatus.Busy
 }
 
 type counters struct {
@@ -57,6 +63,10 @@ func (c *Cluster) Stats() Stats {
 		return Stats{}
 	}
 	s := &c.stats
+	var busy uint64
+	for _, n := range c.nodes {
+		busy += n.busy.Load()
+	}
 	return Stats{
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
 		Hits: s.hits.Load(), NotFound: s.notFound.Load(), NegativeHits: s.negativeHits.Load(),
@@ -64,7 +74,7 @@ func (c *Cluster) Stats() Stats {
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), IdleSaves: s.idleSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
-		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(),
+		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(), Busy: busy,
 	}
 }
 
@@ -86,7 +96,7 @@ func (n *node) status() NodeStatus {
 	s := NodeStatus{
 		ID: n.ID, Addr: n.Addr, Standby: n.Standby, State: n.health.state, Since: n.since,
 		Commands: n.commands.Load(), Errors: n.errors.Load(), Timeouts: n.timeouts.Load(),
-		Reconnects: n.reconnects.Load(),
+		Reconnects: n.reconnects.Load(), Busy: n.busy.Load(),
 	}
 	if n.lastErr != nil {
 		s.LastError = n.lastErr.Error()

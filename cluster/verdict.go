@@ -22,7 +22,8 @@ var (
 	errAnswer      = errors.New("unexpected answer: it is no memcached")
 	errMemory      = errors.New("out of memory")
 	errItemSize    = errors.New("item too large for the node (its -I)")
-	errBusy        = errors.New("all connections busy for the whole timeout")
+	errBusy        = errors.New("no room for the whole timeout: too many commands on their way (MaxConns)")
+	errBehind      = errors.New("no room for the whole timeout: reads that came before took it")
 	errNotAsked    = errors.New("thought down")
 	errOutOfStep   = errors.New("answer to another question")
 	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
@@ -70,7 +71,7 @@ func (u unreachable) Unwrap() error { return u.err }
 // not sent, or the server said so.
 func isUnsent(err error) bool {
 	var u unreachable
-	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
+	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errBehind) || errors.Is(err, errNotAsked) ||
 		isFull(err) || errors.Is(err, errNoCAS)
 }
 

@@ -99,7 +99,7 @@ var writing = []rule{
 	one("a packet that was answered before it was sent is believed", "cluster/pipeline.go",
 		"late != nil && err == nil {", "late != nil && false {"),
 	one("a TLS connection says goodbye to a node that hangs", "cluster/conn.go",
-		"		nc = abrupt{secure}", "		nc = secure"),
+		"		c.Conn = abrupt{secure}", "		c.Conn = secure"),
 	one("a DialContext that panics takes the process with it", "cluster/conn.go",
 		"		if recover() != nil {\n			nc, err = nil, errors.New(\"DialContext", "		if false {\n			nc, err = nil, errors.New(\"DialContext"),
 	one("every refusal is a contradiction", "cluster/refusal.go",
@@ -107,7 +107,7 @@ var writing = []rule{
 	one("a node that shows old copies one by one is believed", "cluster/refusal.go",
 		"r.times >= most && k.spares(n)", "r.times > 10*most"),
 	one("a slow node contradicts itself at leisure", "cluster/refusal.go",
-		"!k.began.IsZero() && time.Since(k.began) > k.c.cfg.Timeout", "time.Since(k.began) < 0"),
+		"k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout", "time.Since(k.began) < 0"),
 }
 
 var deleting = []rule{

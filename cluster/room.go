@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"fmt"
+	"time"
+)
+
+// This file decides how many commands may be on their way to a node, and what becomes of a
+// request that finds no room: it waits for a Timeout, turns to another node, and is counted.
+
+// smallPerConn is how many more small writes than other commands may be on their way to a
+// node: they share one connection, and wait for each other rather than for the node.
+const smallPerConn = 8
+
+// room has a place for each command that may be on its way.
+type room chan struct{}
+
+// roomFor returns where a command needs a place.
+func (n *node) roomFor(cmd *command) room {
+	if cmd.isSmallWrite() {
+		return n.small
+	}
+	return n.slots
+}
+
+func (cmd *command) isSmallWrite() bool {
+	return cmd.verb != nil && len(cmd.item.Value) <= maxPipelined
+}
+
+// enter takes a place. A request that had to wait for one must not wait for a sick node a
+// second time.
+func (n *node) enter(r room) error {
+	select {
+	case r <- struct{}{}:
+		return nil
+	default:
+	}
+	began, at := time.Now(), n.clock.now()
+	ctx, cancel := n.clock.context(at + n.dialer.timeout)
+	defer cancel()
+	select {
+	case r <- struct{}{}:
+	case <-ctx.Done():
+		return n.turnAway(errBusy, time.Since(began), n.clock.now()-at)
+	}
+	if !n.isUp() {
+		<-r
+		return errNotAsked
+	}
+	return nil
+}
+
+// turnAway counts and logs a request that finds no room after it has waited for so long, of
+// which this process ran for awake. It returns the reason for whoever made the request.
+func (n *node) turnAway(err error, waited, awake time.Duration) error {
+	n.busy.Add(1)
+	err = reasonFor(err, waited, awake)
+	n.hooks.log.warn(n, "cluster: requests are turned away for want of room", "reason", err)
+	return err
+}
+
+// reasonFor adds what an operator would look for in vain at the node.
+func reasonFor(err error, waited, awake time.Duration) error {
+	if waited > 2*awake {
+		return fmt.Errorf("%w (this process is short of CPU: it ran for %d %% of the wait)", err, 100*max(awake, 0)/waited)
+	}
+	return err
+}
