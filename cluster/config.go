@@ -30,6 +30,11 @@ type Node struct {
 
 // Config says which nodes there are and how they are used. The zero value of a
 // field means its default.
+//
+// It shows no secret when it is printed, logged or put into JSON, by itself, in slices and
+// maps, behind pointers and in exported fields. In an unexported field of a struct of yours
+// package fmt calls no method, and prints Password and SealKeys; so it does for %p. Keep the
+// Cluster that New returns, which shows none anywhere, and not its Config.
 type Config struct {
 	// Nodes are the memcached servers. There must be at least one regular node.
 	Nodes []Node

@@ -22,7 +22,7 @@ type dialer struct {
 	dial           func(ctx context.Context, network, address string) (net.Conn, error)
 	tls            *tls.Config // nil: plain
 	username       string      // empty: no login
-	password       string
+	password       secret
 	timeout        time.Duration
 	clock          *awakeClock
 	maxRecordBytes int
@@ -125,7 +125,7 @@ func (d *dialer) prepare(c *nodeConn, address string) error {
 	if d.username == "" {
 		return nil
 	}
-	return login(c, d.username, d.password)
+	return login(c, d.username, d.password())
 }
 
 // abrupt closes a TLS connection without a goodbye: a node that has stopped reading would

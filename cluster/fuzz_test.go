@@ -290,7 +290,7 @@ func FuzzLogin(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, pieces, pause uint8, hangUp bool) {
 		synctest.Test(t, func(t *testing.T) {
 			var servers sync.WaitGroup
-			d := &dialer{username: "app", password: secretPass, timeout: DefaultTimeout, clock: newAwakeClock(DefaultTimeout), dial: func(context.Context, string, string) (net.Conn, error) {
+			d := &dialer{username: "app", password: secretOf(secretPass), timeout: DefaultTimeout, clock: newAwakeClock(DefaultTimeout), dial: func(context.Context, string, string) (net.Conn, error) {
 				client, server := net.Pipe()
 				servers.Go(func() { scripted(server, answer, answer, pieces, pause, hangUp) })
 				return client, nil

@@ -92,7 +92,7 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 		dial = (&net.Dialer{}).DialContext
 	}
 	nd.dialer = &dialer{
-		dial: dial, tls: cfg.TLS, username: cfg.Username, password: cfg.Password,
+		dial: dial, tls: cfg.TLS, username: cfg.Username, password: secretOf(cfg.Password),
 		timeout: cfg.Timeout, clock: hooks.clock, maxRecordBytes: cfg.MaxRecordBytes,
 	}
 	addr := addressOf(n.Addr)

@@ -41,7 +41,7 @@ type sealer struct {
 type sealKey struct {
 	name  [sealNameSize]byte
 	block cipher.Block
-	k1    [aes.BlockSize]byte
+	k1    *[aes.BlockSize]byte // not shown by package fmt, see secret
 }
 
 // newSealer returns nil when there are no keys: records are then plain.
@@ -79,7 +79,7 @@ func newSealKey(key []byte) (sealKey, error) {
 	if err != nil {
 		return sealKey{}, err
 	}
-	k := sealKey{block: block}
+	k := sealKey{block: block, k1: new([aes.BlockSize]byte)}
 	name := sha256.Sum256(append([]byte("holdfast seal key name:"), key...))
 	copy(k.name[:], name[:])
 	block.Encrypt(k.k1[:], k.k1[:])
