@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,15 +24,22 @@ type call struct {
 	began    time.Duration // when it began to settle, by the awake clock
 	// gaveUp is true once a node was passed over that others will ask.
 	gaveUp bool
+	// unasked is true once this process had no room for a question to a node.
+	unasked bool
 	// stranger is true while nothing but the caller's word says that the session exists.
 	stranger bool
 	// wide makes every gather look twice: a node behind the targets may hold a copy.
 	wide bool
-	// full are the nodes that refused a write for want of memory. They are no targets any
+	// full are the nodes that refused a write for want of memory, or because it is larger than
+	// their items may be. They are no targets any
 	// more, but they answer, and go on serving what they could not replace.
 	full []*node
 	// fresh is true while the session may be a new one, which no node has to have.
 	fresh bool
+	// latest is the latest end, in ms, that the session has anywhere, or had, as far as this
+	// call has seen. Nodes keep what it writes until then: a session that was given an
+	// earlier end must not be outlived by the memory of a node that was away.
+	latest int64
 	// tried is true once something of the caller's may be stored on a node: from
 	// then on its stamp must not change.
 	tried bool
@@ -66,6 +74,18 @@ func (k *call) ranked(i int) *node {
 	return k.c.nodes[k.order[i]]
 }
 
+// sawEnd notes the end of a session's record.
+func (k *call) sawEnd(s *stored) {
+	if s != nil {
+		k.latest = max(k.latest, s.deadline)
+	}
+}
+
+// isOld reports whether what was seen, or begun, at that time is too long ago to be the last
+// word. A process that stood still finds when it wakes that nodes have failed and come back
+// meanwhile, and what it had read or written there is gone: it looks again.
+func (k *call) isOld(t time.Time) bool { return time.Since(t) > 2*k.c.cfg.Timeout }
+
 // hasFailed reports whether the node failed in this call.
 func (k *call) hasFailed(n *node) bool {
 	for _, f := range k.failed {
@@ -77,6 +97,7 @@ func (k *call) hasFailed(n *node) bool {
 }
 
 func (k *call) fail(n *node, err error) {
+	k.unasked = k.unasked || errors.Is(err, errBusy)
 	if !k.hasFailed(n) {
 		k.failed = append(k.failed, nodeError{n, err})
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -72,11 +73,12 @@ func TestRemovalsAreForgottenAfterTheHorizonAndNotBefore(t *testing.T) {
 	keep := map[string][]byte{"b": []byte("2")}
 	gone := change(old, keep, 1, stamp{20, 2})
 
-	within := change(gone, keep, 2, stamp{20 + hour, 1})
+	read := func(clock int64) *stored { return join(gone, liveAt(1, value("b", "3", clock))) }
+	within := gone.forget(read(20 + hour))
 	if a := version(within, "a"); len(within.attrs) != 2 || !a.removed || within.floor != 0 {
 		t.Fatalf("forgotten within the horizon: %s", show(within))
 	}
-	later := change(gone, keep, 2, stamp{20 + hour + 1, 1})
+	later := gone.forget(read(20 + hour + 1))
 	if len(later.attrs) != 1 || later.floor != 21 {
 		t.Fatalf("not forgotten, or the floor is not raised over it: %s", show(later))
 	}
@@ -99,9 +101,66 @@ func TestForgettingNeverLowersTheFloor(t *testing.T) {
 	base := liveAt(1, removal("a", 10))
 	base.floor = 3 * hour
 	base.attrs = []attribute{removal("a", 3*hour+1)}
-	got := change(base, nil, 2, stamp{3*hour + 2, 1})
+	got := change(base, nil, 2, stamp{3*hour + 2, 1}).forget(base)
 	if got.floor != 3*hour || len(got.attrs) != 1 {
 		t.Fatalf("got %s", show(got))
+	}
+}
+
+// What is about to be written says nothing of what others have written since the read.
+func TestOnlyWhatWasReadIsForgotten(t *testing.T) {
+	read := liveAt(1, removal("a", 10), value("b", "1", 20))
+	late := change(read, map[string][]byte{"b": []byte("2")}, 1, stamp{20 + 2*hour, 1}).forget(read)
+	if late.floor != 0 || len(late.attrs) != 2 {
+		t.Fatalf("a save that came late has raised the floor: %s", show(late))
+	}
+	others := liveAt(1, value("c", "3", hour))
+	if s := join(late, others); string(s.values()["c"]) != "3" {
+		t.Fatalf("it swallows what others have written since: %s", show(s))
+	}
+}
+
+func TestARecordRemembersABoundedNumberOfRemovals(t *testing.T) {
+	s := liveAt(1, value("keep", "1", 1))
+	for i := range 3 * mostRemovals {
+		clock := int64(10 + 2*i)
+		with := s.values()
+		with[fmt.Sprint("nonce", i)] = []byte("x")
+		s = change(s, with, 1, stamp{clock, 1}).forget(s)
+		delete(with, fmt.Sprint("nonce", i))
+		s = change(s, with, 1, stamp{clock + 1, 1}).forget(s)
+	}
+	if n := len(s.attrs); n > mostRemovals+2 {
+		t.Errorf("%d attributes, of which one has a value", n)
+	}
+	if string(s.values()["keep"]) != "1" {
+		t.Error("a value older than all removals is lost")
+	}
+	for _, a := range []attribute{value("nonce0", "x", 10), value(fmt.Sprint("nonce", 3*mostRemovals-1), "x", 10)} {
+		if got := join(s, liveAt(1, a)); len(got.values()) != 1 {
+			t.Errorf("an old copy brings %s back", a.name)
+		}
+	}
+}
+
+// A value that its save has stored on one node only, and that meets a record which has
+// forgotten so much since, is written again, above the floor.
+func TestAValueUnderWayIsNotForgotten(t *testing.T) {
+	at, later := stamp{50, 1}, stamp{99, 1}
+	ours := liveAt(1, value("old", "1", 5), value("gone", "1", 40), attribute{name: "mine", stamp: at, value: []byte("1")})
+	stood := liveAt(1, value("old", "1", 5))
+	stood.floor = 60
+	got := join(stood, ours.above(stood, at, later))
+	if v := version(got, "mine"); string(v.value) != "1" || v.stamp != later {
+		t.Errorf("got %s", show(got))
+	}
+	if _, back := got.values()["gone"]; back {
+		t.Errorf("what others have removed is back: %s", show(got))
+	}
+	listed := liveAt(1, removal("mine", 55))
+	listed.floor = 50
+	if got := ours.above(listed, at, later); got != ours {
+		t.Errorf("a removal by others is overruled: %s", show(got))
 	}
 }
 

@@ -19,14 +19,14 @@ var (
 	// ErrUnavailable: too few nodes could be reached to know, or to save. Try again
 	// later; never treat it as "no session".
 	ErrUnavailable = errors.New("cluster: not enough memcached nodes reachable")
-	// ErrDestroyed: the session was deleted while this save was under way. It
-	// stays deleted.
+	// ErrDestroyed: the session was deleted, or reached its deadline, between the load and
+	// this save. It stays gone.
 	ErrDestroyed = errors.New("cluster: session was destroyed")
 	// ErrConflict: other saves of this session kept winning, eight times in a row.
 	// Load again and retry.
 	ErrConflict = errors.New("cluster: too many concurrent saves of one session")
-	// ErrTooLarge: the session is larger than MaxRecordBytes or than a node's item
-	// size limit. What was stored before stays.
+	// ErrTooLarge: the session is larger than MaxRecordBytes, or than the item size limit
+	// of every node that could take it. What was stored before stays.
 	ErrTooLarge = errors.New("cluster: session too large")
 	// ErrVersion: a newer version of this package wrote the record. It is left as it is.
 	ErrVersion = errors.New("cluster: record was written by a newer version")
@@ -165,6 +165,7 @@ type snapshot struct {
 	base    *stored // nil: nothing is known of the session
 	seen    []seen  // copies that say the same as base: a save may replace them by cas
 	targets []*node // at that time: they hold what was loaded or saved
+	ended   bool    // a save has found the session destroyed
 }
 
 // seen is the copy that a node held.

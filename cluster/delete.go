@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // This file decides how a session is destroyed, and for how long that is
@@ -87,8 +88,12 @@ func (k *call) destroy(destroyed *stored) error {
 		return err
 	}
 	keep := ttl(destroyed.deadline, k.c.cfg.Now())
-	holding := map[*node]bool{}
+	holding, began, again := map[*node]bool{}, time.Now(), 0
 	for {
+		if k.isOld(began) && again < repairRounds { // who knows whether they still hold it
+			began, again = time.Now(), again+1
+			clear(holding)
+		}
 		targets := k.targets(nil)
 		errs := make([]error, len(targets))
 		var wg sync.WaitGroup

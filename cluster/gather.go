@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // This file decides what is known of a session: Gather, the one way to read.
@@ -20,6 +21,7 @@ import (
 
 // view is what a gather found.
 type view struct {
+	began   time.Time // the reading
 	targets []*node
 	answers []answer // of every node that answered, targets or not
 	joined  *stored  // nil: no copy anywhere
@@ -116,7 +118,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 	if v.targets != nil {
 		v = &view{} // an earlier one is still in use
 	}
-	v.answers = v.answerRoom[:0]
+	v.began, v.answers = time.Now(), v.answerRoom[:0]
 	if err := k.askTargets(ctx, v); err != nil {
 		return nil, err
 	}
@@ -132,6 +134,7 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 	}
 	for i := range v.answers {
 		v.joined = join(v.joined, v.answers[i].rec)
+		k.sawEnd(v.answers[i].rec)
 	}
 	v.homes = k.homesIn(v)
 	if v.joined == nil && v.alien == nil {

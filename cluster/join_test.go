@@ -167,7 +167,8 @@ func TestJoinAndChangeLeaveTheirInputsAlone(t *testing.T) {
 			at := stamp{a.newest() + 1 + pick(r, someClocks), 9}
 			out := change(a, anyAttrs(r), pick(r, someClocks), at)
 			moved := out.restamp(at, stamp{at.clock + 5, 9})
-			_ = moved.forget()
+			_ = moved.forget(a)
+			_ = moved.above(b, stamp{at.clock + 5, 9}, stamp{at.clock + 9, 9})
 			out.includes(b)
 			out.equal(b)
 		}

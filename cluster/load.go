@@ -39,11 +39,9 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		return nil, ErrNotFound
 	}
 	k.stranger = true
-	v, err := k.gather(ctx)
-	k.stranger = false
-	if err == nil && v.alien == nil && v.joined.worthRepair(c.cfg.Now()) &&
-		(len(v.lacking(v.joined)) > 0 || len(k.strays(v, v.joined)) > 0) {
-		v, err = k.repair(ctx, v)
+	v, err := k.look(ctx)
+	for again := 0; err == nil && k.isOld(v.began) && again < repairRounds; again++ {
+		v, err = k.look(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +54,7 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	case v.joined == nil && v.crowded:
 		c.stats.crowded.Add(1)
 		return nil, fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.blind(), v.joined == nil && v.homes == 0:
+	case v.blind(), v.homes == 0 && (v.joined == nil || k.unasked):
 		c.stats.unavailable.Add(1)
 		return nil, k.unavailable()
 	case !v.joined.live(c.cfg.Now()):
@@ -74,6 +72,17 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		base: v.joined, seen: v.tokens(r.seenRoom[:0]), targets: append(r.targetRoom[:0], v.targets...),
 	}
 	return &r.Record, nil
+}
+
+// look gathers the copies and brings them up to date.
+func (k *call) look(ctx context.Context) (*view, error) {
+	v, err := k.gather(ctx)
+	k.stranger = false
+	if err == nil && v.alien == nil && v.joined.worthRepair(k.c.cfg.Now()) &&
+		(len(v.lacking(v.joined)) > 0 || len(k.strays(v, v.joined)) > 0) {
+		return k.repair(ctx, v)
+	}
+	return v, err
 }
 
 // loaded is a Record with room for the copies that most loads see.

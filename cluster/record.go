@@ -20,6 +20,11 @@ import (
 // therefore differ by up to half of it.
 const horizon = time.Hour
 
+// mostRemovals is how many removed attributes a record remembers. An app that adds a key and
+// removes it with each request, as with one-time tokens, would otherwise make its sessions
+// grow for an hour.
+const mostRemovals = 256
+
 // stamp says when and by whom something was written. The clock is in
 // microseconds since 1970, but runs ahead of the wall clock where that is needed
 // to stay above everything the writer had read: a hybrid logical clock (Kulkarni
@@ -173,8 +178,7 @@ func (s *stored) equal(o *stored) bool {
 // change returns base with the session's attributes and deadline as the app wants
 // them. What differs from base gets the clock, what is gone is remembered as
 // removed, all else keeps its stamp. A nil base is a session that nothing is known
-// of. Removals older than the horizon are forgotten here and nowhere else: a join
-// must not invent anything.
+// of.
 func change(base *stored, attrs map[string][]byte, deadline int64, at stamp) *stored {
 	if base == nil {
 		base = &stored{}
@@ -208,19 +212,62 @@ func change(base *stored, attrs map[string][]byte, deadline int64, at stamp) *st
 		}
 		slices.SortFunc(out.attrs, func(a, b attribute) int { return cmp.Compare(a.name, b.name) })
 	}
-	return out.forget()
+	return out
 }
 
-// forget drops removals that lie further than the horizon behind the newest
-// stamp, and raises the floor over them.
-func (s *stored) forget() *stored {
-	floor := s.newest() - horizon.Microseconds()
+// forget drops removals that the record which was read lets go of, and raises the floor over
+// them. Only what was read counts, never what is about to be written: a save may come hours
+// after its load, and what others have written meanwhile must lie above the floor.
+func (s *stored) forget(read *stored) *stored {
+	floor := read.watermark()
 	old := func(a attribute) bool { return a.removed && a.stamp.compare(stamp{clock: floor}) <= 0 }
-	if slices.ContainsFunc(s.attrs, old) {
-		s.attrs = slices.DeleteFunc(s.attrs, old)
-		s.floor = max(s.floor, floor)
+	if !slices.ContainsFunc(s.attrs, old) {
+		return s
 	}
-	return s
+	out := *s
+	out.attrs = slices.DeleteFunc(slices.Clone(s.attrs), old)
+	out.floor = max(s.floor, floor)
+	return &out
+}
+
+// watermark is the clock up to which removals may be forgotten: the horizon behind the newest
+// stamp, and where there are more than mostRemovals, the oldest of them whatever their age.
+func (s *stored) watermark() int64 {
+	floor := s.newest() - horizon.Microseconds()
+	if s == nil || len(s.attrs) <= mostRemovals {
+		return floor
+	}
+	var removals []int64
+	for i := range s.attrs {
+		if s.attrs[i].removed {
+			removals = append(removals, s.attrs[i].stamp.clock)
+		}
+	}
+	if over := len(removals) - mostRemovals; over > 0 {
+		slices.Sort(removals)
+		floor = max(floor, removals[over-1]+1) // above all that was removed at that moment
+	}
+	return floor
+}
+
+// above returns s with the values written at the stamp from that o has forgotten moved to the
+// stamp to. They are not stored everywhere yet, and o's floor says of them that they are gone.
+func (s *stored) above(o *stored, from, to stamp) *stored {
+	swallowed := func(a attribute) bool {
+		_, listed := o.find(a.name)
+		return a.stamp == from && !a.removed && !listed && a.compare(o.forgotten(a.name)) < 0
+	}
+	if o == nil || !slices.ContainsFunc(s.attrs, swallowed) {
+		return s
+	}
+	out := *s
+	out.attrs = slices.Clone(s.attrs)
+	for i := range out.attrs {
+		if swallowed(out.attrs[i]) {
+			out.attrs[i].stamp = to
+		}
+	}
+	return &out
 }
 
 // removing returns s with what o lists and s does not as removed at that stamp.

@@ -50,12 +50,13 @@ func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil && !s.idle:
-		r.snap = snapshot{base: s.ours, targets: s.placed}
+		r.snap = snapshot{base: s.ours.forget(s.read), targets: s.placed}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
 	case errors.Is(err, ErrConflict):
 		c.stats.conflicts.Add(1)
 	case errors.Is(err, ErrDestroyed):
+		r.snap.ended = true
 		c.stats.destroyed.Add(1)
 	case errors.Is(err, ErrTooLarge):
 		c.stats.tooLarge.Add(1)
@@ -71,6 +72,7 @@ type save struct {
 	snap     *snapshot
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
+	read     *stored // what was read last: what it says of removals may be forgotten
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
 	sooner   bool    // what stood would have lived on
 	placed   []*node // the targets that hold it in the end
@@ -78,7 +80,7 @@ type save struct {
 }
 
 func (k *call) newSave(r *Record) *save {
-	s := &save{call: k, rec: r, snap: &r.snap, replace: r.snap.base == nil}
+	s := &save{call: k, rec: r, snap: &r.snap, read: r.snap.base, replace: r.snap.base == nil}
 	k.fresh = s.replace
 	now := k.c.cfg.Now()
 	s.deadline = deadlineMilli(r.Deadline)
@@ -86,6 +88,7 @@ func (k *call) newSave(r *Record) *save {
 		s.deadline = now.Add(k.c.cfg.Lifetime).UnixMilli()
 	}
 	k.c.noteLifetime(s.deadline)
+	k.sawEnd(r.snap.base)
 	s.at = k.stampAfter(s.snap.base)
 	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
@@ -136,6 +139,9 @@ func (s *save) run() error {
 			if s.sooner && !s.wide { // a stray may outlive ours
 				s.wide = true
 				v, _ = s.gather(context.Background())
+				if len(v.lacking(v.joined)) > 0 {
+					return nil // what the targets do not hold must not be given a short life elsewhere
+				}
 			}
 			s.retire(v, v.joined)
 			return nil
@@ -153,12 +159,19 @@ func (s *save) shortens() bool {
 	return base != nil && base.deadline-s.deadline > time.Second.Milliseconds()
 }
 
+// hasEnded reports whether the session that was loaded has ended since, or was found destroyed.
+// Nobody sees it any more, and nothing may be stored where nothing is found: a request that
+// takes long would bring it back.
+func (s *save) hasEnded() bool {
+	return s.snap.base != nil && (s.snap.ended || !s.snap.base.live(s.c.cfg.Now()))
+}
+
 // fast writes to all targets at once when it can know what it replaces: the session
 // is new, or the snapshot saw each target's copy.
 func (s *save) fast() (done bool, err error) {
 	var room [2]*node
 	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) || s.hasEnded() {
 		return false, nil
 	}
 	if !s.replace {
@@ -172,15 +185,17 @@ func (s *save) fast() (done bool, err error) {
 		s.c.stats.idleSaves.Add(1)
 		return true, nil
 	}
-	all, err := s.put(targets, s.ours, s.snap.on, nil)
+	began := time.Now()
+	all, err := s.put(targets, s.ours.forget(s.read), s.snap.on, nil)
 	for i := range s.refusals {
 		s.refusals[i].shows(s.snap.base, false)
 	}
-	if all {
-		s.placed = targets
-		s.c.stats.fastSaves.Add(1)
+	if !all || s.isOld(began) {
+		return false, err
 	}
-	return all, err
+	s.placed = targets
+	s.c.stats.fastSaves.Add(1)
+	return true, nil
 }
 
 // withdraw removes the older copies of nodes that had no memory for the new one. Others
@@ -209,12 +224,17 @@ func (s *save) plan(v *view) (*stored, error) {
 	switch {
 	case v.alien != nil:
 		return nil, v.alien
+	case v.joined == nil && s.hasEnded():
+		return nil, ErrDestroyed
 	case v.joined == nil:
 		s.replace = false
-		return s.ours, nil
+		return s.ours.forget(s.read), nil
 	case v.joined.destroyed:
 		return v.joined, ErrDestroyed
+	case s.snap.base != nil && !v.joined.live(s.c.cfg.Now()) && v.joined.dstamp != s.at:
+		return nil, ErrDestroyed // it has ended, and what is there waits for its node to drop it
 	}
+	s.read = v.joined
 	switch {
 	case s.replace:
 		s.replace = false
@@ -230,11 +250,13 @@ func (s *save) plan(v *view) (*stored, error) {
 		// the later save, and nothing of it is stored: it moves behind.
 		at := s.stampAfter(v.joined)
 		s.ours, s.at = s.ours.restamp(s.at, at), at
+	case s.tried:
+		s.ours = s.ours.above(v.joined, s.at, s.stampAfter(v.joined))
 	}
 	if s.ours.onlyExtends(s.snap.base) && v.joined.deadline >= s.ours.deadline {
 		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
 	}
-	want := join(v.joined, s.ours)
+	want := join(v.joined, s.ours).forget(s.read)
 	s.sooner = s.sooner || v.joined.deadline > want.deadline
 	return want, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,15 +32,15 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 			known = join(known, v.joined)
 			v, _ = k.gather(context.Background())
 		}
-		// Where all home nodes are out of it, one of them only here, nobody else would look
+		// Where all home nodes are out of it, one of them in this process only, nobody else would look
 		// at the stand-ins; nor far behind for a session that is new.
-		if v.blind() && !k.fresh || v.homes == 0 && k.gaveUp || k.fresh && !v.anything() && k.remote(v.targets) {
+		if v.blind() && !k.fresh || v.homes == 0 && (k.gaveUp || k.unasked) || k.fresh && !v.anything() && k.remote(v.targets) {
 			return v, k.unavailable()
 		}
 		known = join(known, v.joined)
 		v.joined = known
 		if len(v.targets) < k.c.cfg.MinCopies {
-			return v, k.unavailable()
+			return v, k.tooFew()
 		}
 		want, err := plan(v)
 		if want != nil && want.destroyed {
@@ -55,12 +56,12 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		if err != nil {
 			return v, err
 		}
-		if all {
+		if all && !k.isOld(v.began) {
 			v.joined = want
 			return v, nil
 		}
 		k.saw(v)
-		conflict = len(k.failed) == failures
+		conflict = !all && len(k.failed) == failures
 		if round < rounds-1 {
 			v = nil
 		}
@@ -69,6 +70,16 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		return v, ErrConflict
 	}
 	return v, k.unavailable()
+}
+
+// tooFew says why too few nodes are left: it is the session's size where all of them say so, and
+// none has stored it.
+func (k *call) tooFew() error {
+	size := func(f nodeError) bool { return errors.Is(f.err, errItemSize) }
+	if k.tried || len(k.failed) == 0 || slices.ContainsFunc(k.failed, func(f nodeError) bool { return !size(f) }) {
+		return k.unavailable()
+	}
+	return fmt.Errorf("%w: node %s refuses it: raise its item size limit (-I), or lower MaxRecordBytes", ErrTooLarge, k.failed[0].node)
 }
 
 // conflictWait spreads writers of one session that keep meeting.
@@ -98,7 +109,7 @@ func (w *write) run(wg *sync.WaitGroup) {
 
 // put writes the record to the nodes at once, each by cas on the copy that was seen
 // there, or by add where there was none. All is true when every node has stored it.
-// The error is ErrTooLarge: nothing else can help then.
+// The error is ErrTooLarge, for MaxRecordBytes.
 func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *atomic.Uint64) (all bool, err error) {
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)
@@ -110,7 +121,8 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 	if len(value) > k.c.cfg.MaxRecordBytes {
 		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
 	}
-	lives := ttl(want.deadline, k.c.cfg.Now())
+	k.sawEnd(want)
+	lives := ttl(k.latest, k.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -131,14 +143,12 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 				count.Add(1)
 			}
 			continue
-		case errors.Is(r.err, errItemSize):
-			err = fmt.Errorf("%w: %d bytes encoded, node %s refuses: raise its item size limit (-I) or lower MaxRecordBytes", ErrTooLarge, len(value), nodes[i])
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
 		case r.outcome == outrun && !errors.Is(r.err, errStale):
 			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
 		}
-		if errors.Is(r.err, errMemory) {
+		if errors.Is(r.err, errMemory) || errors.Is(r.err, errItemSize) {
 			k.full = append(k.full, nodes[i])
 		}
 		all = false
