@@ -1,7 +1,7 @@
 package acceptance
 
 // This file tells that a request changes what it changes: a value that it leaves alone
-// overwrites nothing, however it is encoded.
+// overwrites nothing, and a session that has ended while it ran stays ended.
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
@@ -88,5 +89,38 @@ func TestValuesThatARequestLeavesAloneOverwriteNothing(t *testing.T) {
 				u.finds(a, "theme", "dark")
 			}
 		})
+	})
+}
+
+// The request began while the session lived, and saves when it has ended. Others have
+// seen its end.
+func TestLateRequestDoesNotReviveTheSession(t *testing.T) {
+	eachVirtual(t, all, func(t *testing.T, w *world) {
+		app1, app2 := w.pair(options{virtual: true, idle: time.Second})
+		for path, form := range map[string][]string{
+			"/set": {"key", "a", "value", "1"}, "/flash": {"message", "welcome"}, "/whoami": nil, "/remove": {"key", "user"},
+		} {
+			u := w.newUser()
+			u.logIn(app1, "ann")
+			old, id := u.cookie(w.driver.cookie), u.id(app1)
+			g := app1.newGate(path)
+			late := u.begin(t.Context(), g, app1, path, append(form, "gate", path)...)
+			time.Sleep(2500 * time.Millisecond)
+			u.is("nobody", app2)
+			close(g.release)
+			if r := <-late; !r.ok() {
+				t.Fatalf("%s: the late request is to blame for nothing: %v", path, r)
+			}
+			for _, a := range []*app{app1, app2} {
+				thief := w.newUser()
+				thief.present(w.driver.cookie, old)
+				thief.is("nobody", a)
+				thief.present(w.driver.cookie, old)
+				thief.finds(a, "a", "")
+			}
+			if got := w.holders(id); len(got) != 0 {
+				t.Errorf("%s: %d nodes hold the session that has ended", path, len(got))
+			}
+		}
 	})
 }

@@ -59,7 +59,9 @@
 // treatment. An id of its own must be hard to guess and cannot be used again after it was deleted.
 //
 // A session that is deleted while another request of it is running stays deleted: the other
-// request's Save stores nothing, and returns nil.
+// request's Save stores nothing, sets no cookie, and returns nil. So it is when the session ends
+// while a request of it is running, because the handler takes longer than the session lives. Where
+// an app must know, as at login, it calls RenewID, which returns cluster.ErrDestroyed.
 //
 // # Which load belongs to which save
 //

@@ -21,8 +21,9 @@ import (
 //
 //   - What other requests have saved meanwhile under other keys is kept; of two changes of one key
 //     the later wins. A value that the app left alone is not written, whatever its encoder does.
-//   - A session that another request has deleted meanwhile stays deleted: nothing is stored, no
-//     cookie is set, and the error is nil.
+//   - A session that another request has deleted meanwhile stays deleted, and one that has ended
+//     while this request ran stays ended: nothing is stored, no cookie is set, and the error is
+//     nil, since the request is to blame for nothing. The user's next request has a new session.
 //   - A session that could not be loaded is not saved: ErrNotLoaded. It can be deleted.
 //   - A session whose ID has been emptied or changed since its load moves to a new or to that ID,
 //     as RenewID does it.
