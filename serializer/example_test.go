@@ -1,6 +1,7 @@
 package serializer_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -50,6 +51,40 @@ func ExampleMarshal() {
 	// []string [a b] <nil>
 	// serializer_test.Cart {[pen] 1.5} <nil>
 	// *serializer_test.Cart &{[] 0} <nil>
+}
+
+// A type that was example.org/shop.Basket has moved: what is stored under the old name is read.
+func ExampleRegisterAlias() {
+	type Basket struct{ Items []string }
+
+	serializer.RegisterName("example.com/shop.Basket", Basket{})
+	stored, err := serializer.Marshal(Basket{[]string{"pen"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	stored = bytes.Replace(stored, []byte("com/shop."), []byte("org/shop."), 1) // as by another version
+
+	_, err = serializer.Unmarshal(stored)
+	fmt.Println(err)
+
+	serializer.RegisterAlias("example.org/shop.Basket", Basket{})
+	v, err := serializer.Unmarshal(stored)
+	fmt.Printf("%T %v %v\n", v, v, err)
+	// Output:
+	// serializer: no type is registered here as "example.org/shop.Basket": call serializer.Register with a value of that type when the program starts, or, if the type has moved or was renamed since, serializer.RegisterName with this name, or RegisterAlias to only read it
+	// serializer_test.Basket {[pen]} <nil>
+}
+
+func ExampleEqual() {
+	a, err := serializer.Marshal(Cart{Items: []string{"pen"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	b, err := serializer.Marshal(Cart{Items: []string{"pen", "ink"}})
+	fmt.Println(serializer.Equal(a, a), serializer.Equal(a, b), err)
+	// Output: true false <nil>
 }
 
 func ExampleMarshalKey() {

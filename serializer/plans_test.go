@@ -27,7 +27,7 @@ func planCases() map[string][]byte {
 		"empty map, huge keys":              cat([]byte{0x93, tagMap}, huge, []byte{tagInt, 0x80}),
 		"empty map, huge elements":          cat([]byte{0x93, tagMap, tagInt}, huge, []byte{0x80}),
 		"map of such maps":                  cat([]byte{0x93, tagMap, tagInt, 0x93, tagMap}, huge, huge, []byte{0x82, 1, 0x80, 2, 0x80}),
-		"list of such maps":                 cat([]byte{0x92, tagSlice, 0x93, tagMap}, huge, huge, []byte{0xdc, 4, 0}, bytes.Repeat([]byte{0x80}, 1<<10)),
+		"list of such maps":                 cat([]byte{0x92, tagSlice, 0x93, tagMap}, huge, huge, []byte{0x9f}, bytes.Repeat([]byte{0x80}, 15)),
 		"map with an element cut off":       cat([]byte{0x93, tagMap, tagInt}, huge, []byte{0x81, 1, 0x90}),
 		"map with a key cut off":            cat([]byte{0x93, tagMap}, huge, []byte{tagInt, 0x81, 0x90, 1}),
 		"pointer to one":                    cat([]byte{0x92, tagPointer}, huge, []byte{0x90}),
