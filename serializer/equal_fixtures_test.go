@@ -20,6 +20,14 @@ type (
 		exp   int32
 	}
 
+	// annotated is a map in random order, of decimals that remember what they were read from.
+	annotated struct{ m map[string]noted }
+
+	noted struct {
+		decimal
+		raw []byte
+	}
+
 	// handle is known by an ID to its Equal method, as entities are.
 	handle struct {
 		ID   int
@@ -57,6 +65,20 @@ func (s shuffled) GobEncode() ([]byte, error) {
 }
 
 func (s *shuffled) GobDecode(b []byte) error { return gob.NewDecoder(bytes.NewReader(b)).Decode(&s.m) }
+
+func (a annotated) GobEncode() ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(a.m)
+	return b.Bytes(), err
+}
+
+func (a *annotated) GobDecode(b []byte) error { return gob.NewDecoder(bytes.NewReader(b)).Decode(&a.m) }
+
+func (n noted) GobEncode() ([]byte, error) { return n.decimal.MarshalBinary() }
+func (n *noted) GobDecode(b []byte) error {
+	n.raw = bytes.Clone(b)
+	return n.decimal.UnmarshalBinary(b)
+}
 
 func (d decimal) MarshalBinary() ([]byte, error) {
 	value, err := d.value.GobEncode()
@@ -112,7 +134,7 @@ func (c *coin) UnmarshalBinary(b []byte) error {
 }
 
 func init() {
-	for _, v := range []any{shuffled{}, decimal{}, handle{}, salted{}, loop{}, coin{}} {
+	for _, v := range []any{shuffled{}, annotated{}, decimal{}, handle{}, salted{}, loop{}, coin{}} {
 		Register(v)
 	}
 	RegisterName("version.0", profileBefore{})

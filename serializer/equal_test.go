@@ -38,6 +38,7 @@ func TestAnUntouchedValueIsTheSameWhateverItsBytes(t *testing.T) {
 	n := 5
 	for name, v := range map[string]any{
 		"map in random order":          orders(),
+		"map of what has two forms":    annotated{map[string]noted{"a": {}, "b": {}, "c": {}, "d": {}, "e": {}}},
 		"zero decimal":                 decimal{},
 		"pointer to a zero decimal":    &decimal{},
 		"zero decimals":                []decimal{{}, {value: big.NewInt(7), exp: -2}},
