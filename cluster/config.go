@@ -53,7 +53,8 @@ type Config struct {
 	// it by up to 32 Timeouts. If zero, 150 ms is used.
 	Timeout time.Duration
 
-	// KeyPrefix begins every memcached key, so that several apps can share nodes.
+	// KeyPrefix begins every memcached key, so that several apps can share nodes. Give each
+	// its own: with the same one, a session id of one app opens its session in the other.
 	// At most 100 bytes, no spaces or control characters.
 	KeyPrefix string
 

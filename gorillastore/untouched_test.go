@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -33,6 +34,9 @@ type (
 
 	// coin is encoded beside chance, and yet a key.
 	coin struct{ side byte }
+
+	// moved is the type of a key that had another name in the version before.
+	moved string
 )
 
 func init() {
@@ -42,6 +46,8 @@ func init() {
 	serializer.RegisterName("customer.today", customer{})
 	serializer.RegisterName("customer.later", customerWithMail{})
 	serializer.Register(coin{})
+	serializer.RegisterName("moved.later", moved(""))
+	serializer.RegisterAlias("moved.today", moved(""))
 }
 
 func (b basket) GobEncode() ([]byte, error) {
@@ -245,4 +251,63 @@ func TestKeyThatIsEncodedBesideChance(t *testing.T) {
 			t.Error("the key was stored")
 		}
 	})
+}
+
+// The type of a key has moved. An instance of the version before changes its value and knows the old
+// name only; an instance of this version changes another key, then this one, then removes it.
+func TestKeyOfAMovedTypeKeepsItsName(t *testing.T) {
+	_, c, store := start(t)
+	now, err := serializer.MarshalKey(moved("cart"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := strings.Replace(now, "moved.later", "moved.today", 1)
+	if before == now {
+		t.Fatalf("%q does not name the type", now)
+	}
+	u := newUser(t)
+	u.set(store, "app", "user", "ann")
+	id := u.see(store, "app").id
+	older := func(value int) {
+		t.Helper()
+		rec, err := c.Load(context.Background(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Attrs[now] != nil {
+			t.Fatal("the version before cannot read the session")
+		}
+		if rec.Attrs[before], err = serializer.Marshal(value); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Save(context.Background(), rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	older(1)
+	u.visit(func(w http.ResponseWriter, r *http.Request) {
+		session := u.open(store, r, "app")
+		older(2)
+		session.Values["theme"] = "dark"
+		u.save(session, r, w)
+	})
+	u.want(store, "app", moved("cart"), 2)
+	u.set(store, "app", moved("cart"), 3)
+	u.want(store, "app", moved("cart"), 3)
+	older(4)
+	u.want(store, "app", moved("cart"), 4)
+	u.renew(store, "app")
+	id = u.see(store, "app").id
+	older(5)
+	u.visit(func(w http.ResponseWriter, r *http.Request) {
+		session := u.open(store, r, "app")
+		delete(session.Values, moved("cart"))
+		u.save(session, r, w)
+	})
+	u.want(store, "app", moved("cart"), nil)
+	if got := attributes(t, c, store, u); len(got) != 2 {
+		t.Errorf("%d attributes, want the user and the theme", len(got))
+	}
+	u.set(store, "app", moved("cart"), 6)
+	u.want(store, "app", moved("cart"), 6)
 }

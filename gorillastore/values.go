@@ -37,7 +37,21 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 // of the program does not know. To write such a value would overwrite what another request has
 // stored under its key, and drop the field. A value that the app has changed in place has other
 // bytes than it was loaded from, and is found like any other change.
+//
+// A key keeps its name in the same way: that of a type which has moved is written under another one
+// now (serializer.RegisterAlias). Under two names it would be two keys, of which instances that run
+// different versions of the program would each change another, and the older could not read both.
 func keepUntouched(attrs, stored map[string][]byte) {
+	for name := range stored {
+		if _, kept := attrs[name]; kept || name == maxAgeAttr {
+			continue
+		}
+		now, moved := nameNow(name)
+		if b, written := attrs[now]; moved && written && stored[now] == nil {
+			delete(attrs, now)
+			attrs[name] = b
+		}
+	}
 	for name, b := range attrs {
 		if before, ok := stored[name]; ok && !bytes.Equal(before, b) && serializer.Equal(before, b) {
 			attrs[name] = before
@@ -53,6 +67,9 @@ func (s *Store) decode(session string, values map[any]any, attrs map[string][]by
 			continue
 		}
 		key, value, what, err := decodeOne(name, b)
+		if err == nil && superseded(name, key, attrs) {
+			continue
+		}
 		if err == nil {
 			values[key] = value
 			continue
@@ -63,6 +80,31 @@ func (s *Store) decode(session string, values map[any]any, attrs map[string][]by
 		}
 	}
 	return nil
+}
+
+// nameNow returns the name under which the key of an attribute is written now, and whether that is
+// another one.
+func nameNow(name string) (now string, moved bool) {
+	key, err := serializer.UnmarshalKey(name)
+	if err != nil {
+		return "", false
+	}
+	now, err = serializer.MarshalKey(key)
+	return now, err == nil && now != name
+}
+
+// superseded says whether an attribute has the name that its key had before the key's type moved,
+// while there is one under the name that is written now: see serializer.RegisterAlias.
+func superseded(name string, key any, attrs map[string][]byte) bool {
+	if _, ok := key.(string); ok {
+		return false
+	}
+	now, err := serializer.MarshalKey(key)
+	if err != nil || now == name {
+		return false
+	}
+	_, both := attrs[now]
+	return both
 }
 
 // decodeOne returns a key and its value; after an error, what could not be read, and its key if

@@ -205,6 +205,30 @@ func TestAcceptRefusesSessionsOfAnotherCodec(t *testing.T) {
 	find(t, s, "new", "new bytes")
 }
 
+// A token is all there is of a session: where two apps share nodes, their prefixes keep
+// the sessions apart.
+func TestAppsAreKeptApartByTheirPrefixes(t *testing.T) {
+	env := testenv.Start(t, 3)
+	nodes, err := cluster.ParseNodes(env.Nodes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := func(prefix string) *scsstore.Store {
+		c, err := cluster.New(cluster.Config{Nodes: nodes, DialContext: env.DialContext, Timeout: limit, KeyPrefix: prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return scsstore.New(c)
+	}
+	shop := app("shop:")
+	commit(t, shop, "token", "the shop's", hour())
+	for _, other := range []*scsstore.Store{app("forum:"), app("shop"), app("")} {
+		find(t, other, "token", "")
+	}
+	find(t, app("shop:"), "token", "the shop's")
+}
+
 func TestStoreWithoutClusterSaysSo(t *testing.T) {
 	for name, s := range map[string]*scsstore.Store{"nil": nil, "zero": {}, "New(nil)": scsstore.New(nil)} {
 		t.Run(name, func(t *testing.T) {

@@ -201,3 +201,52 @@ func TestOnlyLoadAndSaveIsToldOfADestroyedSession(t *testing.T) {
 	}
 	in.holds(token, values{})
 }
+
+// Contexts that do not tell which request they belong to: the values do, or whoever has
+// found the session.
+func TestRenewalOfADestroyedSessionInEveryContext(t *testing.T) {
+	own := func(ctx context.Context) context.Context { return ctx }
+	within := func(ctx context.Context) context.Context { // as http.TimeoutHandler does
+		ctx, cancel := context.WithCancel(ctx)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	for _, tc := range []struct {
+		name   string
+		codec  scs.Codec
+		begins func(*testing.T) context.Context
+		renews func(context.Context) context.Context
+		left   values
+	}{
+		{"the request's own", serializer.Codec{}, request, own, values{"own": 2}},
+		{"a context within the request", serializer.Codec{}, request, within, values{"own": 2}},
+		{"detached", serializer.Codec{}, request, context.WithoutCancel, values{"own": 2}},
+		{"without a Done channel", serializer.Codec{}, withoutDone, own, values{"own": 2}},
+		{"a codec that copies, within the request", copying{}, request, within, values{"own": 2}},
+		{"a session in one piece, within the request", scs.GobCodec{}, request, within, values{}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			in := newInstance(t, tc.codec)
+			token := in.do(request(t), "", func(ctx context.Context) { in.Put(ctx, "user", 1) })
+			ctx := in.load(tc.begins(t), token)
+			in.must(in.Destroy(in.load(tc.begins(t), token)))
+			in.must(in.RenewToken(tc.renews(ctx)))
+			in.Put(ctx, "own", 2)
+			in.holds(in.commit(ctx), tc.left)
+			in.Put(ctx, "own", 3) // nor does its second commit bring the user back
+			if len(tc.left) > 0 {
+				in.holds(in.commit(ctx), values{"own": 3})
+			}
+		})
+	}
+}
+
+// A deletion that is repeated finds nothing, and that says nothing.
+func TestRenewalThatIsRepeatedKeepsItsValues(t *testing.T) {
+	in := newInstance(t, serializer.Codec{})
+	token := in.do(request(t), "", func(ctx context.Context) { in.Put(ctx, "user", 1) })
+	ctx := in.load(request(t), token)
+	in.must(in.store.DeleteCtx(ctx, token)) // by an attempt that failed later
+	in.must(in.RenewToken(ctx))
+	in.holds(in.commit(ctx), values{"user": 1})
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -40,11 +41,18 @@ func TestSilence(t *testing.T) {
 	if _, found, err := store.FindCtx(ctx, token); !found || err != nil {
 		t.Fatal(found, err)
 	}
+	// Nor those of sessions that have ended.
+	for _, ctx := range []context.Context{ctx, context.Background()} {
+		if err := store.DeleteCtx(ctx, token); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var logged strings.Builder
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "store", store)
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "store", store)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x", "%X"} {
 		fmt.Fprintf(&logged, verb+"\n", store)
+		fmt.Fprintf(&logged, verb+"\n", []any{reflect.ValueOf(store).Elem().Interface()}) // a copy
 	}
 	for _, secret := range []string{token, value, string(seal)} {
 		for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), strings.Trim(fmt.Sprint([]byte(secret)), "[]")} {

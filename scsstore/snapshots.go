@@ -4,7 +4,6 @@ package scsstore
 // what the app has changed.
 
 import (
-	"maps"
 	"slices"
 	"sync"
 
@@ -40,7 +39,7 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 		now.rec, now.lost = base.rec, base.lost
 		keep(base.rec.Attrs, attrs)
 	} else {
-		now.rec, now.lost = *cluster.NewRecord(token), req.lost(on)
+		now.rec, now.lost = *cluster.NewRecord(token), s.lost(on, req)
 	}
 	now.rec.Attrs = attrs
 	return now, now.lost == nil || own(now.lost, attrs) || base != nil
@@ -52,13 +51,7 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 type request struct {
 	mu      sync.Mutex // guards below
 	known   []*snapshot
-	deleted []deletion // the latest last
-}
-
-// deletion is a session that the request knew, and has deleted.
-type deletion struct {
-	*snapshot
-	gone bool // it had ended before, or somebody else had deleted it
+	deleted []deletion // of these
 }
 
 // maxPerRequest bounds what is remembered for one context. A request finds one
@@ -108,46 +101,6 @@ func (r *request) snapshotOf(token string) *snapshot {
 		}
 	}
 	return nil
-}
-
-// hasDeleted remembers that the request has deleted a session that it knew. What is
-// deleted twice had gone, or not, the first time.
-func (r *request) hasDeleted(s *snapshot, gone bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, d := range r.deleted {
-		if d.is(s.token) {
-			return
-		}
-	}
-	r.deleted = append(atMost(maxPerRequest-1, r.deleted), deletion{s, gone})
-}
-
-// lost returns the values that a session under a new token must not take over from the
-// one that it was before: those of a session that had gone when the request deleted
-// it. Where before is nil, it was the session that was deleted last.
-func (r *request) lost(before *snapshot) map[string][]byte {
-	gone := false
-	if r != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for _, d := range slices.Backward(r.deleted) {
-			if before == nil || d.is(before.token) {
-				before, gone = d.snapshot, d.gone
-				break
-			}
-		}
-	}
-	switch {
-	case before == nil:
-		return nil
-	case gone:
-		all := maps.Clone(before.rec.Attrs)
-		maps.Copy(all, before.lost)
-		return all
-	default:
-		return before.lost
-	}
 }
 
 // atMost returns the last n of the list.

@@ -70,7 +70,7 @@ func TestContextWithoutDoneChannelIsNoRequest(t *testing.T) {
 		r := s.requestOf(ctx)
 		r.found(snapshotFor("a", "1"))
 		r.committed(snapshotFor("a", "1"))
-		if r != nil || r.snapshotOf("a") != nil || r.lost(nil) != nil {
+		if r != nil || r.snapshotOf("a") != nil || s.lost(nil, r) != nil {
 			t.Errorf("%v is a request", ctx)
 		}
 	}
@@ -143,10 +143,11 @@ func TestNewestFindCountsForASessionInOnePiece(t *testing.T) {
 
 func TestOneContextHoldsFewSnapshots(t *testing.T) {
 	var r request
+	store := New(nil)
 	for i := range 3 * maxPerRequest {
 		s := snapshotFor(fmt.Sprint(i), "1")
 		r.found(s)
-		r.hasDeleted(s, true)
+		store.deletes(&r, s.token, true)
 	}
 	for i := range 3 * maxPerRequest {
 		if held := r.snapshotOf(fmt.Sprint(i)) != nil; held != (i >= 2*maxPerRequest) {
@@ -155,5 +156,22 @@ func TestOneContextHoldsFewSnapshots(t *testing.T) {
 	}
 	if len(r.known) != maxPerRequest || len(r.deleted) != maxPerRequest {
 		t.Errorf("%d finds and %d deletions are remembered, want %d", len(r.known), len(r.deleted), maxPerRequest)
+	}
+}
+
+func TestFewTokensAreRememberedOfContextsThatTellNothing(t *testing.T) {
+	s := New(nil)
+	for i := range 3 * maxGone {
+		s.deletes(nil, fmt.Sprint(i), true)
+		s.deletes(nil, "living", false)
+	}
+	for i := range 3 * maxGone {
+		token := fmt.Sprint(i)
+		if lost := s.lost(snapshotFor(token, "1"), nil) != nil; lost != (i >= 2*maxGone) {
+			t.Fatalf("of token %d it is known that it had gone: %v", i, lost)
+		}
+	}
+	if s.lost(snapshotFor("living", "1"), nil) != nil {
+		t.Error("a session that was there when it was deleted counts as gone")
 	}
 }

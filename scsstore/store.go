@@ -33,6 +33,10 @@ var (
 // and SessionManagers at once, and needs no Close: the Cluster has one.
 //
 // Tokens may hold any bytes; nodes see only their hashes.
+//
+// Whoever has a token has its session: also in another SessionManager, and in another app
+// on the same nodes, whose values may mean something else. Keep them apart by a Cluster with a
+// [cluster.Config.KeyPrefix] of its own for each.
 type Store struct {
 	// Accept, if not nil, is asked about the bytes of every session that was
 	// found. Where it returns false the session is reported as not found, so
@@ -66,12 +70,13 @@ type Store struct {
 
 	cluster  *cluster.Cluster
 	requests weakmap.Map[*request] // by the Done channels of their contexts
+	gone     *gone
 }
 
 // New returns a store that keeps its sessions in c.
 func New(c *cluster.Cluster) *Store {
 	lineage.Watch()
-	return &Store{cluster: c}
+	return &Store{cluster: c, gone: new(gone)}
 }
 
 // Format shows nothing, whatever the verb: the store knows the tokens of the requests under way.
@@ -167,16 +172,19 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	if ok {
 		now.rec.Deadline = expiry
 		err = s.cluster.Save(ctx, &now.rec)
+		// After another failure what was known before still is: the app may try again. That
+		// a session was destroyed is known from now on.
+		if err == nil || errors.Is(err, cluster.ErrDestroyed) {
+			line.SetNote(s, now)
+			req.committed(now)
+		}
 	}
 	if errors.Is(err, cluster.ErrDestroyed) && !s.reportsDestroyed(ctx) {
 		return nil
 	}
-	// After a failure what was known before still is: the app may try again.
 	if err != nil {
 		return fmt.Errorf("scsstore: commit: %w", err)
 	}
-	line.SetNote(s, now)
-	req.committed(now)
 	return nil
 }
 
@@ -185,8 +193,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 // cancelled. Deleting what does not exist is nil, and so is deleting an empty or
 // over-long token, which cannot exist.
 //
-// Of a session that the same request has found it is looked up first whether it still
-// exists; see CommitCtx.
+// It is looked up first whether the session still exists; see CommitCtx.
 //
 // The error wraps cluster.ErrUnavailable when no node could be told.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
@@ -197,20 +204,19 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		return nil
 	}
 	req := s.requestOf(ctx)
-	known := req.snapshotOf(token)
-	gone := known != nil && s.hasGone(ctx, token)
+	s.deletes(req, token, s.hasGone(ctx, token))
 	if err := s.cluster.Delete(ctx, token); err != nil {
 		return fmt.Errorf("scsstore: delete: %w", err)
-	}
-	if known != nil {
-		req.hasDeleted(known, gone)
 	}
 	return nil
 }
 
 // hasGone reports whether it is known that there is no such session any more.
 func (s *Store) hasGone(ctx context.Context, token string) bool {
-	_, err := s.cluster.Load(context.WithoutCancel(ctx), token)
+	if ctx != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	_, err := s.cluster.Load(ctx, token)
 	return errors.Is(err, cluster.ErrNotFound)
 }
 

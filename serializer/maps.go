@@ -163,11 +163,7 @@ func sortItems(items []mapItem, buf []byte) {
 	first := buf[items[0].from:items[0].to]
 	shared := len(first)
 	for _, it := range items[1:] {
-		key := buf[it.from:it.to]
-		shared = min(shared, len(key))
-		for shared > 0 && !bytes.Equal(first[:shared], key[:shared]) {
-			shared--
-		}
+		shared = sharedPrefix(first[:shared], buf[it.from:it.to])
 	}
 	for i := range items {
 		var b [8]byte
@@ -183,6 +179,17 @@ func sortItems(items []mapItem, buf []byte) {
 		}
 		return bytes.Compare(buf[a.from:a.to], buf[b.from:b.to])
 	})
+}
+
+// sharedPrefix returns the number of bytes that a and b begin with alike.
+func sharedPrefix(a, b []byte) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
 }
 
 // mapKey writes a key, and refuses one that does not come back equal: NaN, pointers, times with a

@@ -57,4 +57,6 @@ var gorilla = []rule{
 		"	if t.rec != nil {\n		keepUntouched", "	if t.rec != nil && t.rec.Key() == id {\n		keepUntouched"),
 	one("gorilla: values are compared with a save that failed", "gorillastore/save.go",
 		"		t.rec.Attrs = stored // what the next save is compared with\n", "		_ = stored\n"),
+	one("gorilla: a key of a moved type becomes two", "gorillastore/values.go",
+		"		if b, written := attrs[now]; moved && written && stored[now] == nil {", "		if b, written := attrs[now]; false && moved && written && stored[now] == nil {"),
 }

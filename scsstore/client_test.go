@@ -1,0 +1,71 @@
+package scsstore_test
+
+// A client that is told apart from another by nothing but what it hears.
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// heard is what a client gets to know of a request: what differs each time is left out.
+type heard struct {
+	Status  int
+	Header  http.Header
+	Body    string
+	Cookies []http.Cookie
+	Broken  bool
+}
+
+// listen sends the request and hears the answer.
+func listen(t *testing.T, c *http.Client, method, url string) (h heard) {
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := c.Do(req)
+	if err != nil {
+		return heard{Broken: true}
+	}
+	defer resp.Body.Close()
+	var body []byte
+	if resp.StatusCode != http.StatusSwitchingProtocols { // the body is the connection
+		body, err = io.ReadAll(resp.Body)
+	}
+	h = heard{Status: resp.StatusCode, Header: resp.Header, Body: string(body), Broken: err != nil}
+	for _, c := range resp.Cookies() {
+		c.Raw, c.RawExpires = "", ""
+		if c.Value != "" {
+			c.Value = "token"
+		}
+		if c.MaxAge > 0 && !c.Expires.IsZero() {
+			c.MaxAge, c.Expires = 1, time.Time{} // depend on the second
+		}
+		h.Cookies = append(h.Cookies, *c)
+	}
+	h.Header.Del("Date")
+	h.Header.Del("Set-Cookie")
+	return h
+}
+
+// sending is a client with one cookie, that notes the token in the last answer.
+type sending struct {
+	cookie *http.Cookie
+	last   *string
+}
+
+func (s sending) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.cookie.Value != "" {
+		r.AddCookie(s.cookie)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		for _, c := range resp.Cookies() {
+			if c.Name == s.cookie.Name && c.Value != "" {
+				*s.last = c.Value
+			}
+		}
+	}
+	return resp, err
+}
