@@ -48,7 +48,7 @@ var reading = []rule{
 	one("only home nodes thought down are asked", "cluster/secondlook.go",
 		"	for i := range 2 * k.c.cfg.Replicas {", "	for i := range k.c.cfg.Replicas {"),
 	one("a node whose connection broke is taken for silent", "cluster/health.go",
-		"prompt: v != timedOut}", "prompt: v == refused}"),
+		"prompt: v != timedOut && v != senseless}", "prompt: v == refused}"),
 	one("a node that answered a probe is taken for silent", "cluster/health.go",
 		"good: h.good + 1, prompt: true}", "good: h.good + 1}"),
 	one("a node just back counts in the second look", "cluster/secondlook.go",

@@ -107,7 +107,7 @@ var writing = []rule{
 		"			k.bury(v, want)\n", ""),
 	one("a write that may have happened counts as not sent", "cluster/exchange.go",
 		"	return failed, again || !isUnsent(err), err", "	return failed, false, err"),
-	one("no memory is an illness", "cluster/verdict.go",
+	one("no memory is an illness", "cluster/greeting.go",
 		"		return answered, errMemory", "		return timedOut, errMemory"),
 
 	one("stand-ins that know nothing acknowledge a save", "cluster/settle.go",
