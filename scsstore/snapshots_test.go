@@ -175,3 +175,14 @@ func TestFewTokensAreRememberedOfContextsThatTellNothing(t *testing.T) {
 		t.Error("a session that was there when it was deleted counts as gone")
 	}
 }
+
+// A session that had gone, and was renewed, may be gone again when it is renewed once more.
+func TestValuesOfAllThatHadGoneAreLost(t *testing.T) {
+	s := New(nil)
+	second := snapshotFor("second", "1")
+	second.lost = map[string][]byte{"user": []byte("ann")}
+	s.deletes(nil, "second", true)
+	if got := s.lost(second, nil); len(got) != 2 || got["user"] == nil || got["x"] == nil {
+		t.Errorf("lost are %q", got)
+	}
+}
