@@ -1,12 +1,9 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"sync"
 )
 
 // This file decides which configurations are refused, and says what to do instead.
@@ -15,7 +12,7 @@ func checkNodes(nodes []Node) error {
 	if len(nodes) == 0 {
 		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
 	}
-	ids, addrs, regular := map[string]bool{}, map[string]string{}, 0
+	ids, places, regular := map[string]bool{}, map[string]Node{}, 0
 	for _, n := range nodes {
 		if err := checkID(n.ID); err != nil {
 			return err
@@ -26,10 +23,11 @@ func checkNodes(nodes []Node) error {
 		if ids[n.ID] {
 			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
 		}
-		if other, twice := addrs[n.Addr]; twice {
-			return fmt.Errorf("cluster: nodes %q and %q have the same address %s: both copies of a session would lie on one server", other, n.ID, n.Addr)
+		place := placeOf(n.Addr)
+		if other, twice := places[place]; twice {
+			return oneServer(other, n, "have the same address")
 		}
-		ids[n.ID], addrs[n.Addr] = true, n.ID
+		ids[n.ID], places[place] = true, n
 		if !n.Standby {
 			regular++
 		}
@@ -77,31 +75,4 @@ func checkPrefix(prefix string) error {
 		return fmt.Errorf("cluster: KeyPrefix %q: use at most %d bytes without spaces or control characters", prefix, maxPrefix)
 	}
 	return nil
-}
-
-// lookup refuses host names that are known not to exist: a misspelt node would
-// otherwise look like one that is down. A name server that does not answer
-// proves nothing.
-func (cfg Config) lookup() error {
-	if cfg.AllowUnresolved || cfg.DialContext != nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
-	defer cancel()
-	errs := make([]error, len(cfg.Nodes))
-	var wg sync.WaitGroup
-	for i, n := range cfg.Nodes {
-		host, _, err := net.SplitHostPort(n.Addr)
-		if err != nil || isUnix(n.Addr) || net.ParseIP(host) != nil {
-			continue
-		}
-		wg.Go(func() {
-			var dns *net.DNSError
-			if _, err := net.DefaultResolver.LookupHost(ctx, host); errors.As(err, &dns) && dns.IsNotFound {
-				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: correct the host name (MEMCACHED_NODES), or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(errs...)
 }

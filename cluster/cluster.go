@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,8 +76,14 @@ func New(cfg Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.lookup(); err != nil {
-		return nil, err
+	found := make([][]netip.Addr, len(cfg.Nodes))
+	if cfg.DialContext == nil { // else the app knows where its addresses lead
+		if found, err = cfg.lookup(); err != nil {
+			return nil, err
+		}
+		if err := checkPlaces(cfg.Nodes, found); err != nil {
+			return nil, err
+		}
 	}
 	c := &Cluster{
 		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
@@ -92,6 +99,17 @@ func New(cfg Config) (*Cluster, error) {
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
 		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, running: &c.running}))
+	}
+	if err := c.checkServers(context.Background(), doorsOf(c.nodes, found, ownAddresses())); err != nil {
+		return nil, err
+	}
+	for i, n := range c.nodes {
+		if n.route != nil {
+			if len(found[i]) > 0 {
+				n.route.learn(found[i], nil)
+			}
+			n.route.changed = func(ctx context.Context) { c.nameChanged(ctx, n) }
+		}
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
@@ -124,6 +142,7 @@ func (c *Cluster) Close() error {
 	c.running.Wait()
 	c.clock.stop()
 	for _, n := range c.nodes {
+		n.route.close()
 		n.drop()
 	}
 	c.log.close()

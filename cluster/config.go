@@ -20,8 +20,10 @@ type Node struct {
 	// '.', '_' and '-', or what an address may have, at most 250 bytes. If empty, Addr is
 	// used.
 	ID string
-	// Addr is host:port, [v6]:port or the path of a unix socket. A host name is
-	// looked up at every dial.
+	// Addr is host:port, [v6]:port or the path of a unix socket. A host name is looked up at
+	// every dial, and its addresses are tried one shortly after the other, all within the
+	// Timeout. Connections go to one of them while it works, so a name must lead to one server.
+	// While the resolver fails, or says that there is no such name, the last addresses are used.
 	Addr string
 	// Standby puts the node behind all regular nodes of every rank: it stores
 	// sessions only while regular nodes are down, or where there are fewer of these than Replicas.
@@ -98,6 +100,8 @@ type Config struct {
 	// TLS, if not nil, encrypts every connection. An empty ServerName is replaced
 	// by the host of the node's address.
 	TLS *tls.Config
+	// tlsFiles are what ConfigFromEnv made TLS of; nil where the app made it.
+	tlsFiles *tlsFiles
 
 	// SealKeys, if any, seal every record with AES-256-GCM, so that nobody on the
 	// network or on a memcached box can read or forge a session. Each has 32 random
@@ -111,9 +115,13 @@ type Config struct {
 	// is as good as a real one meanwhile.
 	AllowUnsealed bool
 
-	// DialContext opens connections, below TLS and login. It must return when its context
-	// ends: requests wait for it. If nil, a net.Dialer is used.
+	// DialContext opens connections, below TLS and login, to the address as it is in Nodes. It
+	// must return when its context ends: requests wait for it. If nil, host names are looked
+	// up, and a net.Dialer is used.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Resolver looks host names up where DialContext is nil. If nil, net.DefaultResolver is used.
+	Resolver *net.Resolver
 
 	// AllowUnresolved lets New accept a host name that does not exist at the
 	// moment: where names vanish together with their node (Docker, Kubernetes), an

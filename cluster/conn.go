@@ -21,6 +21,8 @@ import (
 type dialer struct {
 	dial           func(ctx context.Context, network, address string) (net.Conn, error)
 	tls            *tls.Config // nil: plain
+	tlsFiles       *tlsFiles   // that tls was made of; nil: none
+	log            *journal    // nil: nobody listens
 	username       string      // empty: no login
 	password       secret
 	timeout        time.Duration
@@ -28,10 +30,6 @@ type dialer struct {
 	maxRecordBytes int
 	opened         atomic.Uint64 // connections so far
 }
-
-// errNoTLS means that a handshake was not answered. A memcached without TLS waits for
-// the end of a line in it.
-var errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the node speak TLS?")
 
 // errLogin means that the node refused the username and password.
 var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
@@ -63,13 +61,13 @@ func (d *dialer) open(network, address string, limit time.Duration) (*nodeConn, 
 	ctx, cancel := d.clock.context(limit)
 	defer cancel()
 	nc, err := d.dialled(ctx, network, address)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil && !errors.As(err, new(*dialError)) {
 		err = os.ErrDeadlineExceeded // whatever was made of the end of the context
 	}
 	if err != nil {
 		return nil, unreachable{err}
 	}
-	if tcp, ok := nc.(*net.TCPConn); ok {
+	if tcp, ok := socket(nc).(*net.TCPConn); ok {
 		// A connection is closed early only after a timeout. What still waits in
 		// its send buffer then must not reach the node later.
 		_ = tcp.SetLinger(0)
@@ -104,22 +102,9 @@ func (d *dialer) dialled(ctx context.Context, network, address string) (nc net.C
 // prepare encrypts the connection and logs in.
 func (d *dialer) prepare(c *nodeConn, address string) error {
 	if d.tls != nil {
-		conf := d.tls.Clone()
-		if conf.ServerName == "" && !conf.InsecureSkipVerify {
-			conf.ServerName, _, _ = net.SplitHostPort(address)
+		if err := d.encrypt(c, address); err != nil {
+			return err
 		}
-		secure := tls.Client(c.below, conf)
-		if err := secure.Handshake(); err != nil {
-			var alien tls.RecordHeaderError
-			if errors.As(err, &alien) {
-				return fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
-			}
-			if isTimeout(err) {
-				return errNoTLS
-			}
-			return fmt.Errorf("TLS handshake: %w", err)
-		}
-		c.Conn = abrupt{secure}
 	}
 	c.Conn = &greetedConn{Conn: c.Conn}
 	if d.username == "" {
@@ -127,12 +112,6 @@ func (d *dialer) prepare(c *nodeConn, address string) error {
 	}
 	return login(c, d.username, d.password())
 }
-
-// abrupt closes a TLS connection without a goodbye: a node that has stopped reading would
-// keep it waiting, for five seconds of its own (tls.Conn.Close).
-type abrupt struct{ *tls.Conn }
-
-func (c abrupt) Close() error { return c.NetConn().Close() }
 
 // login sends memcached's ASCII login: the first command of a connection is a
 // set whose value is "username password" (memcached, doc/protocol.txt,
@@ -190,6 +169,9 @@ func (c *guardedConn) SetDeadline(time.Time) error { return nil }
 
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
+		if isAstray(c.nodeConn) {
+			return 0, net.ErrClosed
+		}
 		c.sending, c.ended = true, false
 		c.getting, c.values = bytes.HasPrefix(b, []byte("gets ")), 0
 		switch {

@@ -55,7 +55,8 @@ var variables = []string{
 // The error names the variable, its value (never one that is, or may be, a secret) and the
 // form it wants. A variable that is set under a name which is almost one of these is an error
 // too: MEMCACHED_SEAL_KEY would leave records plain. Names that Kubernetes and Docker make
-// up, such as MEMCACHED_PORT, are none of them. Nothing is read from the network.
+// up, such as MEMCACHED_PORT, are none of them. Nothing is read from the network. The files
+// of MEMCACHED_TLS_* are read again at handshakes: certificates can be renewed while the app runs.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	var cfg Config
 	var errs []error
@@ -123,11 +124,11 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	cfg.SealKeys, cfg.AllowUnsealed = seal, flag("MEMCACHED_ALLOW_UNSEALED")
 	cfg.AllowUnresolved = flag("MEMCACHED_ALLOW_UNRESOLVED")
 	useTLS := flag("MEMCACHED_TLS")
-	conf, err := tlsFromEnv(getenv, useTLS)
+	conf, files, err := tlsFromEnv(getenv, useTLS)
 	if err != nil {
 		errs = append(errs, err)
 	}
-	cfg.TLS = conf
+	cfg.TLS, cfg.tlsFiles = conf, files
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("cluster: %w", err)
 	}

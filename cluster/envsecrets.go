@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -65,7 +64,7 @@ func sealKeyFrom(text string) ([]byte, error) {
 
 // tlsFromEnv reads MEMCACHED_TLS_*. Any of them set without MEMCACHED_TLS=true is an
 // error: a connection that was meant to be encrypted must not be plain.
-func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
+func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, *tlsFiles, error) {
 	ca, cert, key, name := getenv("MEMCACHED_TLS_CA"), getenv("MEMCACHED_TLS_CERT"), getenv("MEMCACHED_TLS_KEY"), getenv("MEMCACHED_TLS_SERVER_NAME")
 	if !use {
 		for _, v := range []struct{ name, text string }{
@@ -75,39 +74,38 @@ func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, error) {
 			{"MEMCACHED_TLS_SERVER_NAME", shown("MEMCACHED_TLS_SERVER_NAME", name)},
 		} {
 			if getenv(v.name) != "" {
-				return nil, fmt.Errorf("%s is set, but %s: set MEMCACHED_TLS=true to encrypt connections, or remove %s", v.text, shown("MEMCACHED_TLS", getenv("MEMCACHED_TLS")), v.name)
+				return nil, nil, fmt.Errorf("%s is set, but %s: set MEMCACHED_TLS=true to encrypt connections, or remove %s", v.text, shown("MEMCACHED_TLS", getenv("MEMCACHED_TLS")), v.name)
 			}
 		}
-		return nil, nil
+		return nil, nil, nil
 	}
 	for _, v := range []struct{ name, value string }{{"MEMCACHED_TLS_CA", ca}, {"MEMCACHED_TLS_CERT", cert}, {"MEMCACHED_TLS_KEY", key}} {
 		if isPEM(v.value) {
-			return nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
+			return nil, nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
 		}
 	}
-	conf := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
+	conf, files := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}, &tlsFiles{}
 	if ca != "" {
-		pem, err := os.ReadFile(ca)
+		roots, err := readFiles(parseRoots, ca)
 		if err != nil {
-			return nil, fmt.Errorf("%s: want a readable PEM file: %w", shownPath("MEMCACHED_TLS_CA", ca), pathless(err))
+			return nil, nil, fmt.Errorf("%s: want a readable PEM file with at least one certificate: %w", shownPath("MEMCACHED_TLS_CA", ca), pathless(err))
 		}
-		conf.RootCAs = x509.NewCertPool()
-		if !conf.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: want a PEM file with at least one certificate", shownPath("MEMCACHED_TLS_CA", ca))
-		}
+		files.roots, files.first = roots, roots.current.Load()
+		conf.RootCAs = files.first
 	}
 	pair := shownPath("MEMCACHED_TLS_CERT", cert) + " and " + shownPath("MEMCACHED_TLS_KEY", key)
 	if (cert == "") != (key == "") {
-		return nil, fmt.Errorf("%s go together: set both or none, each the path of a PEM file", pair)
+		return nil, nil, fmt.Errorf("%s go together: set both or none, each the path of a PEM file", pair)
 	}
 	if cert != "" {
-		p, err := tls.LoadX509KeyPair(cert, key)
+		p, err := readFiles(parsePair, cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("%s: want the paths of PEM files that belong together: %w", pair, pathless(err))
+			return nil, nil, fmt.Errorf("%s: want the paths of PEM files that belong together: %w", pair, pathless(err))
 		}
-		conf.Certificates = []tls.Certificate{p}
+		files.pair = p
+		conf.Certificates, conf.GetClientCertificate = []tls.Certificate{*p.current.Load()}, files.clientCertificate
 	}
-	return conf, nil
+	return conf, files, nil
 }
 
 // pathless is the error of a file without the file's name: where a variable holds a key in

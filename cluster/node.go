@@ -35,6 +35,7 @@ type node struct {
 	Node
 	index  int
 	dialer *dialer
+	route  *route // nil: the address needs no resolver, or the app dials
 	clock  *awakeClock
 	reads  *link    // there is one read at a time, that of a batch
 	writes links    // of small writes, which share the pipeline
@@ -90,9 +91,13 @@ func newNode(index int, n Node, cfg *Config, hooks nodeHooks) *node {
 	dial := cfg.DialContext
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
+		if host, port, ok := nameIn(n.Addr); ok {
+			nd.route = newRoute(host, port, cfg)
+			dial = nd.route.dial
+		}
 	}
 	nd.dialer = &dialer{
-		dial: dial, tls: cfg.TLS, username: cfg.Username, password: secretOf(cfg.Password),
+		dial: dial, tls: cfg.TLS, tlsFiles: cfg.tlsFiles, log: hooks.log, username: cfg.Username, password: secretOf(cfg.Password),
 		timeout: cfg.Timeout, clock: hooks.clock, maxRecordBytes: cfg.MaxRecordBytes,
 	}
 	addr := addressOf(n.Addr)

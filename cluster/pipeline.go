@@ -262,6 +262,10 @@ func (p *pipeline) answers() uint64 {
 
 // dial sees to it that there is a connection.
 func (p *pipeline) dial(limit time.Duration) error {
+	if p.nc != nil && isAstray(p.nc) {
+		p.nc.Close()
+		p.nc = nil
+	}
 	if p.nc != nil {
 		return nil
 	}

@@ -87,9 +87,15 @@ func judge(err error) (verdict, error) {
 		return answered, err
 	}
 	var dialled *memcache.ConnectTimeoutError
+	var addresses *dialError
+	var certificate *certificateError
 	var failure unreachable
 	var alien foreign
 	switch {
+	case errors.As(err, &certificate):
+		return refused, unreachable{certificate}
+	case errors.As(err, &addresses) && addresses.Timeout():
+		return timedOut, unreachable{addresses}
 	case errors.Is(err, errNoTLS):
 		return timedOut, unreachable{errNoTLS}
 	case errors.As(err, &failure) && isTimeout(err):

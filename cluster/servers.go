@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// This file decides whether each node of the list is one server of its own. Two nodes on one
+// server hold both copies of a session in one place. One name for several servers sends a save
+// to one of them and the load to another. What names lead to is seen by looking them up; where
+// that leaves it open, the servers are asked.
+
+// placeOf returns an address in the one form that all ways to write it have in common.
+func placeOf(addr string) string {
+	if isUnix(addr) {
+		return filepath.Clean(addr)
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return net.JoinHostPort(dialledAs(a).String(), port)
+	}
+	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(host, ".")), port)
+}
+
+// dialledAs returns the address that a connection to this one leads to.
+func dialledAs(a netip.Addr) netip.Addr {
+	switch a = a.Unmap(); a {
+	case netip.IPv4Unspecified():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case netip.IPv6Unspecified():
+		return netip.IPv6Loopback()
+	}
+	return a
+}
+
+// lookup returns the addresses of each node; none for a unix socket and where the resolver
+// does not answer in time, which proves nothing. A host name that is known not to exist is
+// refused: a misspelt node would otherwise look like one that is down.
+func (cfg *Config) lookup() ([][]netip.Addr, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
+	defer cancel()
+	found, errs := make([][]netip.Addr, len(cfg.Nodes)), make([]error, len(cfg.Nodes))
+	var wait sync.WaitGroup
+	for i, n := range cfg.Nodes {
+		host, _, isName := nameIn(n.Addr)
+		if !isName {
+			if a, err := netip.ParseAddrPort(n.Addr); err == nil {
+				found[i] = []netip.Addr{a.Addr()}
+			}
+			continue
+		}
+		wait.Go(func() {
+			as, err := cfg.resolver().LookupIPAddr(ctx, host)
+			found[i] = addressesOf(as)
+			var dns *net.DNSError
+			if errors.As(err, &dns) && dns.IsNotFound && !cfg.AllowUnresolved {
+				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: correct the host name (MEMCACHED_NODES), or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
+			}
+		})
+	}
+	wait.Wait()
+	return found, errors.Join(errs...)
+}
+
+// checkPlaces refuses two nodes that lead to one place.
+func checkPlaces(nodes []Node, found [][]netip.Addr) error {
+	for i, n := range nodes {
+		for j, other := range nodes[:i] {
+			if at := commonPlace(other.Addr, n.Addr, found[j], found[i]); at != "" {
+				return oneServer(other, n, "have the same address "+at)
+			}
+		}
+	}
+	return nil
+}
+
+// oneServer is the error for two nodes that are one; why says how that is known.
+func oneServer(a, b Node, why string) error {
+	return fmt.Errorf("cluster: nodes %q (%s) and %q (%s) %s: both copies of a session would lie on one server: "+
+		"give each node the address of a server of its own, or list the server once", a.ID, a.Addr, b.ID, b.Addr, why)
+}
+
+// commonPlace returns where both addresses lead to; empty for nowhere.
+func commonPlace(addr1, addr2 string, found1, found2 []netip.Addr) string {
+	if isUnix(addr1) && isUnix(addr2) {
+		one, err1 := os.Stat(addr1)
+		two, err2 := os.Stat(addr2)
+		if err1 == nil && err2 == nil && os.SameFile(one, two) {
+			return addr1
+		}
+		return ""
+	}
+	if portOf(addr1) != portOf(addr2) {
+		return ""
+	}
+	for _, a := range found1 {
+		if slices.ContainsFunc(found2, func(b netip.Addr) bool { return dialledAs(a) == dialledAs(b) }) {
+			return net.JoinHostPort(dialledAs(a).String(), portOf(addr1))
+		}
+	}
+	return ""
+}
+
+func portOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// checkServers asks the servers where that is needed, and returns an error for two nodes that
+// are one server, and for a node that is several.
+func (c *Cluster) checkServers(ctx context.Context, doors []*door) error {
+	if len(doors) < 2 {
+		return nil
+	}
+	servers := c.knock(ctx, doors)
+	for _, server := range servers {
+		for _, d := range server {
+			if first := server[0]; d.node != first.node {
+				return oneServer(first.node.Node, d.node.Node, fmt.Sprintf("lead to the same server (%s and %s)", first, d))
+			}
+		}
+	}
+	var errs []error
+	for _, n := range c.nodes {
+		if at := serversOf(n, servers); len(at) > 1 {
+			errs = append(errs, fmt.Errorf("cluster: node %q: the name in %s leads to several servers (%s): what is saved on one of them is not found on the others: "+
+				"list each server as a node of its own", n.ID, n.Addr, strings.Join(at, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// serversOf returns an address of each server that the node leads to.
+func serversOf(n *node, servers [][]*door) []string {
+	var at []string
+	for _, server := range servers {
+		if server[0].node == n {
+			at = append(at, server[0].String())
+		}
+	}
+	return at
+}
+
+// nameChanged is told when a node's name has got other addresses, or is used at another.
+// What would have been an error at the start can only be said now.
+func (c *Cluster) nameChanged(ctx context.Context, n *node) {
+	known, used := n.route.addresses()
+	var doors []*door
+	for _, a := range known {
+		doors = append(doors, &door{node: n, addr: a})
+	}
+	c.log.info(n, "cluster: the node's name leads elsewhere", "used", used.String(), "addresses", fmt.Sprint(known))
+	if len(doors) < 2 {
+		return
+	}
+	if at := serversOf(n, c.knock(ctx, doors)); len(at) > 1 {
+		c.log.warn(n, "cluster: the node's name leads to several servers, sessions saved on one are not found on the others: list each server as a node of its own", "servers", strings.Join(at, ", "))
+	}
+}
