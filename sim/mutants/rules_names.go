@@ -20,7 +20,7 @@ var names = []rule{
 	one("an address that worked is not the first", "cluster/route.go",
 		"	r.known = slices.Insert(slices.Delete(r.known, i, i+1), 0, a)\n", ""),
 	one("an address that connects and does not answer stays first", "cluster/route.go",
-		"		c.route.lost(c.addr)\n", ""),
+		"	case !c.judged.Swap(true):\n		c.route.lost(c.addr)\n", "	case !c.judged.Swap(true):\n"),
 	one("connections to an address that was left are used", "cluster/route.go",
 		"	return ok && c.turn != c.route.turn.Load()", "	return ok && c.turn > c.route.turn.Load()"),
 	one("an address in two ways of writing is two nodes", "cluster/check.go",
