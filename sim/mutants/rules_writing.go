@@ -137,7 +137,7 @@ var writing = []rule{
 	one("a node that shows old copies one by one is believed", "cluster/refusal.go",
 		"r.times >= most && k.spares(n)", "r.times > 10*most"),
 	one("a slow node contradicts itself at leisure", "cluster/refusal.go",
-		"k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout", "time.Since(k.began) < 0"),
+		"k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout", "k.began < 0"),
 }
 
 var deleting = []rule{
