@@ -23,7 +23,6 @@ type fault struct {
 	sound    bool   // no node has any trouble
 	place    string // the arena: "", "evict" or "full"
 	long     bool   // only in runs of some minutes
-	asked    bool   // only where -faults names it
 	strike   func(a *arena)
 }
 
@@ -96,14 +95,14 @@ var faults = []*fault{
 			})
 		}
 	}},
-	{name: "still", what: "an instance stands still (SIGSTOP) for 50 ms to 5 s in the middle of its requests, three times; the others do not", promised: true, sound: true, asked: true, strike: func(a *arena) {
+	{name: "still", what: "an instance stands still (SIGSTOP) for 50 ms to 5 s in the middle of its requests, three times; the others do not", promised: true, sound: true, strike: func(a *arena) {
 		for range 3 {
 			x := a.rand.Float64()
 			a.standStill(a.rand.IntN(2), 50*time.Millisecond+time.Duration(x*x*x*float64(5*a.hold)))
 			a.wait(a.hold / 4)
 		}
 	}},
-	{name: "starved", what: "all instances are short of processors: each is stopped for up to 200 ms, again and again, and runs for up to 50 ms in between", promised: true, sound: true, asked: true, strike: func(a *arena) {
+	{name: "starved", what: "all instances are short of processors: each is stopped for up to 200 ms, again and again, and runs for up to 50 ms in between", promised: true, sound: true, strike: func(a *arena) {
 		end := time.Now().Add(2 * a.hold)
 		var all sync.WaitGroup
 		for i := range 2 {

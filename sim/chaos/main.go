@@ -50,7 +50,7 @@ func (s settings) chosen() []*fault {
 	}
 	var all []*fault
 	for _, f := range faults {
-		if !f.asked && (!f.long || !s.short) {
+		if !f.long || !s.short {
 			all = append(all, f)
 		}
 	}

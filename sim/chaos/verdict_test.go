@@ -42,6 +42,7 @@ func TestTheVerdict(t *testing.T) {
 		{"nothing saved, and nothing promised", "pairs", onGorilla, func(c *counts) { c.acked = 0 }, false},
 		{"an error page", "partition", onSCS, func(c *counts) { c.shown++ }, true},
 		{"an error page that belongs to the fault", "outage", onSCS, func(c *counts) { c.shown++ }, false},
+		{"a node thought down that answers", "still", onSCS, func(c *counts) { c.doubted++ }, true},
 		{"a node thought down that does not", "kill", onSCS, func(c *counts) { c.doubted++ }, false},
 		{"a request without an answer", "rolling", onGorilla, func(c *counts) { c.cut++ }, true},
 		{"a request without an answer beside error pages", "outage", onGorilla, func(c *counts) { c.cut++ }, true},

@@ -26,7 +26,8 @@ import (
 type Scope struct {
 	Name string
 	// Actors are parallel requests, each over an instance of its own: a list of
-	// "load", "save x" (attribute x), "remove x" and "delete", separated by commas.
+	// "load", "save x" (attribute x), "remove x", "delete" and "end", separated by commas. At
+	// "end" the actor waits until the session has ended by itself, which it does when all wait.
 	// Every actor has loaded the session before, unless it loads by itself.
 	Actors []string
 	// Faulty is the node whose commands may go wrong: 0 primary, 1 backup, -1 none.

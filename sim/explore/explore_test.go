@@ -26,6 +26,8 @@ var scopes = []Scope{
 	{Name: "writer and deleter/backup", Actors: []string{"save x", "delete"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
 	{Name: "two writers/restart", Actors: []string{"save x", "save y"}, Faulty: 1, Restarts: 1, Ahead: time.Minute},
 	{Name: "writer and deleter/restart", Actors: []string{"save x", "delete"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},
+	{Name: "two writers/ended", Actors: []string{"end, save x", "end, save y"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writer and reader/ended", Actors: []string{"end, save x", "load, end, load"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
 	{Name: "writer and deleter/moments", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Moments: 1},
 	{Name: "writer and deleter/ordered", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: time.Minute},
 	{Name: "writers and a deleter", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ahead: -time.Minute},

@@ -30,6 +30,7 @@ type run struct {
 	order    [3]int             // rank to server: order[0] is the primary's
 	clusters []*cluster.Cluster // one for each actor, then those made later
 	hist     *check.History
+	ending   chan struct{} // closed when the session ends by itself
 	log      []string
 	complete bool
 	final    time.Duration
@@ -51,13 +52,18 @@ type run struct {
 	ended   map[string][]string      // answers by actor
 	loaded  map[string]time.Duration // when each actor last called for a load
 	clock   int64
-	working int                      // actors that have not ended
+	working int // actors that have not ended
+	waiting int // of them, those that wait for the end of the session
+	over    bool
 	since   time.Duration            // the latest restart, or the end of what was under way then
 	asked   bool                     // the session has been asked for since
 	running map[string]time.Duration // when each actor called for what it does now
 }
 
-const key = "session"
+const (
+	key      = "session"
+	lifetime = 24 * time.Hour
+)
 
 var base = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -90,6 +96,9 @@ func (r *run) close() {
 	r.auto = true
 	held := r.pending
 	r.pending = nil
+	if !r.over { // somebody may wait for it
+		close(r.ending)
+	}
 	r.mu.Unlock()
 	for _, s := range r.servers {
 		s.Close()
@@ -109,7 +118,7 @@ func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
 		nodes[i] = cluster.Node{ID: fmt.Sprintf("n%d", i+1), Addr: fmt.Sprintf("192.0.2.%d:11211", i+1)}
 	}
 	c, err := cluster.New(cluster.Config{
-		Nodes: nodes, DialContext: r.dialer(name), Now: func() time.Time { return base.Add(ahead) },
+		Nodes: nodes, DialContext: r.dialer(name), Now: func() time.Time { return r.today().Add(ahead) },
 		Rand:   func() uint64 { return hashOf(name) >> 12 << 12 >> 53 << 1 },
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
@@ -118,6 +127,27 @@ func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
 	}
 	r.clusters = append(r.clusters, c)
 	return c
+}
+
+// today is the time at which all clocks stand still, or differ by what the scope says.
+func (r *run) today() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return base.Add(lifetime + time.Hour)
+	}
+	return base
+}
+
+// finishSession has the session end by itself: its deadline passes, and the nodes drop it.
+func (r *run) finishSession() {
+	r.mu.Lock()
+	r.over, r.waiting = true, 0
+	r.mu.Unlock()
+	time.Sleep(lifetime + time.Hour)
+	r.since = r.tick()
+	r.log = append(r.log, "the session ends")
+	close(r.ending)
 }
 
 // act is one actor's life.
@@ -130,6 +160,11 @@ func (r *run) act(i int, script string, rec *cluster.Record) {
 			rec = r.load(c, name)
 		case verb == "delete":
 			r.delete(c, name)
+		case verb == "end":
+			r.mu.Lock()
+			r.waiting++
+			r.mu.Unlock()
+			<-r.ending
 		case rec == nil:
 		case verb == "save":
 			r.save(c, name, rec, map[string]string{attr: fmt.Sprintf("%s.%s.%d", attr, name, n)})
@@ -189,8 +224,14 @@ func (r *run) end(op check.Op, err error) {
 	} else if err == nil {
 		r.since, r.asked = op.Return, false
 	}
+	over := r.over && op.Call > r.since
 	r.mu.Unlock()
-	r.hist.Add(op)
+	switch {
+	case !over:
+		r.hist.Add(op)
+	case err == nil && op.Kind != check.Delete:
+		r.broken = append(r.broken, check.Violation{Rule: check.Resurrected, Key: key, At: op.Call, Text: fmt.Sprintf("%s: %v after the end of the session: %v", op.Client, op.Kind, op.Outcome)})
+	}
 }
 
 func (r *run) load(c *cluster.Cluster, name string) *cluster.Record {
@@ -217,7 +258,7 @@ func (r *run) save(c *cluster.Cluster, name string, rec *cluster.Record, changes
 		}
 	}
 	if rec.Deadline.IsZero() {
-		rec.Deadline = base.Add(24 * time.Hour)
+		rec.Deadline = base.Add(lifetime)
 	}
 	r.end(op, c.Save(context.Background(), rec))
 }

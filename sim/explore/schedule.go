@@ -71,12 +71,16 @@ func (r *run) schedule() bool {
 	for {
 		synctest.Wait()
 		r.mu.Lock()
-		working := r.working
+		working, waiting := r.working, r.waiting
 		r.mu.Unlock()
 		if working == 0 {
 			return true
 		}
 		choices := r.choices()
+		if len(r.pending) == 0 && waiting > 0 && waiting == working {
+			r.finishSession()
+			continue
+		}
 		if len(choices) == 0 {
 			time.Sleep(time.Millisecond) // somebody waits for the clock
 			continue
@@ -230,5 +234,5 @@ func (r *run) state() uint64 {
 		}
 		rolling = []any{r.asked, fresh}
 	}
-	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments, rolling)
+	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments, r.over, rolling)
 }

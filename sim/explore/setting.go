@@ -36,7 +36,7 @@ func prepare() *setting {
 			if _, err := fmt.Sscanf(head, "VALUE "+world.StoredKey(key)+" %d %d", &flags, &size); err != nil {
 				panic(err)
 			}
-			set.stored[i] = fmt.Sprintf("set %s %d 0 %d\r\n%s\r\n", world.StoredKey(key), flags, size, value[:size])
+			set.stored[i] = fmt.Sprintf("set %s %d %d %d\r\n%s\r\n", world.StoredKey(key), flags, int(lifetime/time.Second)+1, size, value[:size])
 		}
 	}
 	r.close()
@@ -58,6 +58,7 @@ func (set *setting) begin(r *run) {
 // reset makes servers that hold nothing, and forgets all that has happened.
 func (r *run) reset() {
 	r.loaded, r.running = map[string]time.Duration{}, map[string]time.Duration{}
+	r.ending = make(chan struct{})
 	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
 	for i := range r.servers {
 		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
