@@ -11,21 +11,23 @@ import (
 
 // busy takes all room for exchanges with the homes of the session, until it is called again.
 func (w *world) busy(c *Cluster, id string) (release func()) {
-	var full []*node
+	var full []room
 	for _, home := range w.rank(id)[:2] {
 		for _, n := range c.nodes {
 			if n.ID == home.ID() {
-				full = append(full, n)
-				for range cap(n.slots) {
-					n.slots <- struct{}{}
-				}
+				full = append(full, n.slots, n.small)
 			}
 		}
 	}
+	for _, r := range full {
+		for range cap(r) {
+			r <- struct{}{}
+		}
+	}
 	return func() {
-		for _, n := range full {
-			for range cap(n.slots) {
-				<-n.slots
+		for _, r := range full {
+			for range cap(r) {
+				<-r
 			}
 		}
 	}

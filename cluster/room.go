@@ -41,7 +41,7 @@ func (n *node) enter(r room) error {
 	select {
 	case r <- struct{}{}:
 	case <-ctx.Done():
-		return n.turnAway(errBusy, time.Since(began), n.clock.now()-at)
+		return n.turnAway(errFull, time.Since(began), n.clock.now()-at)
 	}
 	if !n.isUp() {
 		<-r

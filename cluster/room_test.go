@@ -198,6 +198,9 @@ func TestAPlaceIsWaitedForAsLongAsTheProcessRuns(t *testing.T) {
 }
 
 func TestTheReasonNamesTheProcessOnlyWhereItIsTheReason(t *testing.T) {
+	if !errors.Is(errFull, errBusy) || !errors.Is(errBehind, errBusy) {
+		t.Error("whoever was not asked for want of room must be known as such")
+	}
 	for _, c := range []struct {
 		waited, awake time.Duration
 		own           bool

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strconv"
@@ -22,8 +23,9 @@ var (
 	errAnswer      = errors.New("unexpected answer: it is no memcached")
 	errMemory      = errors.New("out of memory")
 	errItemSize    = errors.New("item too large for the node (its -I)")
-	errBusy        = errors.New("no room for the whole timeout: too many commands on their way (MaxConns)")
-	errBehind      = errors.New("no room for the whole timeout: reads that came before took it")
+	errBusy        = errors.New("no room for the whole timeout")
+	errFull        = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
+	errBehind      = fmt.Errorf("%w: reads that came before took it", errBusy)
 	errNotAsked    = errors.New("thought down")
 	errOutOfStep   = errors.New("answer to another question")
 	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
@@ -71,7 +73,7 @@ func (u unreachable) Unwrap() error { return u.err }
 // not sent, or the server said so.
 func isUnsent(err error) bool {
 	var u unreachable
-	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errBehind) || errors.Is(err, errNotAsked) ||
+	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
 		isFull(err) || errors.Is(err, errNoCAS)
 }
 
