@@ -40,6 +40,8 @@ type call struct {
 	// call has seen. Nodes keep what it writes until then: a session that was given an
 	// earlier end must not be outlived by the memory of a node that was away.
 	latest int64
+	// final is true for a deletion: its tombstones are set over what cannot be read, too.
+	final bool
 	// tried is true once something of the caller's may be stored on a node: from
 	// then on its stamp must not change.
 	tried bool
@@ -97,7 +99,7 @@ func (k *call) hasFailed(n *node) bool {
 }
 
 func (k *call) fail(n *node, err error) {
-	k.unasked = k.unasked || errors.Is(err, errBusy)
+	k.unasked = k.unasked || errors.Is(err, errBusy) || errors.Is(err, errBehind)
 	if !k.hasFailed(n) {
 		k.failed = append(k.failed, nodeError{n, err})
 	}

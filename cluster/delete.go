@@ -46,6 +46,7 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 		return nil
 	}
 	k := c.newCall(key)
+	k.final = true
 	v, _ := k.gather(context.Background())
 	err := k.unavailable()
 	if !v.blind() {

@@ -25,9 +25,9 @@ type view struct {
 	targets []*node
 	answers []answer // of every node that answered, targets or not
 	joined  *stored  // nil: no copy anywhere
-	homes   int      // home nodes that answered
+	homes   int      // home nodes that answered with a miss, or with a copy that can be read
 	crowded bool     // the second look was left out: too many unknown ids at once
-	alien   error    // an ErrVersion or ErrSealed: a copy that this process cannot read
+	alien   error    // an ErrVersion or ErrSealed: a copy that cannot be read, and no home that can
 	forged  error    // an ErrSealed of a copy that any other copy may replace
 
 	// Room for what most views need.
@@ -40,8 +40,11 @@ type answer struct {
 	node *node
 	item *item   // nil: a miss
 	rec  *stored // nil: a miss, or a copy that cannot be used
-	// alien is true for a copy that this process cannot read and must not replace.
+	// alien is true for a copy that this process cannot read and must not replace. Its node
+	// counts as failed in this call: what it says keeps nobody from what others hold.
 	alien bool
+	// forged is true for a copy whose seal is broken. It says nothing, and may be replaced.
+	forged bool
 }
 
 // on returns what the node answered, or nil if it did not.
@@ -137,7 +140,10 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		k.sawEnd(v.answers[i].rec)
 	}
 	v.homes = k.homesIn(v)
-	if v.joined == nil && v.alien == nil {
+	switch {
+	case v.homes > 0:
+		v.alien = nil // a home that can be read has the word
+	case v.alien == nil && v.joined == nil:
 		v.alien = v.forged
 	}
 	return v, nil
@@ -154,10 +160,10 @@ func (k *call) askTargets(ctx context.Context, v *view) error {
 	}
 }
 
-// homesIn counts the home nodes that answered.
+// homesIn counts the home nodes that gave an answer which can be read.
 func (k *call) homesIn(v *view) (homes int) {
 	for i := range v.answers {
-		if k.isHome(v.answers[i].node) {
+		if a := &v.answers[i]; k.isHome(a.node) && !a.alien && !a.forged {
 			homes++
 		}
 	}
@@ -251,11 +257,14 @@ func (k *call) read(v *view, a *answer) {
 	}
 	a.rec = nil
 	if errors.Is(err, errForged) {
-		v.forged = fmt.Errorf("%s: %w", a.node, err)
+		v.forged, a.forged = fmt.Errorf("%s: %w", a.node, err), true
 	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
 		k.c.stats.unreadable.Add(1)
 		v.alien = fmt.Errorf("%s: %w", a.node, err)
 		a.alien = true
+		if !k.final {
+			k.fail(a.node, fmt.Errorf("its copy cannot be read: %w", err))
+		}
 		return
 	}
 	k.c.stats.damaged.Add(1)

@@ -246,6 +246,13 @@ func TestADamagedCopyIsRepairedFromTheOther(t *testing.T) {
 	}
 }
 
+// newerVersion is the copy as a later version of this package would write it.
+func newerVersion(b []byte) []byte {
+	b = bytes.Clone(b[:len(b)-checksumSize])
+	b[1] = formatVersion + 1
+	return sealed(b)
+}
+
 func TestARecordOfANewerVersionIsLeftAlone(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
@@ -254,10 +261,10 @@ func TestARecordOfANewerVersionIsLeftAlone(t *testing.T) {
 		key := hashKey("s").memcacheKey("")
 		homes := w.rank("s")[:2]
 		good, _ := homes[0].Get(key)
-		newer := bytes.Clone(good[:len(good)-checksumSize])
-		newer[1] = formatVersion + 1
-		newer = sealed(newer)
-		homes[0].Set(key, newer)
+		newer := newerVersion(good)
+		for _, n := range homes {
+			n.Set(key, newer)
+		}
 		w.missing(c, "s", ErrVersion)
 		r.Attrs["a"] = []byte("2")
 		for _, r := range []*Record{r, NewRecord("s")} {
@@ -265,13 +272,90 @@ func TestARecordOfANewerVersionIsLeftAlone(t *testing.T) {
 				w.Errorf("save: %v", err)
 			}
 		}
-		if b, _ := homes[0].Get(key); !bytes.Equal(b, newer) {
-			w.Error("it was replaced")
+		for _, n := range homes {
+			if b, _ := n.Get(key); !bytes.Equal(b, newer) {
+				w.Errorf("%s: it was replaced", n.ID())
+			}
 		}
 		if s := c.Stats(); s.Unreadable == 0 || s.Damaged != 0 {
 			w.Errorf("stats %+v", s)
 		}
+		w.delete(c, "s")
+		w.missing(c, "s", ErrNotFound)
 	})
+}
+
+// A copy with a broken seal keeps nobody from a new session either.
+func TestOneForgedCopyStopsNobody(t *testing.T) {
+	for place := range 2 {
+		story(t, 3, func(w *world) {
+			c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+			w.create(c, "s", "a=1")
+			key := hashKey("s").memcacheKey("")
+			bad := w.rank("s")[place]
+			good, _ := bad.Get(key)
+			w.rank("s")[1-place].Restart()
+			bad.Set(key, forgedSeal(good))
+			w.missing(c, "s", ErrNotFound)
+			w.create(c, "s", "a=2")
+			w.sees(w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}}), "s", "a=2")
+		})
+	}
+}
+
+// One node that shows what this process cannot read keeps nobody from what another home holds,
+// nor from a new session. What it holds is left alone.
+func TestOneUnreadableCopyStopsNobody(t *testing.T) {
+	unknownKey := func(b []byte) []byte {
+		s, err := decode(b, hashKey("s"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealer, err := newSealer([][]byte{sealKeyOf(9)}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err = s.encode(hashKey("s"), sealer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	for name, unreadable := range map[string]func([]byte) []byte{"a newer version": newerVersion, "an unknown seal key": unknownKey} {
+		for _, nodes := range []int{2, 3} {
+			for place := range 2 {
+				t.Run(fmt.Sprint(name, " ", nodes, " ", place), func(t *testing.T) {
+					story(t, nodes, func(w *world) {
+						c, other := w.cluster(Config{}), w.cluster(Config{})
+						w.create(c, "s", "a=1")
+						key := hashKey("s").memcacheKey("")
+						bad := w.rank("s")[place]
+						good, _ := bad.Get(key)
+						good = unreadable(good)
+						bad.Set(key, good)
+						w.sees(c, "s", "a=1")
+						w.change(c, "s", "a", "2")
+						w.sees(other, "s", "a=2")
+						if b, _ := bad.Get(key); !bytes.Equal(b, good) {
+							w.Errorf("%s: it was replaced", bad.ID())
+						}
+						w.delete(c, "s")
+						w.missing(other, "s", ErrNotFound)
+						// A new session, and an id that nobody has.
+						w.rank("s")[1-place].Restart()
+						bad.Set(key, good)
+						w.missing(w.cluster(Config{}), "s", ErrNotFound)
+						c = w.cluster(Config{})
+						w.create(c, "s", "a=3")
+						w.sees(other, "s", "a=3")
+						if nodes == 3 {
+							w.holds(w.rank("s")[2], "s", "a=3")
+						}
+					})
+				})
+			}
+		}
+	}
 }
 
 func TestASealedClusterServesNoPlainRecord(t *testing.T) {

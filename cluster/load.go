@@ -58,7 +58,7 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		c.stats.unavailable.Add(1)
 		return nil, k.unavailable()
 	case !v.joined.live(c.cfg.Now()):
-		if v.joined == nil {
+		if v.joined == nil && len(k.failed) == 0 {
 			c.missing.add(k.hash, ticket, time.Now())
 		}
 		c.stats.notFound.Add(1)
@@ -78,7 +78,7 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 func (k *call) look(ctx context.Context) (*view, error) {
 	v, err := k.gather(ctx)
 	k.stranger = false
-	if err == nil && v.alien == nil && v.joined.worthRepair(k.c.cfg.Now()) &&
+	if err == nil && v.joined.worthRepair(k.c.cfg.Now()) &&
 		(len(v.lacking(v.joined)) > 0 || len(k.strays(v, v.joined)) > 0) {
 		return k.repair(ctx, v)
 	}

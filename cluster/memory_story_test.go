@@ -125,7 +125,8 @@ func TestHomesThatAreFullDoNotHideWhatAStandInTook(t *testing.T) {
 	})
 }
 
-// Where an old copy cannot be taken away either, the save is not acknowledged.
+// Where the old copies cannot be taken away either, and both homes show them, the save is not
+// acknowledged: nobody would look further.
 func TestASaveThatLeavesAnOldCopyInSightIsNotAcknowledged(t *testing.T) {
 	onLittleMemory(t, 3, func(p *pantry) {
 		app := p.cluster()
@@ -134,6 +135,13 @@ func TestASaveThatLeavesAnOldCopyInSightIsNotAcknowledged(t *testing.T) {
 		}
 		r := p.sees(app, "1")
 		p.fill(p.servers[0], 0)
+		if err := p.save(app, r, "1+"); err != nil { // the other home has it: who sees both looks further
+			t.Errorf("one home is full: %v", err)
+		}
+		p.sees(p.cluster(), "1+")
+		p.servers[2].Close() // the stand-in
+		p.sees(p.cluster(), "1+")
+		p.fill(p.servers[1], 0)
 		if err := p.save(app, r, "2"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "out of memory") {
 			t.Errorf("save: %v, want that the node has no memory", err)
 		}

@@ -100,8 +100,9 @@ func (k *call) saw(v *view) {
 }
 
 // contradicted compares the view with what its nodes have refused, and reports whether
-// one of them was given up for it. That happens at once when the call has taken long:
-// a node that answers just in time must not cost another Timeout for each lie.
+// one of them was given up for it. That happens at once when the call has taken long, and can
+// do without the node: one that answers just in time must not cost another Timeout for each
+// lie. The last home gets a second look: others may have written what it shows.
 func (k *call) contradicted(v *view) (gaveUp bool) {
 	for i := range k.refusals {
 		r := &k.refusals[i]
@@ -110,7 +111,7 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 			continue
 		}
 		if r.open && !r.fits(a) {
-			if r.unfit++; r.unfit > 1 || k.late() {
+			if r.unfit++; r.unfit > 1 || k.late() && k.spares(r.node) {
 				k.giveUp(r.node)
 				gaveUp = true
 			}

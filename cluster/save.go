@@ -202,19 +202,21 @@ func (s *save) fast() (done bool, err error) {
 // have stood in for them, but nobody would look there while these say the same. Replaced
 // is true when somebody has put another in the place of one: that may lack ours.
 func (s *save) withdraw(v *view) (replaced bool, err error) {
+	// A home that has ours differs from an old copy, and whoever sees both looks further.
+	isSeen := slices.ContainsFunc(v.targets, s.isHome)
 	for _, n := range s.full {
 		a := v.on(n)
-		if a == nil { // it has failed since; who knows what it will go on serving
+		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
 			return false, s.unavailable()
 		}
-		if a.rec == nil || a.rec.includes(s.ours) {
+		if a == nil || a.rec == nil || a.rec.includes(s.ours) {
 			continue
 		}
 		gone, err := n.withdraw(s.key, a.item)
-		if err != nil {
+		if err != nil && !isSeen {
 			return false, s.unavailable()
 		}
-		replaced = replaced || !gone
+		replaced = replaced || err == nil && !gone
 	}
 	return replaced, nil
 }
@@ -222,8 +224,6 @@ func (s *save) withdraw(v *view) (replaced bool, err error) {
 // plan says which record the targets should hold, given what was gathered.
 func (s *save) plan(v *view) (*stored, error) {
 	switch {
-	case v.alien != nil:
-		return nil, v.alien
 	case v.joined == nil && s.hasEnded():
 		return nil, ErrDestroyed
 	case v.joined == nil:

@@ -32,6 +32,9 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 			known = join(known, v.joined)
 			v, _ = k.gather(context.Background())
 		}
+		if v.alien != nil {
+			return v, v.alien
+		}
 		// Where all home nodes are out of it, one of them in this process only, nobody else would look
 		// at the stand-ins; nor far behind for a session that is new.
 		if v.blind() && !k.fresh || v.homes == 0 && (k.gaveUp || k.unasked) || k.fresh && !v.anything() && k.remote(v.targets) {
