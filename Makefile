@@ -4,7 +4,7 @@ LINTERS := .bin/staticcheck
 # Modules beside the root one, each with dependencies that users must not get.
 MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) $(wildcard examples/*/go.mod)))
 
-SEEDS ?= 300
+SEEDS ?= 270
 FUZZ ?= 60
 CELL ?= load/1024B/64
 

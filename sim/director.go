@@ -22,7 +22,7 @@ func (s *sim) direct() {
 	var open []func() // ends of faults that go on beside the next
 	for range s.cfg.Rounds {
 		f := s.pick()
-		for len(open) > 0 && (f.asked || !f.hides && f.name != "restart" && f.name != "evict") {
+		for len(open) > 0 && !f.hides && f.name != "restart" && f.name != "evict" {
 			f = faults[s.rng.IntN(len(faults))]
 		}
 		s.tally.under(f.name)
@@ -63,7 +63,7 @@ func (s *sim) recover() {
 func (s *sim) pick() fault {
 	for {
 		f := faults[s.rng.IntN(len(faults))]
-		if s.cfg.Only == "" && !f.asked || s.cfg.Only == f.name {
+		if s.cfg.Only == "" || s.cfg.Only == f.name {
 			return f
 		}
 	}

@@ -19,8 +19,6 @@ type fault struct {
 	// hides is true when it takes one whole node away. Such a fault may go on while
 	// the next begins, as long as each session gets a request in between.
 	hides bool
-	// asked is true when it comes only where Config.Only names it.
-	asked bool
 }
 
 var faults = []fault{
@@ -46,8 +44,8 @@ var faults = []fault{
 	{name: "crossed", begin: (*sim).crossed},
 	{name: "turns", begin: (*sim).turns},
 	{name: "outage", begin: (*sim).outage},
-	{name: "still", begin: (*sim).still, asked: true},
-	{name: "starved", begin: (*sim).starve, asked: true},
+	{name: "still", begin: (*sim).still},
+	{name: "starved", begin: (*sim).starve},
 	{name: "very late", begin: (*sim).lateLong, most: time.Minute},
 }
 

@@ -46,7 +46,7 @@ func (v *visit) late() {
 	if rec == nil {
 		return
 	}
-	hold := time.Duration(v.rng.Int64N(int64(min(50*time.Minute, v.user.lifetime/2))))
+	hold := time.Duration(v.rng.Int64N(int64(2 * time.Hour)))
 	switch v.rng.IntN(4) {
 	case 0:
 		hold /= 100
@@ -57,7 +57,7 @@ func (v *visit) late() {
 	case <-time.After(hold):
 	case <-v.sim.stop:
 	}
-	if !v.sim.admitted() || v.sim.now()-v.begun > min(50*time.Minute, v.user.lifetime/2) {
+	if !v.sim.admitted() {
 		return
 	}
 	v.think(30 * time.Millisecond)
