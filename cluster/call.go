@@ -24,6 +24,8 @@ type call struct {
 	began    time.Duration // when it began to settle, by the awake clock
 	// gaveUp is true once a node was passed over that others will ask.
 	gaveUp bool
+	// forgave is true once such nodes were taken back.
+	forgave bool
 	// unasked is true once this process had no room for a question to a node.
 	unasked bool
 	// stranger is true while nothing but the caller's word says that the session exists.

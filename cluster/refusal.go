@@ -1,5 +1,7 @@
 package cluster
 
+import "slices"
+
 // This file decides whether a node that refuses a write was outrun, or contradicts
 // itself. Whoever was outrun finds, at the next look, what outran it. A node that then
 // shows nothing new, and refuses once more, would refuse for ever: it counts as failed
@@ -120,6 +122,19 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 	}
 	k.saw(v)
 	return gaveUp
+}
+
+// forgive takes the nodes back that were given up, once a call: where the other homes have failed
+// since, one that others kept outrunning is better than none. It reports whether there are any.
+func (k *call) forgive() bool {
+	lied := func(f nodeError) bool { return f.err == errContradicts }
+	if k.forgave || !slices.ContainsFunc(k.failed, lied) {
+		return false
+	}
+	k.forgave, k.gaveUp = true, false
+	k.failed = slices.DeleteFunc(k.failed, lied)
+	k.refusals = nil
+	return true
 }
 
 // giveUp counts the node as failed in this call. Its health is another matter: it does

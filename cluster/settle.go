@@ -28,7 +28,7 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 		if v == nil {
 			v, _ = k.gather(context.Background())
 		}
-		for k.contradicted(v) {
+		for k.contradicted(v) || v.homes == 0 && k.forgive() {
 			known = join(known, v.joined)
 			v, _ = k.gather(context.Background())
 		}
@@ -148,13 +148,17 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 			continue
 		case r.outcome == failed:
 			k.fail(nodes[i], r.err)
-		case r.outcome == outrun && !errors.Is(r.err, errStale):
-			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
 		}
 		if errors.Is(r.err, errMemory) || errors.Is(r.err, errItemSize) {
 			k.full = append(k.full, nodes[i])
 		}
 		all = false
+	}
+	// Now that it is known which nodes have failed: a last home is not given up.
+	for i, r := range writes {
+		if r.outcome == outrun && !errors.Is(r.err, errStale) {
+			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
+		}
 	}
 	return all, err
 }

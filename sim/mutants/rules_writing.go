@@ -68,6 +68,8 @@ var writing = []rule{
 		"		v.alien = nil // a home", "		_ = v.alien // a home"),
 	one("a new session is refused where one home cannot be read", "cluster/gather.go",
 		"			k.fail(a.node, fmt.Errorf(\"its copy cannot be read: %w\", err))\n", ""),
+	one("a home that others kept outrunning is given up for good", "cluster/settle.go",
+		" || v.homes == 0 && k.forgive() {", " {"),
 	one("a session that is to end sooner is saved where it was loaded", "cluster/save.go",
 		"s.c.cfg.MinCopies || s.shortens() ||", "s.c.cfg.MinCopies ||"),
 	one("old copies on full nodes are not withdrawn", "cluster/save.go",
