@@ -190,10 +190,16 @@ func TestAFailedDialNamesWhatWasTried(t *testing.T) {
 		want  verdict
 		says  []string
 	}{
-		{"all refuse", &roads{names: []string{"10.0.0.1", "fd00::1"}, ways: map[string]way{"10.0.0.1": refuses, "fd00::1": refuses}},
-			refused, []string{"10.0.0.1: connect: connection refused", "fd00::1: connect: connection refused"}},
-		{"one refuses, one is silent", &roads{names: []string{"10.0.0.1", "10.0.0.2"}, ways: map[string]way{"10.0.0.1": refuses, "10.0.0.2": silent}},
-			timedOut, []string{"10.0.0.1: connect: connection refused", "10.0.0.2: no answer within the timeout"}},
+		{
+			"all refuse", &roads{names: []string{"10.0.0.1", "fd00::1"}, ways: map[string]way{"10.0.0.1": refuses, "fd00::1": refuses}},
+			refused,
+			[]string{"10.0.0.1: connect: connection refused", "fd00::1: connect: connection refused"},
+		},
+		{
+			"one refuses, one is silent", &roads{names: []string{"10.0.0.1", "10.0.0.2"}, ways: map[string]way{"10.0.0.1": refuses, "10.0.0.2": silent}},
+			timedOut,
+			[]string{"10.0.0.1: connect: connection refused", "10.0.0.2: no answer within the timeout"},
+		},
 		{"no such host", &roads{fails: &net.DNSError{Err: "no such host", Name: "n1.test", IsNotFound: true}}, refused, []string{"lookup n1.test", "no such host"}},
 		{"no addresses", &roads{}, refused, []string{"n1.test", "no address"}},
 		{"a resolver that is silent", &roads{slow: time.Hour}, timedOut, []string{"resolver", "n1.test", "no answer within the timeout"}},

@@ -18,8 +18,10 @@ func TestARefusedClientCertificateIsNamed(t *testing.T) {
 			wants []string                  // nil: accepted
 		}{
 			{"a good one", func() ([]byte, []byte) { return clients.pair("app", later()) }, nil},
-			{"an expired one", func() ([]byte, []byte) { return clients.pair("app", earlier()) },
-				[]string{"refuses our client certificate", "expired on " + earlier().UTC().Format("2006-01-02"), "authority of clients"}},
+			{
+				"an expired one", func() ([]byte, []byte) { return clients.pair("app", earlier()) },
+				[]string{"refuses our client certificate", "expired on " + earlier().UTC().Format("2006-01-02"), "authority of clients"},
+			},
 			{"none", nil, []string{"wants a client certificate", "MEMCACHED_TLS_CERT"}},
 			{"one of another authority", func() ([]byte, []byte) { return strangers.pair("app", later()) }, []string{"client certificate", "authority"}},
 		} {

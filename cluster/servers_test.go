@@ -143,30 +143,56 @@ func TestANodeThatIsSeveralServersOrOneOfTwoIsRefused(t *testing.T) {
 		zone  map[string][]string
 		want  []string // nil: accepted
 	}{
-		{"a name for two servers", two, "n1:all.test:P", map[string][]string{"all.test": {"127.0.0.1", "127.0.0.2"}},
-			[]string{`"n1"`, "all.test", "several servers", "127.0.0.1", "127.0.0.2", "node of its own"}},
-		{"a name for two servers beside a node", two, "n1:all.test:P,n2:10.0.0.1:1", map[string][]string{"all.test": {"127.0.0.1", "127.0.0.2"}},
-			[]string{`"n1"`, "several servers"}},
-		{"a name for two servers and a dead address", two, "n1:all.test:P", map[string][]string{"all.test": {"127.0.0.3", "127.0.0.2", "127.0.0.1"}},
-			[]string{`"n1"`, "several servers"}},
+		{
+			"a name for two servers", two, "n1:all.test:P",
+			map[string][]string{"all.test": {"127.0.0.1", "127.0.0.2"}},
+			[]string{`"n1"`, "all.test", "several servers", "127.0.0.1", "127.0.0.2", "node of its own"},
+		},
+		{
+			"a name for two servers beside a node", two, "n1:all.test:P,n2:10.0.0.1:1",
+			map[string][]string{"all.test": {"127.0.0.1", "127.0.0.2"}},
+			[]string{`"n1"`, "several servers"},
+		},
+		{
+			"a name for two servers and a dead address", two, "n1:all.test:P",
+			map[string][]string{"all.test": {"127.0.0.3", "127.0.0.2", "127.0.0.1"}},
+			[]string{`"n1"`, "several servers"},
+		},
 		{"a name for one of the servers", two, "n1:one.test:P,n2:two.test:P", map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"127.0.0.2"}}, nil},
 		{"a name with a dead address", two, "n1:one.test:P", map[string][]string{"one.test": {"127.0.0.3", "127.0.0.1"}}, nil},
 		{"a server with two addresses", one("127.0.0.1", "127.0.0.2"), "n1:one.test:P", map[string][]string{"one.test": {"127.0.0.1", "127.0.0.2"}}, nil},
 		{"a server with IPv4 and IPv6", one("127.0.0.1", "::1"), "n1:one.test:P", map[string][]string{"one.test": {"127.0.0.1", "::1"}}, nil},
-		{"a name and its address", two, "n1:one.test:P,n2:127.0.0.1:P", map[string][]string{"one.test": {"127.0.0.1"}},
-			[]string{`"n1"`, `"n2"`, "same address 127.0.0.1:P"}},
-		{"two names for one address", two, "n1:one.test:P,n2:uno.test:P", map[string][]string{"one.test": {"127.0.0.1"}, "uno.test": {"127.0.0.1"}},
-			[]string{`"n1"`, `"n2"`, "same address 127.0.0.1:P"}},
-		{"two names that share an address", two, "n1:one.test:P,n2:uno.test:P", map[string][]string{"one.test": {"10.0.0.1", "10.0.0.2"}, "uno.test": {"10.0.0.2", "10.0.0.3"}},
-			[]string{`"n1"`, `"n2"`, "same address 10.0.0.2:P"}},
+		{
+			"a name and its address", two, "n1:one.test:P,n2:127.0.0.1:P",
+			map[string][]string{"one.test": {"127.0.0.1"}},
+			[]string{`"n1"`, `"n2"`, "same address 127.0.0.1:P"},
+		},
+		{
+			"two names for one address", two, "n1:one.test:P,n2:uno.test:P",
+			map[string][]string{"one.test": {"127.0.0.1"}, "uno.test": {"127.0.0.1"}},
+			[]string{`"n1"`, `"n2"`, "same address 127.0.0.1:P"},
+		},
+		{
+			"two names that share an address", two, "n1:one.test:P,n2:uno.test:P",
+			map[string][]string{"one.test": {"10.0.0.1", "10.0.0.2"}, "uno.test": {"10.0.0.2", "10.0.0.3"}},
+			[]string{`"n1"`, `"n2"`, "same address 10.0.0.2:P"},
+		},
 		{"localhost and its address", two, "n1:localhost:P,n2:127.0.0.1:P", nil, []string{`"n1"`, `"n2"`, "same address 127.0.0.1:P"}},
-		{"a standby node that is a node", two, "n1:one.test:P,n2:127.0.0.1:P", map[string][]string{"one.test": {"127.0.0.1"}},
-			[]string{`"n1"`, `"n2"`, "same address"}},
+		{
+			"a standby node that is a node", two, "n1:one.test:P,n2:127.0.0.1:P",
+			map[string][]string{"one.test": {"127.0.0.1"}},
+			[]string{`"n1"`, `"n2"`, "same address"},
+		},
 		{"one address, two ports", two, "n1:one.test:P,n2:one.test:1", map[string][]string{"one.test": {"127.0.0.1"}}, nil},
-		{"one server under two addresses of this machine", one("127.0.0.1", "127.0.0.2"), "n1:127.0.0.1:P,n2:127.0.0.2:P", nil,
-			[]string{`"n1"`, `"n2"`, "same server", "a server of its own"}},
-		{"one server under two names that have nothing in common", one("127.0.0.1", "::1"), "n1:one.test:P,n2:two.test:P", map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"::1"}},
-			[]string{`"n1"`, `"n2"`, "same server"}},
+		{
+			"one server under two addresses of this machine", one("127.0.0.1", "127.0.0.2"), "n1:127.0.0.1:P,n2:127.0.0.2:P", nil,
+			[]string{`"n1"`, `"n2"`, "same server", "a server of its own"},
+		},
+		{
+			"one server under two names that have nothing in common", one("127.0.0.1", "::1"), "n1:one.test:P,n2:two.test:P",
+			map[string][]string{"one.test": {"127.0.0.1"}, "two.test": {"::1"}},
+			[]string{`"n1"`, `"n2"`, "same server"},
+		},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			port := c.serve(t)

@@ -120,8 +120,11 @@ func TestCookiesOfTheAppStay(t *testing.T) {
 	_, _, store := start(t)
 	u := newUser(t)
 	own := []http.Cookie{
-		{Name: "app2", Value: "x", Path: "/"}, {Name: "ap", Value: "x", Path: "/"}, {Name: "APP", Value: "x", Path: "/"},
-		{Name: "app", Path: "/old", MaxAge: -1}, {Name: "app", Path: "/older", Value: "x"},
+		{Name: "app2", Value: "x", Path: "/"},
+		{Name: "ap", Value: "x", Path: "/"},
+		{Name: "APP", Value: "x", Path: "/"},
+		{Name: "app", Path: "/old", MaxAge: -1},
+		{Name: "app", Path: "/older", Value: "x"},
 	}
 	resp := u.visit(func(w http.ResponseWriter, r *http.Request) {
 		session := u.open(store, r, "app")

@@ -175,11 +175,13 @@ func TestLoadAndSaveAnswersAsThatOfSCS(t *testing.T) {
 			put(m, r)
 		}},
 		{name: "has an idle timeout", set: func(m *scs.SessionManager) { m.IdleTimeout = time.Hour }, page: func(*scs.SessionManager, http.ResponseWriter, *http.Request) {}},
-		{name: "is inside of itself", wrap: func(load func(http.Handler) http.Handler, h http.Handler) http.Handler { return load(load(h)) },
+		{
+			name: "is inside of itself", wrap: func(load func(http.Handler) http.Handler, h http.Handler) http.Handler { return load(load(h)) },
 			page: func(m *scs.SessionManager, w http.ResponseWriter, r *http.Request) {
 				put(m, r)
 				io.WriteString(w, "hello")
-			}},
+			},
+		},
 		{name: "around a TimeoutHandler", wrap: func(load func(http.Handler) http.Handler, h http.Handler) http.Handler {
 			return load(http.TimeoutHandler(h, limit, ""))
 		}, page: func(m *scs.SessionManager, w http.ResponseWriter, r *http.Request) {

@@ -40,6 +40,9 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 		keep(base.rec.Attrs, attrs)
 	} else {
 		now.rec, now.lost = *cluster.NewRecord(token), s.lost(on, req)
+		if on != nil { // what was left alone goes to the new token as it is stored
+			keep(on.rec.Attrs, attrs)
+		}
 	}
 	now.rec.Attrs = attrs
 	return now, now.lost == nil || own(now.lost, attrs) || base != nil

@@ -124,10 +124,13 @@ func TestOlderProgramKeepsTheFieldsOfANewerOne(t *testing.T) {
 	older.Store, older.Codec, older.IdleTimeout = in.store, serializer.Codec{}, time.Hour
 	want := newerProfile{"ann", "ann@example.com"}
 	token := in.do(request(t), "", func(ctx context.Context) { in.Put(ctx, "profile", want) })
-	for range 2 {
-		older.do(request(t), token, func(ctx context.Context) {
+	for _, renew := range []bool{false, true, true, false} { // also under a new token
+		token = older.do(request(t), token, func(ctx context.Context) {
 			if got := older.Get(ctx, "profile"); got != (profile{"ann"}) {
 				t.Errorf("the older program reads %v", got)
+			}
+			if renew {
+				older.must(older.RenewToken(ctx))
 			}
 		})
 		if got := in.Get(in.load(request(t), token), "profile"); got != want {

@@ -87,6 +87,7 @@ func (h *halfText) UnmarshalText(b []byte) error {
 }
 
 func (m *msgpacked) EncodeMsgpack(enc *msgpack.Encoder) error { return enc.EncodeMulti(m.Name, m.At) }
+
 func (m *msgpacked) DecodeMsgpack(dec *msgpack.Decoder) error { return dec.DecodeMulti(&m.Name, &m.At) }
 
 func (m marshaled) MarshalMsgpack() ([]byte, error) { return msgpack.Marshal(m.Name) }
@@ -119,11 +120,31 @@ func comesBack(t *testing.T, v any) {
 // A login with an unset NullUUID must not end the session: its methods write what they cannot read.
 func TestTheZeroOfATypeWithMethodsComesBackAsZero(t *testing.T) {
 	for _, v := range []any{
-		nullID{}, &nullID{}, (*nullID)(nil), []nullID{{}, {ID{1}, true}}, []*nullID{nil, {}}, map[string]nullID{"a": {}},
-		map[nullID]nullID{{}: {}}, []any{nullID{}, &nullID{}}, [2]nullID{}, func() any { p := &nullID{}; return &p }(),
-		picky{}, &picky{}, []picky{{}, {map[string]int{"0": 0}}}, halfText{}, []halfText{{}, {3}}, failing{}, panicking{},
-		decimal{}, []*decimal{nil, {}}, url.URL{}, &url.URL{}, ID{}, msgpacked{}, []*marshaled{nil, {}},
-		places{}, &places{
+		nullID{},
+		&nullID{}, (*nullID)(nil),
+		[]nullID{{}, {ID{1}, true}},
+		[]*nullID{nil, {}},
+		map[string]nullID{"a": {}},
+		map[nullID]nullID{{}: {}},
+		[]any{nullID{}, &nullID{}},
+		[2]nullID{},
+		func() any { p := &nullID{}; return &p }(),
+		picky{},
+		&picky{},
+		[]picky{{}, {map[string]int{"0": 0}}},
+		halfText{},
+		[]halfText{{}, {3}},
+		failing{},
+		panicking{},
+		decimal{},
+		[]*decimal{nil, {}},
+		url.URL{},
+		&url.URL{},
+		ID{},
+		msgpacked{},
+		[]*marshaled{nil, {}},
+		places{},
+		&places{
 			Ptr: &nullID{}, List: []nullID{{}}, ByName: map[string]nullID{"a": {}}, Any: nullID{}, Ptrs: []*picky{nil, {}},
 		},
 	} {
@@ -181,8 +202,10 @@ func TestWhatMethodsCannotReadIsRefusedBeforeItIsStored(t *testing.T) {
 
 func TestMethodsForMsgpackAreUsed(t *testing.T) {
 	for _, v := range []any{
-		msgpacked{Name: "Ada", Secret: "hunter2", At: noon.Local()}, []msgpacked{{Name: "Ada", At: noon.Local()}},
-		marshaled{"Ada", "hunter2"}, map[string]*marshaled{"a": {"Ada", "hunter2"}},
+		msgpacked{Name: "Ada", Secret: "hunter2", At: noon.Local()},
+		[]msgpacked{{Name: "Ada", At: noon.Local()}},
+		marshaled{"Ada", "hunter2"},
+		map[string]*marshaled{"a": {"Ada", "hunter2"}},
 	} {
 		b := mustMarshal(t, v)
 		if bytes.Contains(b, []byte("hunter2")) || !bytes.Contains(b, []byte("Ada")) {

@@ -53,7 +53,7 @@ type (
 	}
 	Buffered struct {
 		Name string
-		buf  [8192]byte
+		_    [8192]byte
 	}
 	Packed struct{ Name, Note string }
 	NullID struct {

@@ -172,7 +172,12 @@ func TestATypeThatHasMovedIsReadUnderBothNames(t *testing.T) {
 	Register(moved{})
 	Register(movedKey(""))
 	values := []any{
-		moved{1}, &moved{2}, []moved{{3}}, map[string]*moved{"a": {4}}, []any{[]*moved{{5}}, nil}, map[movedKey]moved{"b": {7}},
+		moved{1},
+		&moved{2},
+		[]moved{{3}},
+		map[string]*moved{"a": {4}},
+		[]any{[]*moved{{5}}, nil},
+		map[movedKey]moved{"b": {7}},
 		map[any]any{movedKey("c"): [1]moved{{8}}},
 	}
 	for _, v := range values {

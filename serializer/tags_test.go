@@ -13,7 +13,7 @@ type (
 		Secret  string `msgpack:"-"`
 		Cached  []Item `msgpack:"-,omitempty" json:"cached"`
 		Renamed string `msgpack:"other" json:"name"`
-		Dash    string `json:"-,"`
+		Dash    string `json:"-,"` //lint:ignore SA5008 this is how a field gets the name "-"
 		Both    string `json:"-" msgpack:"Both"`
 		Never   string `json:"-" msgpack:"-"`
 		hook    func()
