@@ -125,6 +125,9 @@ func (c *Cluster) logStart() {
 	if c.cfg.Replicas == 1 {
 		c.log.warn(nil, "cluster: each session has one copy only and is lost with its node", "nodes", len(c.nodes), "copies", c.cfg.Replicas)
 	}
+	if c.cfg.AllowUnsealed {
+		c.log.warn(nil, "cluster: records without a seal are believed, and whoever can write to a node can forge one: remove AllowUnsealed (MEMCACHED_ALLOW_UNSEALED) when the longest session from before the seal keys has ended")
+	}
 }
 
 // Close ends all probers, waits for operations under way (at most a few Timeouts)

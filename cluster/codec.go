@@ -19,7 +19,8 @@ import (
 //	CRC-32C of all before                                      4 bytes
 //
 // What stands between header and checksum is sealed where there are seal keys
-// (seal.go). Header and checksum stay where they are in every version.
+// (seal.go). Header and checksum stay where they are in every version. A session that came
+// without a seal has one more removed attribute, its mark (unsealed.go).
 // Equal records have equal bytes, so two writers that arrive at the same join
 // write the same copy. Everything here is pure.
 
@@ -91,18 +92,19 @@ func (s *stored) appendBody(b []byte) []byte {
 		}
 		return uint64(i)
 	}
+	attrs := s.marked()
 	index(s.dstamp.writer)
-	for i := range s.attrs {
-		index(s.attrs[i].stamp.writer)
+	for i := range attrs {
+		index(attrs[i].stamp.writer)
 	}
 	b = binary.AppendUvarint(b, uint64(len(writers)))
 	for _, w := range writers {
 		b = binary.BigEndian.AppendUint64(b, w)
 	}
 	b = binary.AppendUvarint(b, uint64(newest-s.dstamp.clock)) // its writer is the table's first
-	b = binary.AppendUvarint(b, uint64(len(s.attrs)))
-	for i := range s.attrs {
-		a := &s.attrs[i]
+	b = binary.AppendUvarint(b, uint64(len(attrs)))
+	for i := range attrs {
+		a := &attrs[i]
 		b = binary.AppendUvarint(b, uint64(len(a.name)))
 		b = append(b, a.name...)
 		b = binary.AppendUvarint(b, uint64(newest-a.stamp.clock))
@@ -144,9 +146,14 @@ func decode(b []byte, key keyHash, seal *sealer) (*stored, error) {
 			return nil, err
 		}
 	case seal != nil && !seal.allowUnsealed:
-		return nil, fmt.Errorf("%w: it is not sealed", ErrSealed)
+		return nil, errUnsealed
 	}
-	return decodeBody(plain, b[2]&flagDestroyed != 0)
+	s, err := decodeBody(plain, b[2]&flagDestroyed != 0)
+	if err != nil {
+		return nil, err
+	}
+	s.takeMarks()
+	return s, nil
 }
 
 func decodeBody(b []byte, destroyed bool) (*stored, error) {

@@ -110,9 +110,13 @@ type Config struct {
 	// one when the longest session has ended.
 	SealKeys [][]byte
 
-	// AllowUnsealed also reads records that are not sealed: for the time between the
-	// first SealKeys and the end of the last session from before. A forged record
-	// is as good as a real one meanwhile.
+	// AllowUnsealed also reads records that are not sealed, where no sealed copy of the
+	// session is found: for the time between the first SealKeys and the end of the last
+	// session from before. A forged record is as good as a real one meanwhile, and is sealed by
+	// its first save. A session that came without a seal therefore ends at the latest when
+	// it would have ended then, or a Lifetime after its last change if that is later; never
+	// more than 31 days, or a Lifetime if that is longer, after it was sealed. No later save
+	// moves that. Stats.Unsealed counts such copies.
 	AllowUnsealed bool
 
 	// DialContext opens connections, below TLS and login, to the address as it is in Nodes. It

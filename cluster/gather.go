@@ -43,8 +43,11 @@ type answer struct {
 	// alien is true for a copy that this process cannot read and must not replace. Its node
 	// counts as failed in this call: what it says keeps nobody from what others hold.
 	alien bool
-	// forged is true for a copy whose seal is broken. It says nothing, and may be replaced.
+	// forged is true for a copy whose seal is broken, or missing where it matters. It says
+	// nothing, and may be replaced.
 	forged bool
+	// unsealed is true for a copy that came without the seal that it should have.
+	unsealed bool
 }
 
 // on returns what the node answered, or nil if it did not.
@@ -107,7 +110,7 @@ func (v *view) anything() bool {
 func (v *view) lacking(want *stored) []*node {
 	var ns []*node
 	for _, t := range v.targets {
-		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired {
+		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired || a.forged {
 			ns = append(ns, t)
 		}
 	}
@@ -135,9 +138,13 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 	}
+	k.distrust(v)
 	for i := range v.answers {
-		v.joined = join(v.joined, v.answers[i].rec)
-		k.sawEnd(v.answers[i].rec)
+		a := &v.answers[i]
+		if !a.forged {
+			v.joined = join(v.joined, a.rec)
+		}
+		k.sawEnd(a.rec)
 	}
 	v.homes = k.homesIn(v)
 	switch {
@@ -217,6 +224,9 @@ func (k *call) hear(v *view, w *waiter) {
 	}
 	a := answer{node: w.node, item: w.item}
 	k.read(v, &a)
+	if a.unsealed {
+		k.c.stats.unsealed.Add(1)
+	}
 	v.answers = append(v.answers, a)
 }
 
@@ -247,16 +257,19 @@ func (k *call) read(v *view, a *answer) {
 	}
 	for i := range v.answers {
 		if o := &v.answers[i]; o.rec != nil && string(o.item.value) == string(a.item.value) {
-			a.rec = o.rec // the usual case: both copies are the same bytes
+			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
 			return
 		}
 	}
 	var err error
 	if a.rec, err = decode(a.item.value, k.hash, k.c.seal); err == nil {
+		if a.unsealed = k.c.seal.isUnsealed(a.item.value); a.unsealed {
+			a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)
+		}
 		return
 	}
 	a.rec = nil
-	if errors.Is(err, errForged) {
+	if errors.Is(err, errForged) || errors.Is(err, errUnsealed) {
 		v.forged, a.forged = fmt.Errorf("%s: %w", a.node, err), true
 	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
 		k.c.stats.unreadable.Add(1)
@@ -267,6 +280,11 @@ func (k *call) read(v *view, a *answer) {
 		}
 		return
 	}
+	k.damaged(a, err)
+}
+
+// damaged notes a copy that another may replace.
+func (k *call) damaged(a *answer, why error) {
 	k.c.stats.damaged.Add(1)
-	k.c.log.warn(a.node, "cluster: copy is unusable and counts as missing", "reason", err)
+	k.c.log.warn(a.node, "cluster: copy is unusable and counts as missing", "reason", why)
 }

@@ -51,6 +51,9 @@ func anyRecord(r *rand.Rand) *stored {
 			s.attrs = append(s.attrs, a)
 		}
 	}
+	if r.IntN(3) == 0 {
+		s.endBy(1 + anyDeadline(r))
+	}
 	return s
 }
 
@@ -77,6 +80,9 @@ func show(s *stored) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "floor %d deadline %d@%v", s.floor, s.deadline, s.dstamp)
+	if s.until != 0 {
+		fmt.Fprintf(&b, " until %d", s.until)
+	}
 	for _, a := range s.attrs {
 		value := fmt.Sprintf("%q", a.value)
 		if a.removed {

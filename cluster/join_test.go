@@ -103,6 +103,11 @@ func TestJoinHoldsTheNewestOfEveryName(t *testing.T) {
 			if a.dstamp.compare(b.dstamp) < 0 {
 				want = b.deadline
 			}
+			for _, s := range []*stored{a, b} { // a last end holds for whatever is joined
+				if s.until > 0 {
+					want = min(want, s.until)
+				}
+			}
 			if ab.deadline != want {
 				t.Fatalf("deadline %d, want %d", ab.deadline, want)
 			}

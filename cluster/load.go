@@ -102,7 +102,7 @@ func (s *stored) worthRepair(now time.Time) bool {
 // are in the record; only the tokens are kept.
 func (v *view) tokens(to []seen) []seen {
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && a.rec.equal(v.joined) {
+		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && !a.forged && a.rec.equal(v.joined) {
 			to = append(to, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
 		}
 	}

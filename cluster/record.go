@@ -68,6 +68,9 @@ type stored struct {
 	destroyed bool
 	deadline  int64 // ms since 1970; of a destroyed record: until when it is kept
 	dstamp    stamp // who set the deadline; zero when destroyed
+	// until, in ms, is set for a session that was read without a seal: no deadline lies
+	// behind it (unsealed.go).
+	until int64
 	// floor is the clock up to which removals have been forgotten: an attribute
 	// that is not listed counts as removed at this moment. Without it, a join
 	// could not tell "removed long ago" from "never heard of".
@@ -125,6 +128,7 @@ func join(a, b *stored) *stored {
 	if c := cmp.Or(b.dstamp.compare(a.dstamp), cmp.Compare(b.deadline, a.deadline)); c > 0 {
 		out.deadline, out.dstamp = b.deadline, b.dstamp
 	}
+	out.endBy(earlierEnd(a.until, b.until))
 	out.attrs = make([]attribute, 0, max(len(a.attrs), len(b.attrs)))
 	for i, j := 0, 0; i < len(a.attrs) || j < len(b.attrs); {
 		var x, y attribute
@@ -164,7 +168,7 @@ func (s *stored) equal(o *stored) bool {
 		return true
 	}
 	if s == nil || o == nil || s.destroyed != o.destroyed || s.deadline != o.deadline ||
-		s.dstamp != o.dstamp || s.floor != o.floor || len(s.attrs) != len(o.attrs) {
+		s.dstamp != o.dstamp || s.floor != o.floor || s.until != o.until || len(s.attrs) != len(o.attrs) {
 		return false
 	}
 	for i := range s.attrs {
@@ -184,9 +188,10 @@ func change(base *stored, attrs map[string][]byte, deadline int64, at stamp) *st
 		base = &stored{}
 	}
 	out := &stored{
-		deadline: base.deadline, dstamp: base.dstamp, floor: base.floor,
+		deadline: base.deadline, dstamp: base.dstamp, floor: base.floor, until: base.until,
 		attrs: make([]attribute, 0, max(len(attrs), len(base.attrs))),
 	}
+	deadline = base.atMost(deadline)
 	if deadline != base.deadline || base.dstamp == (stamp{}) {
 		out.deadline, out.dstamp = deadline, at
 	}

@@ -87,6 +87,7 @@ func (k *call) newSave(r *Record) *save {
 	if r.Deadline.IsZero() {
 		s.deadline = now.Add(k.c.cfg.Lifetime).UnixMilli()
 	}
+	s.deadline = r.snap.base.atMost(s.deadline)
 	k.c.noteLifetime(s.deadline)
 	k.sawEnd(r.snap.base)
 	s.at = k.stampAfter(s.snap.base)

@@ -46,15 +46,16 @@ type Stats struct {
 	Conflicts             uint64 // saves that ended in ErrConflict
 	Destroyed             uint64 // saves that ended in ErrDestroyed
 	TooLarge              uint64 // saves that ended in ErrTooLarge
-	Damaged               uint64 // copies that were damaged or belonged to another key
+	Damaged               uint64 // copies that were damaged, forged, or belonged to another key
 	Unreadable            uint64 // copies of a newer version, or that no seal key opens
+	Unsealed              uint64 // copies without a seal that AllowUnsealed let in
 	Busy                  uint64 // requests to nodes turned away for want of room: the sum of NodeStatus.Busy
 }
 
 type counters struct {
 	loads, saves, deletes, hits, notFound, negativeHits, unavailable, crowded, secondLooks,
 	repairs, repairFailures, fastSaves, idleSaves, merges, conflicts, destroyed, tooLarge,
-	damaged, unreadable atomic.Uint64
+	damaged, unreadable, unsealed atomic.Uint64
 }
 
 // Stats returns the counts of this process.
@@ -74,7 +75,7 @@ func (c *Cluster) Stats() Stats {
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), IdleSaves: s.idleSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
-		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(), Busy: busy,
+		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(), Unsealed: s.unsealed.Load(), Busy: busy,
 	}
 }
 

@@ -4,7 +4,7 @@ package main
 
 var reading = []rule{
 	one("the first answer wins", "cluster/gather.go",
-		"		v.joined = join(v.joined, v.answers[i].rec)", "		if v.joined == nil {\n			v.joined = v.answers[i].rec\n		}"),
+		"			v.joined = join(v.joined, a.rec)", "			if v.joined == nil {\n				v.joined = a.rec\n			}"),
 	one("only the primary is read", "cluster/gather.go",
 		"		asked, err := k.ask(ctx, v, v.targets)\n", "		v.targets = v.targets[:min(1, len(v.targets))]\n		asked, err := k.ask(ctx, v, v.targets)\n"),
 	one("a node that answers is not used at once", "cluster/secondlook.go",
@@ -77,7 +77,7 @@ var reading = []rule{
 	one("retired copies look like others", "cluster/exchange.go",
 		"Flags: retiredFlag, ", ""),
 	one("a retired copy is left as it is", "cluster/gather.go",
-		" || !a.rec.equal(want) || a.item.retired {", " || !a.rec.equal(want) {"),
+		" || !a.rec.equal(want) || a.item.retired || a.forged {", " || !a.rec.equal(want) || a.forged {"),
 	one("a retired copy alone is evidence", "cluster/gather.go",
 		"it != nil && !it.retired {", "it != nil {"),
 	one("unknown ids are looked for without limit", "cluster/secondlook.go",
@@ -85,7 +85,7 @@ var reading = []rule{
 	one("a retired copy is counted on", "cluster/gather.go",
 		"a.rec != nil && !a.item.retired {\n			n++", "a.rec != nil {\n			n++"),
 	one("a save replaces a retired copy by its token", "cluster/load.go",
-		"a.item != nil && !a.item.retired && a.rec.equal", "a.item != nil && a.rec.equal"),
+		"a.item != nil && !a.item.retired && !a.forged && a.rec.equal", "a.item != nil && a.rec.equal"),
 	one("a save by the token of an older copy", "cluster/load.go",
 		" && a.rec.equal(v.joined) {", " {"),
 	one("too many unknown ids at once are no session", "cluster/load.go",

@@ -51,7 +51,7 @@ var writing = []rule{
 	one("who found a session destroyed may save it later", "cluster/save.go",
 		"(s.snap.ended || !s.snap", "(!s.snap"),
 	one("nodes forget a session at the earlier end that its save asks for", "cluster/gather.go",
-		"		k.sawEnd(v.answers[i].rec)\n", ""),
+		"		k.sawEnd(a.rec)\n", ""),
 	one("nodes forget the end that a save had loaded", "cluster/save.go",
 		"	k.sawEnd(r.snap.base)\n", ""),
 	one("a late save forgets what it never read", "cluster/record.go",
