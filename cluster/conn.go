@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -162,6 +163,10 @@ type guardedConn struct {
 	ended   bool // the answer's last line has come
 	line    []byte
 	skip    int // bytes of the current value, with its line end, still to come
+
+	held   []byte // read ahead: from the end of a line whose value has not come
+	wanted int    // bytes of it, before they are passed on
+	passed int    // bytes of those inspected last that may be passed on
 }
 
 // SetDeadline does nothing: Write starts the clock.
@@ -169,7 +174,7 @@ func (c *guardedConn) SetDeadline(time.Time) error { return nil }
 
 func (c *guardedConn) Write(b []byte) (int, error) {
 	if !c.sending {
-		if isAstray(c.nodeConn) {
+		if len(c.held) > 0 || isAstray(c.nodeConn) {
 			return 0, net.ErrClosed
 		}
 		c.sending, c.ended = true, false
@@ -203,15 +208,56 @@ func (c *guardedConn) Read(b []byte) (int, error) {
 	if c.unsent {
 		return copy(b, conflict), nil
 	}
-	n, err := c.Conn.Read(b)
-	if bad := c.inspect(b[:n]); bad != nil {
-		return 0, bad
+	for {
+		n, err := c.next(b)
+		if bad := c.inspect(b[:n]); bad != nil {
+			return 0, bad
+		}
+		if c.passed == n {
+			return n, err
+		}
+		c.held = append(bytes.Clone(b[c.passed:n]), c.held...)
+		if c.passed > 0 {
+			return c.passed, nil
+		}
+		if err := c.hold(); err != nil {
+			return 0, err
+		}
 	}
-	return n, err
 }
 
-// inspect follows the answer line by line and value by value.
+// next reads what was read ahead, or what comes.
+func (c *guardedConn) next(b []byte) (int, error) {
+	if len(c.held) == 0 {
+		return c.Conn.Read(b)
+	}
+	n := copy(b, c.held)
+	if c.held = c.held[n:]; len(c.held) == 0 {
+		c.held = nil
+	}
+	return n, nil
+}
+
+// hold reads until what is wanted has come, into room that grows with it.
+func (c *guardedConn) hold() error {
+	for len(c.held) < c.wanted {
+		c.held = slices.Grow(c.held, min(max(len(c.held), 4<<10), c.wanted-len(c.held)))
+		n, err := c.Conn.Read(c.held[len(c.held):min(cap(c.held), c.wanted)])
+		if c.held = c.held[:len(c.held)+n]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostAnnounced is the largest value whose announcement is passed on before the value has come: the
+// client above allocates what is announced, and a node may announce what it does not send.
+const mostAnnounced = 64 << 10
+
+// inspect follows the answer line by line and value by value, and sets how many bytes may be
+// passed on before what is wanted has come.
 func (c *guardedConn) inspect(b []byte) error {
+	c.passed = len(b)
 	for len(b) > 0 {
 		if c.ended {
 			return errOutOfStep
@@ -230,16 +276,20 @@ func (c *guardedConn) inspect(b []byte) error {
 		if !whole {
 			return nil
 		}
-		b = rest
 		size, isValue := announced(c.line)
-		c.line = c.line[:0]
+		if isValue && (size > c.maxValue || c.values == 0) {
+			return errOversized
+		}
+		if c.wanted = len("\n") + size + len("\r\n"); isValue && size > mostAnnounced && 1+len(rest)+len(c.held) < c.wanted {
+			c.passed -= 1 + len(rest) // its line is followed once more then, from its end
+			return nil
+		}
+		b, c.line = rest, c.line[:0]
 		if !isValue {
 			c.ended = true // END, or a one-line answer
 			continue
 		}
-		if c.values--; size > c.maxValue || c.values < 0 {
-			return errOversized
-		}
+		c.values--
 		c.skip = size + len("\r\n")
 	}
 	return nil

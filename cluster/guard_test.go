@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +46,70 @@ func TestTheGuardFollowsAnAnswerHoweverItIsCut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A large value is passed on once it is there, in whatever pieces it comes.
+func TestLargeValuesComeThroughInAnyPieces(t *testing.T) {
+	for _, piece := range []int{1 << 10, 4096, 50_000, 1 << 20} {
+		values := [][]byte{bytes.Repeat([]byte("a\r\n"), mostAnnounced/2), []byte("small"), bytes.Repeat([]byte("b"), mostAnnounced), bytes.Repeat([]byte("c"), mostAnnounced+1)}
+		hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+			for {
+				asked, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				var answer []byte
+				for i, key := range strings.Fields(asked)[1:] {
+					answer = fmt.Appendf(answer, "VALUE %s 0 %d 1\r\n%s\r\n", key, len(values[i]), values[i])
+				}
+				for piece := range slices.Chunk(append(answer, "END\r\n"...), piece) {
+					if _, err := nc.Write(piece); err != nil {
+						return
+					}
+				}
+			}
+		}, func(t *testing.T, n *node) {
+			for range 2 { // over one connection
+				var batch []*waiter
+				for i := range values {
+					batch = append(batch, &waiter{node: n, key: fmt.Sprint("k", i)})
+				}
+				if err := n.fetch(batch); err != nil {
+					t.Fatalf("pieces of %d: %v", piece, err)
+				}
+				for i, w := range batch {
+					if w.item == nil || !bytes.Equal(w.item.value, values[i]) {
+						t.Errorf("pieces of %d: another value of %d bytes", piece, len(values[i]))
+					}
+				}
+			}
+			if n.reconnects.Load() != 0 {
+				t.Error("the connection was given up")
+			}
+		})
+	}
+}
+
+// What a node announces and does not send costs nothing.
+func TestAnAnnouncementAloneIsNotPaidFor(t *testing.T) {
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		for {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			if _, err := io.WriteString(nc, "VALUE k 0 2000000 1\r\nx"); err != nil {
+				return
+			}
+		}
+	}, func(t *testing.T, n *node) {
+		before := allocated()
+		if _, err := n.getOne("k"); err == nil {
+			t.Error("it passes")
+		}
+		if cost := allocated() - before; cost > 1<<18 {
+			t.Errorf("%d bytes allocated", cost)
+		}
+	})
 }
 
 // What comes behind the answer to a write would be taken for the answer to the next.

@@ -19,10 +19,23 @@ const (
 	mostLateRefusals = 2
 )
 
+// mostRefusalsAlone is how often one node may refuse what all other targets have stored, before
+// the call does without it, although there is nobody to take its place. Writers that meet are
+// outrun on every node now and then; a node that alone shows something newer at each look, and
+// refuses each time, would keep everybody from saving. The other home has what it refuses.
+const mostRefusalsAlone = saveRounds - 2
+
+// mostStale is how often the connection to a node may be a new one by the time of the write. A
+// server that restarts breaks its connections once; one that breaks them under each write would
+// be read and written for ever.
+const mostStale = 3
+
 // refusal is what one node has refused in one call, and what it has shown there.
 type refusal struct {
 	node  *node
 	times int
+	alone int     // of those, while all other targets stored the same
+	stale int     // writes that came too late for the connection
 	shown *stored // all of it, joined
 	// retired is true once it has shown a copy that was about to expire.
 	retired bool
@@ -36,22 +49,33 @@ type refusal struct {
 }
 
 // refused notes that the node has refused a write, and gives it up when that is no
-// longer to be believed.
-func (k *call) refused(n *node, none bool) {
+// longer to be believed. Alone is true where all other targets hold what it refuses.
+func (k *call) refused(n *node, none, alone bool) {
 	r := k.refusalBy(n)
-	if r == nil {
-		k.refusals = append(k.refusals, refusal{node: n})
-		r = &k.refusals[len(k.refusals)-1]
-	}
 	r.none, r.open = none, true
-	r.times++
+	if r.times++; alone {
+		r.alone++
+	}
 	most := mostRefusals
 	if k.late() {
 		most = mostLateRefusals
 	}
-	if r.times >= most && k.spares(n) {
-		k.giveUp(n)
+	if r.times >= most && k.spares(n) || r.alone >= mostRefusalsAlone && k.leavesHome(n) {
+		k.giveUp(n, errContradicts)
 	}
+}
+
+// staled notes that a write was not sent, since the connection is newer than what it replaces.
+func (k *call) staled(n *node) {
+	r := k.refusalBy(n)
+	if r.stale++; r.stale >= mostStale {
+		k.giveUp(n, errBreaks)
+	}
+}
+
+// leavesHome reports whether another home node is up without that one.
+func (k *call) leavesHome(n *node) bool {
+	return slices.ContainsFunc(k.c.nodes, func(o *node) bool { return o != n && k.isHome(o) && o.isUp() && !k.hasFailed(o) })
 }
 
 // late reports whether the call has cost more than a healthy node may.
@@ -69,13 +93,15 @@ func (k *call) spares(n *node) bool {
 	return home && others >= k.c.cfg.Replicas
 }
 
+// refusalBy returns what is known of the node's refusals.
 func (k *call) refusalBy(n *node) *refusal {
 	for i := range k.refusals {
 		if k.refusals[i].node == n {
 			return &k.refusals[i]
 		}
 	}
-	return nil
+	k.refusals = append(k.refusals, refusal{node: n})
+	return &k.refusals[len(k.refusals)-1]
 }
 
 // shows adds to what the node has shown.
@@ -114,7 +140,7 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 		}
 		if r.open && !r.fits(a) {
 			if r.unfit++; r.unfit > 1 || k.late() && k.spares(r.node) {
-				k.giveUp(r.node)
+				k.giveUp(r.node, errContradicts)
 				gaveUp = true
 			}
 		}
@@ -127,7 +153,7 @@ func (k *call) contradicted(v *view) (gaveUp bool) {
 // forgive takes the nodes back that were given up, once a call: where the other homes have failed
 // since, one that others kept outrunning is better than none. It reports whether there are any.
 func (k *call) forgive() bool {
-	lied := func(f nodeError) bool { return f.err == errContradicts }
+	lied := func(f nodeError) bool { return f.err == errContradicts || f.err == errBreaks }
 	if k.forgave || !slices.ContainsFunc(k.failed, lied) {
 		return false
 	}
@@ -139,12 +165,12 @@ func (k *call) forgive() bool {
 
 // giveUp counts the node as failed in this call. Its health is another matter: it does
 // answer, and may be at odds about this one key.
-func (k *call) giveUp(n *node) {
-	k.fail(n, errContradicts)
+func (k *call) giveUp(n *node, reason error) {
+	k.fail(n, reason)
 	k.gaveUp = true
 	n.errors.Add(1)
 	n.mu.Lock()
-	n.lastErr = errContradicts
+	n.lastErr = reason
 	n.mu.Unlock()
-	k.c.log.warn(n, "cluster: node is passed over for a session", "reason", errContradicts)
+	k.c.log.warn(n, "cluster: node is passed over for a session", "reason", reason)
 }

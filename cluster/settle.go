@@ -137,7 +137,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 	}
 	writes[0].run(nil) // the caller does one itself
 	wg.Wait()
-	all = true
+	missed := 0
 	for i, r := range writes {
 		k.tried = k.tried || r.maybe
 		switch {
@@ -152,15 +152,19 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 		if errors.Is(r.err, errMemory) || errors.Is(r.err, errItemSize) {
 			k.full = append(k.full, nodes[i])
 		}
-		all = false
+		missed++
 	}
 	// Now that it is known which nodes have failed: a last home is not given up.
 	for i, r := range writes {
-		if r.outcome == outrun && !errors.Is(r.err, errStale) {
-			k.refused(nodes[i], r.seen != nil && isAbsence(r.err)) // an add needs no copy
+		switch {
+		case r.outcome != outrun:
+		case errors.Is(r.err, errStale):
+			k.staled(nodes[i])
+		default:
+			k.refused(nodes[i], r.seen != nil && isAbsence(r.err), missed == 1) // an add needs no copy
 		}
 	}
-	return all, err
+	return missed == 0, err
 }
 
 // encoded holds buffers for records on their way out. A write is done with its bytes

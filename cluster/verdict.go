@@ -28,6 +28,7 @@ var (
 	errBehind      = fmt.Errorf("%w: reads that came before took it", errBusy)
 	errNotAsked    = errors.New("thought down")
 	errOutOfStep   = errors.New("answer to another question")
+	errBreaks      = errors.New("it breaks the connection under each write")
 	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
 )
 

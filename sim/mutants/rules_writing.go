@@ -24,7 +24,7 @@ var writing = []rule{
 	one("a save acknowledged without a copy", "cluster/settle.go",
 		"		if len(v.targets) < k.c.cfg.MinCopies {\n			return v, k.tooFew()\n		}", ""),
 	one("one stored copy is enough to acknowledge", "cluster/settle.go",
-		"		all = false\n	}", "		all = k.tried\n	}"),
+		"	return missed == 0, err", "	return missed == 0 || k.tried, err"),
 	one("what a dead node said is forgotten", "cluster/settle.go",
 		"		known = join(known, v.joined)\n		v.joined = known", "		_ = known"),
 	one("a save ended by its record's oversize is stored", "cluster/settle.go",

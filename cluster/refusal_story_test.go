@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell what becomes of a save where one node refuses each write and has a reason
+// each time: something newer, or a connection that broke.
+
+// fightOver has a node hold something newer before each write to it.
+func (w *world) fightOver(n *testenv.Node, id string) {
+	w.onCommand(func(cmd sentCommand) {
+		if cmd.verb == "cas" && w.env.Node(cmd.node) == n {
+			was := w.on(n, id)
+			w.put(n, id, change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+		}
+	})
+}
+
+// Of two nodes one shows something newer each time. The other has what it refuses.
+func TestOfTwoNodesOneThatRefusesAloneStopsNobody(t *testing.T) {
+	for place := range 2 {
+		story(t, 2, func(w *world) {
+			c := w.cluster(Config{})
+			r := w.create(c, "s", "a=1")
+			w.fightOver(w.rank("s")[place], "s")
+			r.Attrs["a"] = []byte("2")
+			w.save(c, r)
+			w.onCommand(nil)
+			w.sees(w.cluster(Config{}), "s", "a=2")
+			w.holds(w.rank("s")[place], "s", "a=2")
+		})
+	}
+}
+
+// Two copies that were asked for are two.
+func TestOneCopyIsNotTwoWhateverTheOtherNodeShows(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{MinCopies: 2})
+		r := w.create(c, "s", "a=1")
+		w.fightOver(w.rank("s")[0], "s")
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrUnavailable) {
+			w.Errorf("save: %v", err)
+		}
+	})
+}
+
+// Where there is no other home, what is newer each time is what others save.
+func TestTheLastHomeIsNotGivenUpForAFight(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.create(c, "s", "a=1")
+		w.fightOver(w.rank("s")[0], "s")
+		w.rank("s")[1].Kill()
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrConflict) {
+			w.Errorf("save: %v", err)
+		}
+	})
+}
+
+// A node that closes the connection under each write leaves no token that is good: each save
+// would find it changed, and read it once more.
+func TestANodeThatBreaksItsConnectionUnderEachWriteStopsNobody(t *testing.T) {
+	for _, nodes := range []int{2, 3} {
+		for place := range 2 {
+			t.Run(fmt.Sprint(nodes, " nodes, place ", place), func(t *testing.T) {
+				story(t, nodes, func(w *world) {
+					h := &hostileNode{policy: truthfully(policy{writes: always(lie{then: hangsUp})})}
+					cfg := Config{DialContext: w.takeOver(place, "s", h), Logger: slog.New(slog.NewTextHandler(w.logs, nil))}
+					c, other := w.cluster(cfg), w.cluster(cfg)
+					w.create(c, "s", "a=1")
+					h.turned.Store(true)
+					w.change(c, "s", "a", "2")
+					w.change(other, "s", "b", "3")
+					w.sees(c, "s", "a=2 b=3")
+					w.holds(w.rank("s")[1-place], "s", "a=2 b=3")
+					if !strings.Contains(w.logs.String(), errBreaks.Error()) {
+						w.Errorf("nobody is told: %s", w.logs)
+					}
+				})
+			})
+		}
+	}
+}
