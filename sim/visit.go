@@ -103,9 +103,9 @@ func (v *visit) load() *cluster.Record {
 	op := check.Op{Client: v.process, Key: v.key, Kind: check.Load, Call: v.sim.now()}
 	op.Begun = op.Call
 	v.begun = op.Call
-	v.sim.world.Wait(v.process)
+	v.wait()
 	rec, err := v.c.Load(context.Background(), v.key)
-	v.sim.world.Wait(v.process)
+	v.wait()
 	op.Return = v.sim.now()
 	if err == nil {
 		op.Read = make(map[string]string, len(rec.Attrs))
@@ -129,11 +129,11 @@ func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
 			rec.Attrs[name] = []byte(value)
 		}
 	}
-	v.sim.world.Wait(v.process)
+	v.wait()
 	rec.Deadline = v.in.clock().Add(v.user.lifetime)
 	op.Deadline = v.sim.now() + v.in.ahead + v.user.lifetime
 	err := v.c.Save(context.Background(), rec)
-	v.sim.world.Wait(v.process)
+	v.wait()
 	op.Return = v.sim.now()
 	v.record(&op, err)
 	if errors.Is(err, cluster.ErrDestroyed) {
@@ -144,11 +144,19 @@ func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
 
 func (v *visit) delete() {
 	op := check.Op{Client: v.process, Key: v.key, Kind: check.Delete, Begun: v.begun, Call: v.sim.now()}
-	v.sim.world.Wait(v.process)
+	v.wait()
 	err := v.c.Delete(context.Background(), v.key)
-	v.sim.world.Wait(v.process)
+	v.wait()
 	op.Return = v.sim.now()
 	v.record(&op, err)
+}
+
+// wait returns when the process runs. Those that waited for it go on one after the other, in an
+// order that a seed repeats.
+func (v *visit) wait() {
+	for v.sim.world.Wait(v.process) {
+		time.Sleep(time.Duration(1 + v.rng.IntN(10_000)))
+	}
 }
 
 // record completes the operation with its outcome. The answers of a process that
