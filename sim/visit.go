@@ -151,10 +151,10 @@ func (v *visit) delete() {
 	v.record(&op, err)
 }
 
-// wait returns when the process runs. Those that waited for it go on one after the other, in an
-// order that a seed repeats.
+// wait returns when the process runs, and it is this visit's turn in it: no two of them go on at
+// the same instant, or what comes next would be up to the scheduler.
 func (v *visit) wait() {
-	for v.sim.world.Wait(v.process) {
+	for late := true; late; late = v.sim.world.Wait(v.process) {
 		time.Sleep(time.Duration(1 + v.rng.IntN(10_000)))
 	}
 }
