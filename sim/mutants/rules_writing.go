@@ -150,8 +150,7 @@ var deleting = []rule{
 	one("delete without a destroyed record", "cluster/delete.go",
 		"errs[i] = n.set(k.key, value, keep)", "_, _ = value, keep; errs[i] = n.remove(k.key)"),
 	one("a deletion remembered for a moment", "cluster/delete.go",
-		"	ms = c.cfg.Now().UnixMilli() + c.longest.Load()\n	if s != nil {\n		ms = max(ms, s.deadline)\n	}",
-		"	ms = c.cfg.Now().UnixMilli() + 2000\n	_ = s"),
+		"	return min(ms+clockSkew.Milliseconds(), maxDeadline)", "	return min(now.UnixMilli()+2000, ms)"),
 	one("a deletion on one node only", "cluster/delete.go",
 		"			if !holding[n] {\n				todo++", "			if !holding[n] && len(holding) == 0 && i == 0 {\n				todo++"),
 
