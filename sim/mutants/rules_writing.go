@@ -27,8 +27,8 @@ var writing = []rule{
 		"	return missed == 0, err", "	return missed == 0 || k.tried, err"),
 	one("what a dead node said is forgotten", "cluster/settle.go",
 		"		known = join(known, v.joined)\n		v.joined = known", "		_ = known"),
-	one("a save ended by its record's oversize is stored", "cluster/settle.go",
-		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
+	one("a save ended by its record's oversize is stored", "cluster/codec.go",
+		"	if size > most {", "	if false {"),
 
 	one("a CAS token is good on every connection", "cluster/link.go",
 		"l.stale = opened > l.opened", "l.stale = false"),
