@@ -57,8 +57,9 @@ type Cluster struct {
 	stats    counters
 	clock    *awakeClock
 	log      journal
-	// longest is the longest time a session was seen to have left, in ms: how long
-	// a deletion must be remembered when the session's deadline is not known.
+	// longest is the longest time a session was seen to have left, in ms, at most
+	// mostLifetime: how long a deletion must be remembered when nothing is known of
+	// the session.
 	longest atomic.Int64
 
 	closing chan struct{} // closed by Close; ends the probers

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/bits"
 	"slices"
+	"time"
 )
 
 // This file decides what a record looks like in memcached:
@@ -23,6 +25,9 @@ import (
 // without a seal has one more removed attribute, its mark (unsealed.go).
 // Equal records have equal bytes, so two writers that arrive at the same join
 // write the same copy. Everything here is pure.
+//
+// A reader takes nothing that cannot be: lengths and counts are checked against the bytes that
+// are left, and clocks against the reader's own.
 
 const (
 	formatMagic   = 'h'
@@ -36,21 +41,37 @@ const (
 
 var (
 	errDamaged  = errors.New("damaged record")
+	errAhead    = fmt.Errorf("%w: its clock is more than a day ahead of this machine's", errDamaged)
 	errOtherKey = errors.New("record belongs to another key")
 	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
 )
 
+// mostAhead is how far a record's clock may be ahead of its reader's. No two clocks that are
+// kept at all differ by so much: it is damage, or a lie that would win every merge, and a
+// clock at the end of all numbers leaves no later one to a change. A process counts on from
+// what it has read, one microsecond at a time, and so gets there no sooner than time does.
+const mostAhead = 24 * time.Hour
+
+// latestClock is the highest clock that is no damage to a reader at that moment.
+func latestClock(now time.Time) int64 { return now.Add(mostAhead).UnixMicro() }
+
 // encode returns the bytes of s under the key with that hash. A nil sealer leaves
 // them plain.
 func (s *stored) encode(key keyHash, seal *sealer) ([]byte, error) {
-	return s.appendTo(nil, key, seal)
+	return s.appendTo(nil, key, seal, math.MaxInt)
 }
 
-// appendTo is encode into an empty buffer, which grows where it has to.
-func (s *stored) appendTo(b []byte, key keyHash, seal *sealer) ([]byte, error) {
-	size := headerSize + sealOverhead + checksumSize + 64
-	for i := range s.attrs {
-		size += len(s.attrs[i].name) + len(s.attrs[i].value) + 24
+// appendTo is encode into an empty buffer, which grows where it has to. A record that takes
+// more than most bytes is ErrTooLarge, before any of them is written.
+func (s *stored) appendTo(b []byte, key keyHash, seal *sealer, most int) ([]byte, error) {
+	var table writerTable
+	attrs := s.marked()
+	size := headerSize + s.bodySize(attrs, &table) + checksumSize
+	if seal != nil {
+		size += sealOverhead
+	}
+	if size > most {
+		return nil, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, size, most)
 	}
 	b = slices.Grow(b, size)
 	flags := byte(0)
@@ -60,11 +81,11 @@ func (s *stored) appendTo(b []byte, key keyHash, seal *sealer) ([]byte, error) {
 	b = append(b, formatMagic, formatVersion, flags)
 	b = append(b, key[:keyHashSize]...)
 	if seal == nil {
-		b = s.appendBody(b)
+		b = s.appendBody(b, attrs, &table)
 	} else {
 		b[2] |= flagSealed
 		body := encoded.Get().(*[]byte)
-		*body = s.appendBody((*body)[:0])
+		*body = s.appendBody((*body)[:0], attrs, &table)
 		var err error
 		b, err = seal.seal(b, *body, key)
 		keep(body)
@@ -75,7 +96,33 @@ func (s *stored) appendTo(b []byte, key keyHash, seal *sealer) ([]byte, error) {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
 }
 
-func (s *stored) appendBody(b []byte) []byte {
+// bodySize is how many bytes appendBody appends for these attributes, which are those of
+// marked. It fills the empty table.
+func (s *stored) bodySize(attrs []attribute, table *writerTable) int {
+	newest := s.newest()
+	size := uvarintSize(newest) + uvarintSize(newest-s.floor) + uvarintSize(s.deadline)
+	if s.destroyed {
+		return size
+	}
+	table.place(s.dstamp.writer)
+	size += uvarintSize(newest-s.dstamp.clock) + uvarintSize(int64(len(attrs)))
+	for i := range attrs {
+		a := &attrs[i]
+		size += uvarintSize(int64(len(a.name))) + len(a.name) + uvarintSize(newest-a.stamp.clock)
+		size += uvarintSize(int64(table.place(a.stamp.writer)) << 1)
+		if !a.removed {
+			size += uvarintSize(int64(len(a.value))) + len(a.value)
+		}
+	}
+	return size + uvarintSize(int64(table.size)) + 8*table.size
+}
+
+// uvarintSize is how many bytes binary.AppendUvarint appends for n.
+func uvarintSize(n int64) int { return (bits.Len64(uint64(n)|1) + 6) / 7 }
+
+// appendBody appends what stands between header and checksum. The attributes and
+// the table are those of bodySize.
+func (s *stored) appendBody(b []byte, attrs []attribute, table *writerTable) []byte {
 	newest := s.newest()
 	b = binary.AppendUvarint(b, uint64(newest))
 	b = binary.AppendUvarint(b, uint64(newest-s.floor))
@@ -83,23 +130,9 @@ func (s *stored) appendBody(b []byte) []byte {
 	if s.destroyed {
 		return b
 	}
-	writers := make([]uint64, 0, 8)
-	index := func(w uint64) uint64 {
-		i := slices.Index(writers, w)
-		if i < 0 {
-			i = len(writers)
-			writers = append(writers, w)
-		}
-		return uint64(i)
-	}
-	attrs := s.marked()
-	index(s.dstamp.writer)
-	for i := range attrs {
-		index(attrs[i].stamp.writer)
-	}
-	b = binary.AppendUvarint(b, uint64(len(writers)))
-	for _, w := range writers {
-		b = binary.BigEndian.AppendUint64(b, w)
+	b = binary.AppendUvarint(b, uint64(table.size))
+	for i := range table.size {
+		b = binary.BigEndian.AppendUint64(b, table.writer(i))
 	}
 	b = binary.AppendUvarint(b, uint64(newest-s.dstamp.clock)) // its writer is the table's first
 	b = binary.AppendUvarint(b, uint64(len(attrs)))
@@ -108,7 +141,7 @@ func (s *stored) appendBody(b []byte) []byte {
 		b = binary.AppendUvarint(b, uint64(len(a.name)))
 		b = append(b, a.name...)
 		b = binary.AppendUvarint(b, uint64(newest-a.stamp.clock))
-		w := index(a.stamp.writer) << 1
+		w := uint64(table.place(a.stamp.writer)) << 1
 		if a.removed {
 			b = binary.AppendUvarint(b, w|1)
 			continue
@@ -120,9 +153,9 @@ func (s *stored) appendBody(b []byte) []byte {
 	return b
 }
 
-// decode reads a record that was found under the key with that hash. The values
-// alias b. The error is errDamaged, errOtherKey, ErrVersion or ErrSealed.
-func decode(b []byte, key keyHash, seal *sealer) (*stored, error) {
+// decode reads a record that was found under the key with that hash at that moment. The
+// values alias b. The error is errDamaged, errOtherKey, ErrVersion or ErrSealed.
+func decode(b []byte, key keyHash, seal *sealer, now time.Time) (*stored, error) {
 	if len(b) < headerSize+checksumSize || b[0] != formatMagic {
 		return nil, errDamaged
 	}
@@ -148,7 +181,7 @@ func decode(b []byte, key keyHash, seal *sealer) (*stored, error) {
 	case seal != nil && !seal.allowUnsealed:
 		return nil, errUnsealed
 	}
-	s, err := decodeBody(plain, b[2]&flagDestroyed != 0)
+	s, err := decodeBody(plain, b[2]&flagDestroyed != 0, latestClock(now))
 	if err != nil {
 		return nil, err
 	}
@@ -156,10 +189,13 @@ func decode(b []byte, key keyHash, seal *sealer) (*stored, error) {
 	return s, nil
 }
 
-func decodeBody(b []byte, destroyed bool) (*stored, error) {
+func decodeBody(b []byte, destroyed bool, latest int64) (*stored, error) {
 	r := &reader{b: b}
 	s := &stored{destroyed: destroyed}
-	newest := r.upTo(math.MaxInt64)
+	newest := r.upTo(math.MaxInt64) // no clock in the record is above it
+	if newest > latest {
+		return nil, errAhead
+	}
 	s.floor = newest - r.upTo(newest)
 	s.deadline = r.upTo(maxDeadline)
 	if destroyed {

@@ -146,7 +146,7 @@ func TestEveryFlippedBitAndEveryCutIsRefused(t *testing.T) {
 
 func TestARecordIsReadUnderItsOwnKeyOnly(t *testing.T) {
 	for _, s := range []*stored{liveAt(1, value("a", "secret", 1)), tombstone(1)} {
-		got, err := decode(plain(s), anotherKey, nil)
+		got, err := decode(plain(s), anotherKey, nil, readAt)
 		if !errors.Is(err, errOtherKey) || got != nil {
 			t.Errorf("%v, %s", err, show(got))
 		}

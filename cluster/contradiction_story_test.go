@@ -292,7 +292,7 @@ func TestARecordOfANewerVersionIsNoContradiction(t *testing.T) {
 		r := w.create(c, "s", "a=1")
 		old, _ := ranks[0].Get(key)
 		newer := newerVersion(old)
-		if _, err := decode(newer, hashKey("s"), nil); !isErr(err, ErrVersion) {
+		if _, err := decode(newer, hashKey("s"), nil, readAt); !isErr(err, ErrVersion) {
 			w.Fatal(err)
 		}
 		ranks[1].Kill()

@@ -50,7 +50,7 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 	v, _ := k.gather(context.Background())
 	err := k.unavailable()
 	if !v.blind() {
-		err = k.destroy(tombstone(c.rememberUntil(v.joined)))
+		err = k.destroy(tombstone(rememberUntil(v.joined, k.latest, c.cfg.Now(), c.longest.Load())))
 	}
 	if err != nil {
 		c.stats.unavailable.Add(1)
@@ -60,20 +60,41 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 	return nil
 }
 
-// rememberUntil is how long a deletion must be remembered: as long as any copy of
-// the session may live. A save under way may just have moved the deadline, so it is
-// at least the longest life that this process has seen.
-func (c *Cluster) rememberUntil(s *stored) (ms int64) {
-	ms = c.cfg.Now().UnixMilli() + c.longest.Load()
-	if s != nil {
-		ms = max(ms, s.deadline)
+// clockSkew is how much longer than its session a deletion is remembered: another instance,
+// whose clock is behind, sees the session end later. It is more than clocks may differ.
+const clockSkew = time.Hour
+
+// rememberUntil is until when a deletion must be remembered, in ms since 1970: as long as a
+// copy of that session may live on a node, or in a request that is under way and will save it.
+// What was found of it says how long: latest is the latest end of all copies, and a save that
+// has just moved the end, unseen, gave the session no longer a life than the last save which
+// moved it. What such requests ask for after that end does not count: who saves a session
+// that has ended finds it destroyed (hasEnded). Where nothing was found, a request may have it
+// all the same, and it may live as long as the longest, in ms, that this process has seen.
+func rememberUntil(s *stored, latest int64, now time.Time, longest int64) int64 {
+	ms := now.UnixMilli()
+	switch {
+	case s == nil:
+		ms += longest
+	case s.destroyed && s.deadline >= max(latest, ms):
+		return s.deadline // it was deleted before, by one who knew more
+	case s.destroyed:
+		ms = max(ms+longest, latest)
+	default:
+		ms = max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)
 	}
-	return min(ms, maxDeadline)
+	return min(ms+clockSkew.Milliseconds(), maxDeadline)
 }
 
-// noteLifetime remembers the longest time that a session was seen to have left.
+// mostLifetime is the most that one session says about how long others live, unless
+// Config.Lifetime is longer. No browser keeps a cookie for longer than 400 days (RFC 6265bis,
+// section 5.5), and the memory of deletions must not grow because one record is without end.
+const mostLifetime = 400 * 24 * time.Hour
+
+// noteLifetime remembers the longest time that a session was seen to have left, up to
+// mostLifetime.
 func (c *Cluster) noteLifetime(deadline int64) {
-	left := deadline - c.cfg.Now().UnixMilli()
+	left := min(deadline-c.cfg.Now().UnixMilli(), mostLifetime.Milliseconds())
 	for {
 		longest := c.longest.Load()
 		if left <= longest || c.longest.CompareAndSwap(longest, left) {

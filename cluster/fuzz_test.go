@@ -49,7 +49,7 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, b := range [][]byte{b, under(flagSealed, b), under(flagSealed|flagDestroyed, b), under(0, b), under(flagDestroyed, b)} {
 			before := slices.Clone(b)
-			s, err := decode(b, aKey, seal)
+			s, err := decode(b, aKey, seal, readAt)
 			if !bytes.Equal(b, before) {
 				t.Fatal("decode writes into its input")
 			}
@@ -63,7 +63,7 @@ func FuzzOpen(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := decode(sealed(whole), aKey, seal)
+		s, err := decode(sealed(whole), aKey, seal, readAt)
 		bare, bareErr := read(under(0, b))
 		if (err == nil) != (bareErr == nil) || err == nil && !sameRecord(s, bare) {
 			t.Fatalf("sealed it reads as %s, %v; plain as %s, %v", show(s), err, show(bare), bareErr)

@@ -262,7 +262,7 @@ func (k *call) read(v *view, a *answer) {
 		}
 	}
 	var err error
-	if a.rec, err = decode(a.item.value, k.hash, k.c.seal); err == nil {
+	if a.rec, err = decode(a.item.value, k.hash, k.c.seal, k.c.cfg.Now()); err == nil {
 		if a.unsealed = k.c.seal.isUnsealed(a.item.value); a.unsealed {
 			a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)
 		}

@@ -87,7 +87,7 @@ func TestRecordsOfFormat1AreReadAsTheyWereWritten(t *testing.T) {
 		if seal != nil {
 			seal.prefix = g.Prefix
 		}
-		got, err := decode(g.Bytes, hashKey(g.ID), seal)
+		got, err := decode(g.Bytes, hashKey(g.ID), seal, time.UnixMilli(g.Deadline))
 		if err != nil || !sameRecord(got, g.record()) {
 			t.Errorf("%s (%s): read as %s, %v\nwant %s", g.What, g.ID, show(got), err, show(g.record()))
 			continue

@@ -189,7 +189,7 @@ func (s *hostileScene) heals(id, attrs string) {
 			continue
 		}
 		b, ok := n.Get(hashKey(id).memcacheKey(""))
-		rec, err := decode(b, hashKey(id), s.one.seal)
+		rec, err := decode(b, hashKey(id), s.one.seal, readAt)
 		if !ok || err != nil || rec.destroyed {
 			s.Errorf("%s holds %s: %v", n.ID(), show(rec), err)
 			continue

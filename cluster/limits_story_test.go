@@ -307,7 +307,7 @@ func TestOneForgedCopyStopsNobody(t *testing.T) {
 // nor from a new session. What it holds is left alone.
 func TestOneUnreadableCopyStopsNobody(t *testing.T) {
 	unknownKey := func(b []byte) []byte {
-		s, err := decode(b, hashKey("s"), nil)
+		s, err := decode(b, hashKey("s"), nil, readAt)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -259,8 +259,11 @@ func (s *stored) watermark() int64 {
 // stamp to. They are not stored everywhere yet, and o's floor says of them that they are gone.
 func (s *stored) above(o *stored, from, to stamp) *stored {
 	swallowed := func(a attribute) bool {
+		if a.stamp != from || a.removed || a.compare(o.forgotten(a.name)) >= 0 {
+			return false
+		}
 		_, listed := o.find(a.name)
-		return a.stamp == from && !a.removed && !listed && a.compare(o.forgotten(a.name)) < 0
+		return !listed
 	}
 	if o == nil || !slices.ContainsFunc(s.attrs, swallowed) {
 		return s

@@ -70,7 +70,7 @@ func TestSealedRecordsComeBackAndShowNothing(t *testing.T) {
 	}
 	for _, b := range [][]byte{b, again, sealedBytes(t, tombstone(7), seal)} {
 		before := slices.Clone(b)
-		got, err := decode(b, aKey, seal)
+		got, err := decode(b, aKey, seal, readAt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,23 +92,23 @@ func TestASealedRecordThatWasTouchedIsRefused(t *testing.T) {
 	for i := range (len(b) - checksumSize) * 8 {
 		bad := slices.Clone(b)
 		bad[i/8] ^= 1 << (i % 8)
-		if _, err := decode(bad, aKey, seal); !errors.Is(err, errDamaged) {
+		if _, err := decode(bad, aKey, seal, readAt); !errors.Is(err, errDamaged) {
 			t.Fatalf("bit %d flipped: %v", i, err)
 		}
 		if i/8 == 2 && i%8 == 1 {
 			continue // the sealed flag itself: a plain record of junk, below
 		}
-		if got, err := decode(resealed(bad), aKey, seal); err == nil {
+		if got, err := decode(resealed(bad), aKey, seal, readAt); err == nil {
 			t.Fatalf("bit %d flipped under a good checksum: %s", i, show(got))
 		}
 	}
 	plainNow := slices.Clone(b)
 	plainNow[2] &^= flagSealed
-	if got, err := decode(resealed(plainNow), aKey, seal); err == nil && len(got.attrs) > 0 {
+	if got, err := decode(resealed(plainNow), aKey, seal, readAt); err == nil && len(got.attrs) > 0 {
 		t.Errorf("ciphertext read as a plain record: %s", show(got))
 	}
 	for n := range len(b) - checksumSize {
-		if _, err := decode(sealed(b[:n]), aKey, seal); err == nil {
+		if _, err := decode(sealed(b[:n]), aKey, seal, readAt); err == nil {
 			t.Fatalf("cut to %d bytes under a good checksum", n)
 		}
 	}
@@ -118,13 +118,13 @@ func TestASealedRecordCannotMoveToAnotherKey(t *testing.T) {
 	seal := mustSealer(t, false, 1)
 	b := sealedBytes(t, liveAt(1, value("user", "admin", 5)), seal)
 	copy(b[3:headerSize], anotherKey[:keyHashSize])
-	if _, err := decode(resealed(b), anotherKey, seal); !errors.Is(err, ErrSealed) {
+	if _, err := decode(resealed(b), anotherKey, seal, readAt); !errors.Is(err, ErrSealed) {
 		t.Errorf("a header with another key's hash: %v", err)
 	}
 	// A key whose first bytes are the same is another key all the same.
 	twin := aKey
 	twin[len(twin)-1]++
-	if _, err := decode(sealedBytes(t, liveAt(1), seal), twin, seal); !errors.Is(err, ErrSealed) {
+	if _, err := decode(sealedBytes(t, liveAt(1), seal), twin, seal, readAt); !errors.Is(err, ErrSealed) {
 		t.Errorf("a key that begins alike: %v", err)
 	}
 }
@@ -133,12 +133,12 @@ func TestALiveRecordCannotBeMadeADestroyedOne(t *testing.T) {
 	seal := mustSealer(t, false, 1)
 	b := sealedBytes(t, liveAt(1), seal)
 	b[2] |= flagDestroyed
-	if _, err := decode(resealed(b), aKey, seal); !errors.Is(err, ErrSealed) {
+	if _, err := decode(resealed(b), aKey, seal, readAt); !errors.Is(err, ErrSealed) {
 		t.Error(err)
 	}
 	d := sealedBytes(t, tombstone(1), seal)
 	d[2] &^= flagDestroyed
-	if _, err := decode(resealed(d), aKey, seal); !errors.Is(err, ErrSealed) {
+	if _, err := decode(resealed(d), aKey, seal, readAt); !errors.Is(err, ErrSealed) {
 		t.Error("a deletion undone:", err)
 	}
 }
@@ -159,7 +159,7 @@ func TestSealKeysRotate(t *testing.T) {
 		{"the old key is gone, what it sealed is lost", old, fresh, false},
 		{"the rest is not", moved, fresh, true},
 	} {
-		got, err := decode(sealedBytes(t, s, c.wrote), aKey, c.read)
+		got, err := decode(sealedBytes(t, s, c.wrote), aKey, c.read, readAt)
 		if c.ok && (err != nil || !sameRecord(got, s)) || !c.ok && !errors.Is(err, ErrSealed) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -168,16 +168,16 @@ func TestSealKeysRotate(t *testing.T) {
 
 func TestPlainAndSealedDoNotMix(t *testing.T) {
 	s := liveAt(1, value("a", "1", 5))
-	if _, err := decode(plain(s), aKey, mustSealer(t, false, 1)); !errors.Is(err, ErrSealed) {
+	if _, err := decode(plain(s), aKey, mustSealer(t, false, 1), readAt); !errors.Is(err, ErrSealed) {
 		t.Errorf("a plain record passes for a sealed one: %v", err)
 	}
-	if _, err := decode(plain(tombstone(1)), aKey, mustSealer(t, false, 1)); !errors.Is(err, ErrSealed) {
+	if _, err := decode(plain(tombstone(1)), aKey, mustSealer(t, false, 1), readAt); !errors.Is(err, ErrSealed) {
 		t.Errorf("a plain deletion passes for a sealed one: %v", err)
 	}
-	if got, err := decode(plain(s), aKey, mustSealer(t, true, 1)); err != nil || !sameRecord(got, s) {
+	if got, err := decode(plain(s), aKey, mustSealer(t, true, 1), readAt); err != nil || !sameRecord(got, s) {
 		t.Errorf("AllowUnsealed: %v", err)
 	}
-	if _, err := decode(sealedBytes(t, s, mustSealer(t, false, 1)), aKey, nil); !errors.Is(err, ErrSealed) {
+	if _, err := decode(sealedBytes(t, s, mustSealer(t, false, 1)), aKey, nil, readAt); !errors.Is(err, ErrSealed) {
 		t.Errorf("sealed, and there are no keys: %v", err)
 	}
 }

@@ -112,17 +112,17 @@ func (w *write) run(wg *sync.WaitGroup) {
 
 // put writes the record to the nodes at once, each by cas on the copy that was seen
 // there, or by add where there was none. All is true when every node has stored it.
-// The error is ErrTooLarge, for MaxRecordBytes.
+// The error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
 func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *atomic.Uint64) (all bool, err error) {
+	if want.newest() > latestClock(k.c.cfg.Now()) {
+		return false, fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	}
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)
-	value, err := want.appendTo((*buf)[:0], k.hash, k.c.seal)
+	value, err := want.appendTo((*buf)[:0], k.hash, k.c.seal, k.c.cfg.MaxRecordBytes)
 	*buf = value
 	if err != nil {
 		return false, err
-	}
-	if len(value) > k.c.cfg.MaxRecordBytes {
-		return false, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, len(value), k.c.cfg.MaxRecordBytes)
 	}
 	k.sawEnd(want)
 	lives := ttl(k.latest, k.c.cfg.Now())

@@ -29,8 +29,9 @@ func (w *world) isSealed(n *testenv.Node, id string) bool {
 // one is the session, and replaces the other: no value, no deadline and no logout comes from it.
 func TestASealedCopyWinsOverOneWithoutASeal(t *testing.T) {
 	far := time.Now().Add(1000 * time.Hour)
+	ahead := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC).UnixMicro() // of the stories' clock, which begins in 2000
 	for name, forgery := range map[string]*stored{
-		"a newer value": {deadline: far.UnixMilli(), dstamp: stamp{far.UnixMicro(), 7}, attrs: []attribute{value("a", "forged", far.UnixMicro())}},
+		"a newer value": {deadline: far.UnixMilli(), dstamp: stamp{ahead, 7}, attrs: []attribute{value("a", "forged", ahead)}},
 		"an old value":  {deadline: far.UnixMilli(), dstamp: stamp{1, 7}, attrs: []attribute{value("b", "forged", 1)}},
 		"a tombstone":   tombstone(far.UnixMilli()),
 	} {

@@ -25,7 +25,7 @@ func TestTheMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := decodeBody(body, false)
+		before, err := decodeBody(body, false, latestClock(readAt))
 		if err != nil {
 			t.Fatalf("%s cannot be read: %v", show(s), err)
 		}
@@ -33,7 +33,7 @@ func TestTheMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 			t.Fatalf("%s is read as %s", show(s), show(before))
 		}
 		saved := change(before, before.values(), min(before.deadline+1000, maxDeadline), stamp{before.newest() + 1, 9}).forget(before)
-		got, err := decode(sealedBytes(t, saved, seal), aKey, seal)
+		got, err := decode(sealedBytes(t, saved, seal), aKey, seal, readAt)
 		unmarked := change(s, s.values(), s.deadline, stamp{s.newest() + 1, 9}).forget(s)
 		if err != nil || got.until != s.until || got.deadline > s.until || len(got.attrs) != len(unmarked.attrs) {
 			t.Fatalf("%s\nis after a save %s, %v", show(s), show(got), err)

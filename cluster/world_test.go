@@ -159,7 +159,7 @@ func (w *world) on(n *testenv.Node, id string) *stored {
 	if !ok {
 		return nil
 	}
-	s, err := decode(b, hashKey(id), nil)
+	s, err := decode(b, hashKey(id), nil, readAt)
 	if err != nil {
 		w.Fatalf("%s holds bytes that cannot be read: %v", n.ID(), err)
 	}

@@ -17,4 +17,4 @@ type edit struct{ file, old, new string }
 func one(name, file, old, new string) rule { return rule{name, []edit{{file, old, new}}} }
 
 // rules are all of them, in the order of a session's way.
-var rules = slices.Concat(writing, reading, joining, deleting, nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)
+var rules = slices.Concat(writing, reading, joining, codec, deleting, nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)

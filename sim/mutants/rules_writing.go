@@ -27,8 +27,8 @@ var writing = []rule{
 		"	return missed == 0, err", "	return missed == 0 || k.tried, err"),
 	one("what a dead node said is forgotten", "cluster/settle.go",
 		"		known = join(known, v.joined)\n		v.joined = known", "		_ = known"),
-	one("a save ended by its record's oversize is stored", "cluster/settle.go",
-		"	if len(value) > k.c.cfg.MaxRecordBytes {", "	if false {"),
+	one("a save ended by its record's oversize is stored", "cluster/codec.go",
+		"	if size > most {", "	if false {"),
 
 	one("a CAS token is good on every connection", "cluster/link.go",
 		"l.stale = opened > l.opened", "l.stale = false"),
@@ -150,8 +150,7 @@ var deleting = []rule{
 	one("delete without a destroyed record", "cluster/delete.go",
 		"errs[i] = n.set(k.key, value, keep)", "_, _ = value, keep; errs[i] = n.remove(k.key)"),
 	one("a deletion remembered for a moment", "cluster/delete.go",
-		"	ms = c.cfg.Now().UnixMilli() + c.longest.Load()\n	if s != nil {\n		ms = max(ms, s.deadline)\n	}",
-		"	ms = c.cfg.Now().UnixMilli() + 2000\n	_ = s"),
+		"	return min(ms+clockSkew.Milliseconds(), maxDeadline)", "	return min(now.UnixMilli()+2000, ms)"),
 	one("a deletion on one node only", "cluster/delete.go",
 		"			if !holding[n] {\n				todo++", "			if !holding[n] && len(holding) == 0 && i == 0 {\n				todo++"),
 

@@ -1,0 +1,36 @@
+package main
+
+// This file holds the mutants of what records are, in numbers: their clocks, their size, the
+// work that they make, and how long their deletion is remembered.
+
+var codec = []rule{
+	one("codec: a clock may be any number", "cluster/codec.go",
+		"	if newest > latest {", "	if false {"),
+	one("codec: a clock that is a day ahead is damage already", "cluster/codec.go",
+		"	if newest > latest {", "	if newest >= latest {"),
+	one("codec: what no reader would take is written", "cluster/settle.go",
+		"	if want.newest() > latestClock(k.c.cfg.Now()) {", "	if false {"),
+	one("codec: each writer is searched for from the start", "cluster/writers.go",
+		"	if i, known := t.at[w]; known {",
+		"	if i := slices.Index(t.rest, w); i >= 0 {\n		return i + fewWriters\n	}\n	if i, known := t.at[w]; known {"),
+	one("codec: the few writers and the rest lie in each other's places", "cluster/writers.go",
+		"	return t.rest[i-fewWriters]", "	return t.rest[len(t.rest)-1-(i-fewWriters)]"),
+	one("codec: a record may be a byte too large", "cluster/codec.go",
+		"	if size > most {", "	if size > most+1 {"),
+	one("codec: the seal takes no room", "cluster/codec.go",
+		"		size += sealOverhead\n", "		size += 0\n"),
+	one("a save under way adds nothing to a session's end", "cluster/delete.go",
+		"max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)", "max(latest, ms)"),
+	one("the end of one copy is that of all", "cluster/delete.go",
+		"max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)", "max(ms+s.deadline-s.dstamp.clock/1000, ms)"),
+	one("a deletion is remembered as long as the longest session", "cluster/delete.go",
+		"max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)", "max(ms+longest, latest, ms)"),
+	one("a deletion is remembered by one clock", "cluster/delete.go",
+		"min(ms+clockSkew.Milliseconds(), maxDeadline)", "min(ms, maxDeadline)"),
+	one("a deletion of what nobody knows is remembered for a moment", "cluster/delete.go",
+		"	case s == nil:\n		ms += longest\n", "	case s == nil:\n"),
+	one("each deletion of a session is remembered for longer", "cluster/delete.go",
+		"	case s.destroyed && s.deadline >= max(latest, ms):", "	case false:"),
+	one("one session without end is remembered as the longest", "cluster/delete.go",
+		"min(deadline-c.cfg.Now().UnixMilli(), mostLifetime.Milliseconds())", "deadline - c.cfg.Now().UnixMilli()"),
+}
