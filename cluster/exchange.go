@@ -125,11 +125,14 @@ func (n *node) exchange(cmd *command) (again bool, err error) {
 	}
 	isEcho := err != nil && errors.As(err, new(echo))
 	v, err := judge(err)
+	if cmd.verb == nil && isFull(err) {
+		v = declined // a read needs no room: it refuses whatever it is asked
+	}
 	err = n.named(err)
 	if errors.Is(err, errOutOfStep) {
 		n.drop() // answers and questions do not belong together any more
 	}
-	if isFailure(err) && !isFull(err) {
+	if isFailure(err) && (!isFull(err) || v == declined) {
 		n.errors.Add(1)
 	}
 	if isFailure(err) && (v == answered || v == declined) { // others show in the node's state

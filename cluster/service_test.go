@@ -186,3 +186,17 @@ func TestANodeThatDeclinesEverythingIsDown(t *testing.T) {
 		}
 	})
 }
+
+// A read needs no room: a node that refuses it for want of any is counted and shown as one that
+// refuses. Its writes are refused by a node that is well and full.
+func TestReadsRefusedForWantOfRoomAreCounted(t *testing.T) {
+	for _, reason := range []string{"out of memory storing object", "object too large for cache"} {
+		withHalf(t, "SERVER_ERROR "+reason+"\r\n", func(w *world, c *Cluster, _ *half, _ func() string) {
+			visits(w, c, "a", 384)
+			s := c.Nodes()[3]
+			if s.Errors == 0 || s.Timeouts != 0 || s.LastError == "" || len(linesIn(w.logs, "node refuses commands")) == 0 {
+				t.Errorf("%s: it shows as %+v; logged: %s", reason, s, w.logs)
+			}
+		})
+	}
+}
