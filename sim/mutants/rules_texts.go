@@ -32,7 +32,7 @@ var told = []rule{
 	one("probes are content with a sign of life", "cluster/prober.go",
 		"	if err == nil && mustServe {", "	if false && mustServe {"),
 	one("a node that declines is not counted", "cluster/exchange.go",
-		"	if isFailure(err) && !isFull(err) {", "	if v == timedOut {"),
+		"	if isFailure(err) && (!isFull(err) || v == declined) {", "	if v == timedOut {"),
 	one("what answers in the place of a memcached is not named", "cluster/greeting.go",
 		"	if is := foreignOf(c.first); is != nil {", "	if is := foreignOf(c.first); false && is != nil {"),
 	one("who closes without an answer is not asked what it is", "cluster/prober.go",
