@@ -71,6 +71,11 @@
 // of scs's own its answer goes out without a cookie: by then the browser may hold
 // that of a new login.
 //
+// RenewToken gives the new token what its own request knows of the session: what other
+// requests have changed since that request found it is not carried over. To a store a
+// renewal looks like a logout and a new session, and no value may live on past a logout.
+// Call it early in the request, as at a login.
+//
 // # Iteration
 //
 // scs's IterableStore is not implemented, so SessionManager.Iterate panics, as scs
