@@ -140,7 +140,7 @@ func (s *save) run() error {
 			if s.sooner && !s.wide { // a stray may outlive ours
 				s.wide = true
 				v, _ = s.gather(context.Background())
-				if len(v.lacking(v.joined)) > 0 {
+				if v.joined == nil || len(v.lacking(v.joined)) > 0 {
 					return nil // what the targets do not hold must not be given a short life elsewhere
 				}
 			}

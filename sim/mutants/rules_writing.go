@@ -70,6 +70,8 @@ var writing = []rule{
 		"			k.fail(a.node, fmt.Errorf(\"its copy cannot be read: %w\", err))\n", ""),
 	one("a home that others kept outrunning is given up for good", "cluster/settle.go",
 		" || v.homes == 0 && k.forgive() {", " {"),
+	one("a save looks after copies of a session that is lost", "cluster/save.go",
+		"				if v.joined == nil || len(v", "				if len(v"),
 	one("a session that is to end sooner is saved where it was loaded", "cluster/save.go",
 		"s.c.cfg.MinCopies || s.shortens() ||", "s.c.cfg.MinCopies ||"),
 	one("old copies on full nodes are not withdrawn", "cluster/save.go",
