@@ -37,6 +37,9 @@ func storeOwn(s *scsstore.Store, m *scs.SessionManager, next http.Handler) http.
 
 type page func(m *scs.SessionManager, w http.ResponseWriter, r *http.Request)
 
+// answeredKey is for the channel that is closed when the answer of a TimeoutHandler is written.
+type answeredKey struct{}
+
 func TestLoadAndSaveAnswersAsThatOfSCS(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file.txt")
 	if err := os.WriteFile(file, []byte(strings.Repeat("a file ", 20_000)), 0o600); err != nil {
@@ -189,8 +192,15 @@ func TestLoadAndSaveAnswersAsThatOfSCS(t *testing.T) {
 			io.WriteString(w, "hello")
 		}},
 		{name: "around a TimeoutHandler that is out of time", wrap: func(load func(http.Handler) http.Handler, h http.Handler) http.Handler {
-			return load(http.TimeoutHandler(h, 0, "too slow"))
-		}, page: func(m *scs.SessionManager, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+			inner := http.TimeoutHandler(h, 0, "too slow")
+			return load(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answered := make(chan struct{})
+				defer close(answered)
+				inner.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), answeredKey{}, answered)))
+			}))
+		}, page: func(m *scs.SessionManager, _ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Value(answeredKey{}).(chan struct{}) // later than the end of its time
+		}},
 		{name: "in a TimeoutHandler", wrap: func(load func(http.Handler) http.Handler, h http.Handler) http.Handler {
 			return http.TimeoutHandler(load(h), limit, "")
 		}, page: func(m *scs.SessionManager, w http.ResponseWriter, r *http.Request) {
