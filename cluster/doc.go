@@ -59,7 +59,7 @@
 //
 // # Reading order
 //
-// record.go and its join carry everything; ring.go ranks nodes and health.go and service.go judge
+// record.go and its join carry everything, forget.go bounds what they remember; ring.go ranks nodes and health.go and service.go judge
 // them; these, codec.go and seal.go are pure; unsealed.go says what a copy without a seal is
 // worth. cluster.go has the public names; load.go, save.go and delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go, exchange.go, verdict.go,
 // greeting.go, conn.go, batch.go and pipeline.go speak to one memcached; route.go and dial.go find the way to it,
