@@ -120,8 +120,9 @@ type Config struct {
 	AllowUnsealed bool
 
 	// DialContext opens connections, below TLS and login, to the address as it is in Nodes. It
-	// must return when its context ends: requests wait for it. If nil, host names are looked
-	// up, and a net.Dialer is used.
+	// must return when its context ends: requests wait for it. The context has no Deadline: it
+	// ends when this process has run for a Timeout. If nil, host names are looked up, and a
+	// net.Dialer is used.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// Resolver looks host names up where DialContext is nil. If nil, net.DefaultResolver is used.
