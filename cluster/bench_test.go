@@ -48,14 +48,14 @@ func bigCluster(tb testing.TB, n int) *Cluster {
 func BenchmarkRank(b *testing.B) {
 	for _, n := range scaleNodes {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			r := newRing(manyNodes(n))
+			r := newPlacement(manyNodes(n))
 			var room [8]int
 			key := hashKey("session")
 			b.ReportAllocs()
 			for b.Loop() {
 				key[0]++
 				key[1] += key[0] & 1
-				r.rank(key, 2*DefaultReplicas+2, room[:0])
+				r.preference(key, 2*DefaultReplicas+2, room[:0])
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func BenchmarkTargets(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					i++
-					c.newCall(ids[i%len(ids)]).targets(room[:0])
+					c.newOperation(ids[i%len(ids)], intent{}).targets(room[:0])
 				}
 			})
 		}
@@ -94,10 +94,10 @@ func BenchmarkTargets(b *testing.B) {
 }
 
 func TestRankNeedsNoMemory(t *testing.T) {
-	r := newRing(manyNodes(100))
+	r := newPlacement(manyNodes(100))
 	var room [8]int
 	key := hashKey("session")
-	if n := testing.AllocsPerRun(100, func() { r.rank(key, 6, room[:0]) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { r.preference(key, 6, room[:0]) }); n != 0 {
 		t.Errorf("a rank over 100 nodes makes %v allocations", n)
 	}
 }
@@ -112,7 +112,7 @@ type homes struct {
 // place looks at the homes of keys in one ring and, if there is one, in the ring
 // before it. Nodes are told apart by their index in the longer list, which begins with
 // the shorter one, shifted where the first nodes were removed.
-func place(keys int, now, before *ring, shift int) homes {
+func place(keys int, now, before *placement, shift int) homes {
 	workers := runtime.GOMAXPROCS(0)
 	parts := make([]homes, workers)
 	var wg sync.WaitGroup
@@ -122,7 +122,7 @@ func place(keys int, now, before *ring, shift int) homes {
 			var roomA, roomB [DefaultReplicas]int
 			for i := w; i < keys; i += workers {
 				key := hashKey(strconv.Itoa(i))
-				a := now.rank(key, DefaultReplicas, roomA[:0])
+				a := now.preference(key, DefaultReplicas, roomA[:0])
 				for _, n := range a {
 					p.perNode[n]++
 				}
@@ -130,7 +130,7 @@ func place(keys int, now, before *ring, shift int) homes {
 					continue
 				}
 				moved := 0
-				b := before.rank(key, DefaultReplicas, roomB[:0])
+				b := before.preference(key, DefaultReplicas, roomB[:0])
 				for _, n := range a {
 					if n+shift != b[0] && n+shift != b[1] {
 						moved++
@@ -188,11 +188,11 @@ func TestScaleBalanceAndMoves(t *testing.T) {
 	t.Logf("%6s %22s %10s %28s %28s", "nodes", "fullest / emptiest", "deviation", "copies moved, one added", "copies moved, one removed")
 	for _, n := range scaleNodes {
 		nodes := manyNodes(n + 1)
-		before := newRing(nodes[:n])
-		added := place(keys, newRing(nodes), before, 0)
+		before := newPlacement(nodes[:n])
+		added := place(keys, newPlacement(nodes), before, 0)
 		h := place(keys, before, nil, 0)
 		most, least, deviation := h.evenness()
-		removed := place(keys, newRing(nodes[1:n]), before, 1)
+		removed := place(keys, newPlacement(nodes[1:n]), before, 1)
 		copies := float64(keys * DefaultReplicas)
 		t.Logf("%6d %11.4f / %.4f %9.2f%% %13.3f%% (least %.3f%%) %13.3f%% (least %.3f%%)", n, most, least, 100*deviation,
 			100*float64(added.moved)/copies, 100/float64(n+1), 100*float64(removed.moved)/copies, 100/float64(n))
@@ -210,7 +210,7 @@ func TestScaleLoadAfterADeath(t *testing.T) {
 	keys := scaleKeys(t)
 	for _, n := range scaleNodes {
 		nodes := manyNodes(n)
-		before, after := place(keys, newRing(nodes), nil, 0), place(keys, newRing(nodes[1:]), nil, 0)
+		before, after := place(keys, newPlacement(nodes), nil, 0), place(keys, newPlacement(nodes[1:]), nil, 0)
 		most := 0.0
 		for i, k := range after.perNode {
 			most = max(most, float64(k)/float64(before.perNode[i+1]))

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // Errors to test for with errors.Is. What is returned wraps one of them and says
@@ -44,19 +42,18 @@ var (
 // Cluster keeps sessions on memcached nodes. It is safe for concurrent use. An app
 // has one, made at its start and closed at its end.
 type Cluster struct {
-	cfg      Config
-	ring     *ring
-	nodes    []*node
-	seal     *sealer // nil: records are plain
-	writer   uint64  // names this process in stamps
-	lanes    lanes
-	missing  missing
-	looked   looked
-	arrivals sync.Pool // of *arrival, with nobody at the other end
-	unknown  *limiter
-	stats    counters
-	clock    *awakeClock
-	log      journal
+	cfg       Config
+	placement *placement
+	nodes     []*node
+	seal      *sealer // nil: records are plain
+	writer    uint64  // names this process in stamps
+	lanes     lanes
+	readWide  wideReads
+	arrivals  sync.Pool // of *arrival, with nobody at the other end
+	unknown   *limiter
+	stats     counters
+	clock     *awakeClock
+	log       journal
 	// longest is the longest time a session was seen to have left, in ms, at most
 	// mostLifetime: how long a deletion must be remembered when nothing is known of
 	// the session.
@@ -87,7 +84,7 @@ func New(cfg Config) (*Cluster, error) {
 		}
 	}
 	c := &Cluster{
-		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
+		cfg: cfg, placement: newPlacement(cfg.Nodes), writer: cfg.Rand(),
 		closing: make(chan struct{}), clock: newAwakeClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
@@ -134,7 +131,7 @@ func (c *Cluster) logStart() {
 // Close ends all probers, waits for operations under way (at most a few Timeouts)
 // and closes all connections. Later calls fail with ErrClosed.
 func (c *Cluster) Close() error {
-	if c == nil || c.ring == nil {
+	if c == nil || c.placement == nil {
 		return nil
 	}
 	c.mu.Lock()
@@ -155,7 +152,7 @@ func (c *Cluster) Close() error {
 
 // begin admits an operation, which must end with c.running.Done().
 func (c *Cluster) begin() error {
-	if c == nil || c.ring == nil {
+	if c == nil || c.placement == nil {
 		return errNotMade
 	}
 	c.mu.Lock()
@@ -165,69 +162,6 @@ func (c *Cluster) begin() error {
 	}
 	c.running.Add(1)
 	return nil
-}
-
-// Record is one session on its way between the cluster and the app. Load returns
-// one that remembers what it saw (its snapshot), so that Save can tell the app's
-// changes from what other requests wrote meanwhile. A Record belongs to one
-// request: it is not safe for concurrent use.
-type Record struct {
-	// Attrs are the session's attributes. The app changes the map: what differs
-	// from the snapshot is a change, what is gone is a removal.
-	Attrs map[string][]byte
-	// Deadline is when the session ends, kept to the millisecond. If zero,
-	// Config.Lifetime from the save is used.
-	Deadline time.Time
-
-	key  string
-	snap snapshot // its base is nil for a session of which nothing is known
-}
-
-// snapshot is what a Load, or the last Save, saw of a session.
-type snapshot struct {
-	base    *stored // nil: nothing is known of the session
-	seen    []seen  // copies that say the same as base: a save may replace them by cas
-	targets []*node // at that time: they hold what was loaded or saved
-	ended   bool    // a save has found the session destroyed
-}
-
-// seen is the copy that a node held.
-type seen struct {
-	node *node
-	item item
-}
-
-// on returns the copy that was seen on the node, or nil.
-func (s *snapshot) on(n *node) *item {
-	for i := range s.seen {
-		if s.seen[i].node == n {
-			return &s.seen[i].item
-		}
-	}
-	return nil
-}
-
-// NewRecord returns a session that does not exist yet. Saving it where one does
-// exist replaces all attributes of that.
-func NewRecord(key string) *Record {
-	return &Record{key: key, Attrs: map[string][]byte{}}
-}
-
-// Key is the session id that the record was made or loaded with.
-func (r *Record) Key() string { return r.key }
-
-// Format shows nothing of the session, whatever the verb: a Record that is logged
-// gives nothing away.
-func (r Record) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "cluster.Record(%d attributes)", len(r.Attrs))
-}
-
-// LogValue is what package slog shows, whatever the handler.
-func (r Record) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
-
-// MarshalJSON refuses: a session's values are for the app alone.
-func (r Record) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("cluster: a Record holds a session and is not written as JSON")
 }
 
 // Format shows the number of nodes only, whatever the verb.
@@ -254,7 +188,7 @@ func (c *Cluster) Ping(ctx context.Context) error {
 			results <- nodeError{n, c.check(n)}
 		}()
 	}
-	k := &call{c: c}
+	op := &operation{c: c}
 	good := 0
 	for range c.nodes {
 		select {
@@ -267,8 +201,8 @@ func (c *Cluster) Ping(ctx context.Context) error {
 				}
 				continue
 			}
-			k.fail(r.node, r.err)
+			op.fail(r.node, r.err)
 		}
 	}
-	return k.unavailable()
+	return op.unavailable()
 }

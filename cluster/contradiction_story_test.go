@@ -126,7 +126,7 @@ func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
 						w.sees(other, "s", "a=3 b=2")
 						w.delete(c, "s")
 						w.missing(other, "s", ErrNotFound)
-						if s := c.Nodes()[primary]; !strings.Contains(s.LastError, errContradicts.Error()) || !strings.Contains(w.logs.String(), errContradicts.Error()) {
+						if s := c.Nodes()[primary]; !strings.Contains(s.LastError, errConflicts.Error()) || !strings.Contains(w.logs.String(), errConflicts.Error()) {
 							w.Errorf("nobody is told: %+v", s)
 						}
 						if key := hashKey("s").memcacheKey(""); strings.Contains(w.logs.String(), key) {

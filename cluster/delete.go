@@ -2,35 +2,11 @@ package cluster
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 )
 
 // This file decides how a session is destroyed, and for how long that is
 // remembered: Delete.
-
-// bury spreads a destroyed record to the targets that lack it, and over live copies
-// met elsewhere. It is final, so a blind set can do no harm, and another reader
-// repairs what fails here.
-func (k *call) bury(v *view, destroyed *stored) {
-	value, err := destroyed.encode(k.hash, k.c.seal)
-	if err != nil {
-		return
-	}
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
-	var wg sync.WaitGroup
-	nodes := v.lacking(destroyed)
-	for i := range v.answers {
-		if a := &v.answers[i]; a.rec != nil && !a.rec.destroyed && !slices.Contains(nodes, a.node) {
-			nodes = append(nodes, a.node)
-		}
-	}
-	for _, n := range nodes {
-		wg.Go(func() { _ = n.set(k.key, value, keep) })
-	}
-	wg.Wait()
-}
 
 // Delete destroys the session: no copy of it will be served again, also none that
 // turns up later on a node that is out of reach now. Deleting what does not exist
@@ -45,19 +21,18 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 	if key == "" {
 		return nil
 	}
-	k := c.newCall(key)
-	k.final = true
-	v, _ := k.gather(context.Background())
-	err := k.unavailable()
-	if !v.blind() {
-		err = k.destroy(tombstone(rememberUntil(v.joined, k.latest, c.cfg.Now(), c.longest.Load())))
-	}
+	op := c.newOperation(key, intent{final: true})
+	_, err := op.converge(nil, saveRounds, op.destroy)
 	if err != nil {
 		c.stats.unavailable.Add(1)
-		return err
 	}
-	k.sweep()
-	return nil
+	return err
+}
+
+// destroy is the decision of a deletion: every target is to hold the tombstone.
+func (op *operation) destroy(v *view) decision {
+	until := rememberUntil(v.merged, op.latest, op.c.cfg.Now(), op.c.longest.Load())
+	return decision{want: tombstone(until)}
 }
 
 // clockSkew is how much longer than its session a deletion is remembered: another instance,
@@ -101,66 +76,4 @@ func (c *Cluster) noteLifetime(deadline int64) {
 			return
 		}
 	}
-}
-
-// destroy sets the destroyed record on every target.
-func (k *call) destroy(destroyed *stored) error {
-	value, err := destroyed.encode(k.hash, k.c.seal)
-	if err != nil {
-		return err
-	}
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
-	holding, began, again := map[*node]bool{}, time.Now(), 0
-	for {
-		if k.isOld(began) && again < repairRounds { // who knows whether they still hold it
-			began, again = time.Now(), again+1
-			clear(holding)
-		}
-		targets := k.targets(nil)
-		errs := make([]error, len(targets))
-		var wg sync.WaitGroup
-		todo := 0
-		for i, n := range targets {
-			if !holding[n] {
-				todo++
-				wg.Go(func() { errs[i] = n.set(k.key, value, keep) })
-			}
-		}
-		wg.Wait()
-		if todo == 0 {
-			if len(targets) < k.c.cfg.MinCopies {
-				return k.unavailable()
-			}
-			return nil
-		}
-		for i, n := range targets {
-			if errs[i] != nil {
-				k.fail(n, errs[i])
-			} else {
-				holding[n] = true
-			}
-		}
-	}
-}
-
-// sweep deletes what lies on the next Replicas nodes behind the targets: copies that
-// stood in for a target once.
-func (k *call) sweep() {
-	targets := k.targets(nil)
-	var wg sync.WaitGroup
-	for i, next := 0, 0; next < k.c.cfg.Replicas; i++ {
-		n := k.ranked(i)
-		if n == nil {
-			break
-		}
-		at := false
-		for _, t := range targets {
-			at = at || t == n
-		}
-		if !at && n.isUp() && !k.hasFailed(n) {
-			next++
-			wg.Go(func() { _ = n.remove(k.key) })
-		}
-	}
-	wg.Wait()
 }

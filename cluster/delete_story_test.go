@@ -34,7 +34,7 @@ func TestDeletingTakesTheCopiesBehindTheTargets(t *testing.T) {
 		}
 		w.delete(c, "s")
 		for i, n := range ranks {
-			if s := w.on(n, "s"); (i < 2) != (s != nil && s.destroyed) || (i >= 4) != (s != nil && !s.destroyed) {
+			if s := w.on(n, "s"); (i < 4) != (s != nil && s.destroyed) || (i >= 4) != (s != nil && !s.destroyed) {
 				w.Errorf("place %d holds %s", i, show(s))
 			}
 		}

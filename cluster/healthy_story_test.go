@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,7 +39,7 @@ func TestHealthyRequestsCostOneRoundTripEach(t *testing.T) {
 		r = w.load(c, "s")
 		r.Deadline = r.Deadline.Add(time.Minute)
 		trip("a refresh of the deadline", 0, 0, 2, func() { w.save(c, r) })
-		if s := c.Stats(); s.FastSaves != 3 || s.Merges != 0 || s.Repairs != 0 || s.SecondLooks != 0 {
+		if s := c.Stats(); s.FastSaves != 3 || s.Merges != 0 || s.Repairs != 0 || s.WideReads != 0 {
 			w.Errorf("stats %+v", s)
 		}
 		for _, n := range w.rank("s")[:2] {
@@ -54,68 +53,20 @@ func TestHealthyRequestsCostOneRoundTripEach(t *testing.T) {
 	})
 }
 
-func TestAnUnknownIDCostsTwoRoundsAndThenNothing(t *testing.T) {
+func TestAnUnknownIDCostsTwoRounds(t *testing.T) {
 	story(t, 9, func(w *world) {
 		c := w.cluster(Config{})
 		w.slow()
-		for _, want := range []int{4, 4, 0, 0} {
+		for range 3 {
 			w.forget()
 			began := time.Now()
 			w.missing(c, "unknown", ErrNotFound)
-			if w.count() != want || w.count("gets") != want || time.Since(began) != latency*time.Duration(min(want, 2)) {
-				w.Errorf("%v in %v, want %d gets", w.sent, time.Since(began), want)
+			if w.count() != 4 || w.count("gets") != 4 || time.Since(began) != 2*latency {
+				w.Errorf("%v in %v, want 4 gets", w.sent, time.Since(began))
 			}
 		}
-		time.Sleep(time.Second) // the moment is short whatever the code calls it
-		w.forget()
-		w.missing(c, "unknown", ErrNotFound)
-		if w.count("gets") != 4 {
-			w.Error("the negative cache outlives its moment")
-		}
-		if s := c.Stats(); s.NegativeHits != 2 || s.NotFound != 5 {
+		if s := c.Stats(); s.NotFound != 3 {
 			w.Errorf("stats %+v", s)
-		}
-	})
-}
-
-func TestASaveClearsTheNegativeCache(t *testing.T) {
-	story(t, 4, func(w *world) {
-		c := w.cluster(Config{})
-		for range 4 {
-			w.missing(c, "s", ErrNotFound)
-		}
-		w.create(c, "s", "a=1")
-		w.sees(c, "s", "a=1")
-	})
-}
-
-// A load that began before a save may end after it: what it did not find must not be
-// remembered then.
-func TestALoadUnderWayDoesNotRefillTheNegativeCache(t *testing.T) {
-	story(t, 2, func(w *world) {
-		c := w.cluster(Config{})
-		w.missing(c, "s", ErrNotFound)
-		w.missing(c, "other", ErrNotFound)
-		slow := make(chan bool)
-		w.onCommand(func(cmd sentCommand) {
-			if cmd.verb == "gets" {
-				<-slow
-			}
-		})
-		var wg sync.WaitGroup
-		for range 3 {
-			wg.Go(func() { _, _ = c.Load(context.Background(), "s") })
-		}
-		time.Sleep(time.Millisecond)
-		// The gets miss at their nodes only after the deadline of none; the save goes by.
-		w.create(c, "s", "a=1")
-		for _, n := range w.env.All() {
-			n.Flush()
-		}
-		close(slow)
-		wg.Wait()
-		if absent, _ := c.missing.known(hashKey("s"), time.Now()); absent {
-			w.Error("a load that began before the save says that there is no session")
 		}
 	})
 }
@@ -311,7 +262,7 @@ func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
 				}
 				it, err := own.getOne(key)
 				if err == nil {
-					err = own.retire(key, it, it.value, strayTTL)
+					err = own.retire(key, it, it.value, orphanTTL)
 				}
 				if err != nil {
 					w.Fatal(err)

@@ -180,13 +180,13 @@ func TestAfterAHiccupASessionIsLookedForTwiceOnce(t *testing.T) {
 			w.sees(c, "s", "a=1")
 			w.missing(c, "over", ErrNotFound)
 		}
-		before := c.Stats().SecondLooks
+		before := c.Stats().WideReads
 		for range 50 {
 			time.Sleep(time.Minute)
 			w.sees(c, "s", "a=1")
 			w.missing(c, "over", ErrNotFound)
 		}
-		if got := c.Stats().SecondLooks - before; got != 0 {
+		if got := c.Stats().WideReads - before; got != 0 {
 			t.Errorf("%d second looks long after", got)
 		}
 	})
@@ -197,10 +197,10 @@ func TestASecondLookForNothingIsNotRemembered(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
 		w.missing(c, "invented", ErrNotFound)
-		if c.Stats().SecondLooks == 0 {
+		if c.Stats().WideReads == 0 {
 			w.Fatal("it was not looked for twice")
 		}
-		if !c.looked.at(hashKey("invented")).IsZero() {
+		if !c.readWide.at(hashKey("invented")).IsZero() {
 			w.Error("it is remembered")
 		}
 	})
@@ -213,9 +213,9 @@ func TestLongAfterAHiccupNobodyLooksForStrays(t *testing.T) {
 		w.hiccup(c, time.Hour)
 		time.Sleep(2*time.Hour + time.Minute)
 		w.create(c, "new", "a=1")
-		before := c.Stats().SecondLooks
+		before := c.Stats().WideReads
 		w.sees(c, "new", "a=1")
-		if got := c.Stats().SecondLooks - before; got != 0 {
+		if got := c.Stats().WideReads - before; got != 0 {
 			w.Errorf("%d second looks", got)
 		}
 	})

@@ -337,10 +337,10 @@ func TestOneNodeWithASmallerItemSizeStopsNobody(t *testing.T) {
 				t.Fatalf("%s: load: %v, %v", id, got, err)
 			}
 		}
-		k := c.newCall(id)
+		k := c.newOperation(id, intent{})
 		copies := 0
 		for place := range 3 {
-			if it, err := k.ranked(place).getOne(k.key); err == nil && it != nil && len(it.value) > len(big) {
+			if it, err := k.preferred(place).getOne(k.key); err == nil && it != nil && len(it.value) > len(big) {
 				copies++
 			}
 		}

@@ -97,25 +97,23 @@ func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
 		if got, most := float64(unknown.Load()), 100*(seconds+1)+1; got > most || got < most/2 {
 			w.Errorf("%v second looks in %.1f s, at 100 a second", got, seconds)
 		}
-		if s := c.Stats(); s.Crowded != uint64(refused.Load()) || s.Crowded == 0 {
+		if s := c.Stats(); s.Throttled != uint64(refused.Load()) || s.Throttled == 0 {
 			w.Errorf("%d refused, stats %+v", refused.Load(), s)
 		}
 	})
 }
 
-// Invented ids must not fill the memory of the process by being remembered.
-func TestTheNegativeCacheIsBounded(t *testing.T) {
-	var m missing
+// Wide reads must not fill the memory of the process by being remembered.
+func TestTheMemoryOfWideReadsIsBounded(t *testing.T) {
+	var w wideReads
 	now := time.Now()
-	for i := range 5 * missingMost {
-		key := hashKey(fmt.Sprint("invented", i))
-		for range missingAfter {
-			m.add(key, 0, now)
-		}
-		if known, _ := m.known(key, now); !known {
+	for i := range 3 * mostWideReads {
+		key := hashKey(fmt.Sprint("s", i))
+		w.note(key, now)
+		if w.at(key) != now {
 			t.Fatalf("%d is not remembered", i)
 		}
-		if got := len(m.keys.young) + len(m.keys.old); got > missingMost {
+		if got := len(w.young) + len(w.old); got > mostWideReads {
 			t.Fatalf("%d keys after %d", got, i+1)
 		}
 	}

@@ -3,13 +3,11 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"slices"
-	"sync"
 	"time"
 )
 
-// This file decides what a Load returns, and brings the copies up to date on the
-// way: the repair, which is how sessions migrate.
+// This file decides what a Load returns, and has the copies brought up to date on the way: the
+// read repair, which is how sessions migrate.
 
 // Load returns the session, with the snapshot that a Save of it needs. Each target
 // that lacks part of what was found gets it before Load returns, so that what one
@@ -31,99 +29,44 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
-	k := c.newCall(key)
-	absent, ticket := c.missing.known(k.hash, time.Now())
-	if absent {
-		c.stats.notFound.Add(1)
-		c.stats.negativeHits.Add(1)
-		return nil, ErrNotFound
+	op := c.newOperation(key, intent{unverified: true})
+	v, err := op.readAndRepair(ctx)
+	for again := 0; err == nil && op.isOld(v.began) && again < repairRounds; again++ {
+		v, err = op.readAndRepair(ctx)
 	}
-	k.stranger = true
-	v, err := k.look(ctx)
-	for again := 0; err == nil && k.isOld(v.began) && again < repairRounds; again++ {
-		v, err = k.look(ctx)
+	if err == nil {
+		err = op.mayBelieve(ctx, v)
 	}
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case v.alien != nil:
-		return nil, v.alien
-	case v.joined == nil && v.crowded && ctx.Err() != nil:
-		return nil, fmt.Errorf("cluster: load: %w", ctx.Err())
-	case v.joined == nil && v.crowded:
-		c.stats.crowded.Add(1)
-		return nil, fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.blind(), v.homes == 0 && (v.joined == nil || k.unasked):
-		c.stats.unavailable.Add(1)
-		return nil, k.unavailable()
-	case !v.joined.live(c.cfg.Now()):
-		if v.joined == nil && len(k.failed) == 0 {
-			c.missing.add(k.hash, ticket, time.Now())
-		}
+	if !v.merged.live(c.cfg.Now()) {
 		c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
 	c.stats.hits.Add(1)
-	c.noteLifetime(v.joined.deadline)
-	r := &loaded{}
-	r.Attrs, r.Deadline = v.joined.values(), time.UnixMilli(v.joined.deadline).UTC()
-	r.key, r.snap = key, snapshot{
-		base: v.joined, seen: v.tokens(r.seenRoom[:0]), targets: append(r.targetRoom[:0], v.targets...),
+	c.noteLifetime(v.merged.deadline)
+	return v.record(key), nil
+}
+
+// readAndRepair reads the copies and brings the targets up to date with what was found.
+func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
+	v, err := op.read(ctx)
+	if err != nil || op.repair(v).want == nil {
+		return v, err
 	}
-	return &r.Record, nil
-}
-
-// look gathers the copies and brings them up to date.
-func (k *call) look(ctx context.Context) (*view, error) {
-	v, err := k.gather(ctx)
-	k.stranger = false
-	if err == nil && v.joined.worthRepair(k.c.cfg.Now()) &&
-		(len(v.lacking(v.joined)) > 0 || len(k.strays(v, v.joined)) > 0) {
-		return k.repair(ctx, v)
-	}
-	return v, err
-}
-
-// loaded is a Record with room for the copies that most loads see.
-type loaded struct {
-	Record
-	seenRoom   [2]seen
-	targetRoom [2]*node
-}
-
-// worthRepair reports whether copies should be brought up to date with s: a session
-// that has ended is left to expire.
-func (s *stored) worthRepair(now time.Time) bool {
-	return s != nil && (s.destroyed || s.live(now))
-}
-
-// tokens appends the copies of targets that a save may replace by cas. Their bytes
-// are in the record; only the tokens are kept.
-func (v *view) tokens(to []seen) []seen {
-	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && !a.forged && a.rec.equal(v.joined) {
-			to = append(to, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
-		}
-	}
-	return to
-}
-
-// repair brings all targets up to date with what was gathered. That it fails does
-// not fail the load: it returns the latest view all the same. The error is ctx's;
-// the repair then goes on without its caller.
-func (k *call) repair(ctx context.Context, v *view) (*view, error) {
 	done := make(chan *view, 1)
-	k.c.running.Add(1)
-	go func() {
-		defer k.c.running.Done()
-		latest, err := k.settle(v, repairRounds, func(v *view) (*stored, error) { return v.joined, nil }, &k.c.stats.repairs)
+	op.c.running.Add(1)
+	go func() { // it goes on without a caller whose ctx ends
+		defer op.c.running.Done()
+		latest, err := op.converge(v, repairRounds, op.repair)
+		op.c.stats.repairs.Add(uint64(op.wrote))
 		if err != nil {
-			k.c.stats.repairFailures.Add(1)
+			op.c.stats.repairFailures.Add(1)
 		} else {
-			k.retire(latest, latest.joined)
+			op.expireOrphans(latest, latest.merged)
 		}
-		if latest.blind() {
+		if latest.isBlind() {
 			latest = v // everything failed since: what was read is as good as ever
 		}
 		done <- latest
@@ -136,47 +79,55 @@ func (k *call) repair(ctx context.Context, v *view) (*view, error) {
 	}
 }
 
-// repairRounds is how often a load tries to bring the targets up to date. Where it
-// is outrun more often than that, writers are at work who do the same.
-const repairRounds = 3
-
-// strayTTL is how long a live copy outside the targets is kept once they hold it,
-// in seconds. It is not deleted: another instance may count on it, because it
-// thinks that a target is down.
-const strayTTL = 60
-
-// retire gives the strays what the targets hold, and a short life.
-func (k *call) retire(v *view, want *stored) {
-	strays := k.strays(v, want)
-	if len(strays) == 0 || want.destroyed {
-		return
+// repair is the decision of a load: every target is to hold all that was found. A session that
+// has ended is left to expire.
+func (op *operation) repair(v *view) decision {
+	s := v.merged
+	switch {
+	case s == nil || !s.destroyed && !s.live(op.c.cfg.Now()):
+		return decision{}
+	case len(v.lacking(s)) == 0 && len(op.orphans(v, s)) == 0:
+		return decision{}
 	}
-	value, err := want.encode(k.hash, k.c.seal)
-	if err != nil {
-		return // they are found again
-	}
-	var wg sync.WaitGroup
-	for _, a := range strays {
-		wg.Go(func() { _ = a.node.retire(k.key, a.item, value, min(strayTTL, ttl(want.deadline, k.c.cfg.Now()))) })
-	}
-	wg.Wait()
+	return decision{want: s}
 }
 
-// strays are the live copies that nobody counts on once the targets hold want: outside the
-// targets, and not on a home node, which other processes may have among theirs. One that
-// was retired before is a stray still while it would outlive want. Where want says that the
-// session was deleted, every live copy is one, and settle buries it.
-func (k *call) strays(v *view, want *stored) (strays []*answer) {
-	for i := range v.answers {
-		a := &v.answers[i]
-		switch {
-		case a.rec == nil || a.rec.destroyed:
-		case want.destroyed:
-			strays = append(strays, a)
-		case k.isHome(a.node) || slices.Contains(v.targets, a.node):
-		case a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL:
-			strays = append(strays, a)
+// mayBelieve refuses to answer where "no session", or an old one, could be wrong: where a copy
+// cannot be read, where the read was to be wide and was not, and where no home has answered,
+// unless a fallback has the session and this process has asked every home.
+func (op *operation) mayBelieve(ctx context.Context, v *view) error {
+	switch {
+	case v.unreadable != nil:
+		return v.unreadable
+	case v.merged == nil && v.throttled && ctx.Err() != nil:
+		return fmt.Errorf("cluster: load: %w", ctx.Err())
+	case v.merged == nil && v.throttled:
+		op.c.stats.throttled.Add(1)
+		return fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
+	case v.isBlind(), v.homes == 0 && (v.merged == nil || op.hadNoRoom()):
+		op.c.stats.unavailable.Add(1)
+		return op.unavailable()
+	}
+	return nil
+}
+
+// loaded is a Record with room for the copies that most loads see.
+type loaded struct {
+	Record
+	seenRoom   [2]seen
+	targetRoom [2]*node
+}
+
+// record returns what was found, with the snapshot that a save needs: of the copies on targets
+// that equal the merged record only the CAS tokens are kept.
+func (v *view) record(key string) *Record {
+	r := &loaded{}
+	r.key, r.Attrs, r.Deadline = key, v.merged.values(), time.UnixMilli(v.merged.deadline).UTC()
+	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0], targets: append(r.targetRoom[:0], v.targets...)}
+	for _, t := range v.targets {
+		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && !a.tampered && a.rec.equal(v.merged) {
+			r.snap.seen = append(r.snap.seen, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
 		}
 	}
-	return strays
+	return &r.Record
 }

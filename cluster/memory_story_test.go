@@ -44,7 +44,7 @@ func onLittleMemory(t *testing.T, n int, story func(p *pantry)) {
 // cluster is one instance of the app.
 func (p *pantry) cluster() *Cluster {
 	at := map[string]*testenv.Server{}
-	for place, i := range newRing(p.nodes).rank(hashKey("s"), len(p.nodes), nil) {
+	for place, i := range newPlacement(p.nodes).preference(hashKey("s"), len(p.nodes), nil) {
 		at[p.nodes[i].Addr] = p.servers[place]
 	}
 	c, err := New(Config{

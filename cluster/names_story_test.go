@@ -187,7 +187,7 @@ func TestANodeThatMovesIsFollowedByAllItsConnections(t *testing.T) {
 		// n1 moves to the server of n2; there is one node, so that it is the only way.
 		c, town := w.named(Config{Replicas: 1})
 		c.nodes = c.nodes[:1]
-		c.ring = newRing(c.cfg.Nodes[:1])
+		c.placement = newPlacement(c.cfg.Nodes[:1])
 		old, moved := w.env.Node(0), w.env.Node(1)
 		for i := range 20 {
 			w.create(c, fmt.Sprint("s", i), "a=1") // over the shared connection

@@ -170,16 +170,6 @@ func (n *node) isUp() bool {
 	return s == Up
 }
 
-// lately is how long a node counts as just come back.
-const lately = time.Hour
-
-// backLately reports whether the node was down not long ago.
-func (n *node) backLately() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately
-}
-
 // note feeds the health with what an exchange showed.
 func (n *node) note(next func(health, verdict) health, v verdict, err error) {
 	n.mu.Lock()

@@ -119,7 +119,7 @@ func FuzzRecordNumbers(f *testing.F) {
 			return
 		}
 		later := now.Add(time.Millisecond)
-		k := &call{c: &Cluster{cfg: Config{Now: func() time.Time { return later }}, writer: 7}}
+		k := &operation{c: &Cluster{cfg: Config{Now: func() time.Time { return later }}, writer: 7}}
 		at := k.stampAfter(s)
 		attrs := s.values()
 		delete(attrs, "a")

@@ -82,7 +82,7 @@ func TestANodeThatBreaksItsConnectionUnderEachWriteStopsNobody(t *testing.T) {
 					w.change(other, "s", "b", "3")
 					w.sees(c, "s", "a=2 b=3")
 					w.holds(w.rank("s")[1-place], "s", "a=2 b=3")
-					if !strings.Contains(w.logs.String(), errBreaks.Error()) {
+					if !strings.Contains(w.logs.String(), errConflicts.Error()) {
 						w.Errorf("nobody is told: %s", w.logs)
 					}
 				})

@@ -226,14 +226,14 @@ func TestACallIsNotLateForAStall(t *testing.T) {
 	story(t, 1, func(w *world) {
 		c := w.cluster(Config{})
 		for _, stalled := range []bool{false, true} {
-			k := &call{c: c, settling: true, began: c.clock.now()}
+			k := c.newOperation("s", intent{})
 			began := time.Now()
 			time.Sleep(2 * DefaultTimeout)
 			if stalled {
 				c.clock.noticed(began)
 			}
-			if k.late() == stalled {
-				w.Errorf("after a stall: %v, late: %v", stalled, k.late())
+			if k.isLate() == stalled {
+				w.Errorf("after a stall: %v, late: %v", stalled, k.isLate())
 			}
 		}
 	})

@@ -3,18 +3,13 @@ package cluster
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
-// This file decides when a save is done: by one write to all targets, or by gathering,
-// joining and settling.
+// This file decides what a save writes: the app's changes since the snapshot, on top of what
+// other requests have written meanwhile.
 
-// saveRounds is how often a save gathers and writes before it gives up. Two writers
-// arrive at the same bytes, so rounds are lost only to writers that keep coming.
-const saveRounds = 8
-
-// Save stores the session: its changes since the snapshot, joined with what other
+// Save stores the session: its changes since the snapshot, merged with what other
 // requests have written meanwhile. It returns nil when every target that is not
 // down holds them, and these are at least MinCopies. It then holds a new snapshot:
 // the Record can be changed and saved again.
@@ -32,25 +27,29 @@ func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 	if r == nil || r.key == "" {
 		return ErrEmptyKey
 	}
-	k := c.newCall(r.key)
-	// Saves of one session in one process take turns: they would only outrun each
-	// other. Between processes the nodes decide.
-	mine := c.lanes.enter(k.hash)
-	defer func() {
-		if mine {
-			c.lanes.leave(k.hash, errors.Is(err, ErrUnavailable))
-		}
-	}()
-	s := k.newSave(r)
-	err = s.run()
-	if !mine && errors.Is(err, ErrConflict) { // the nodes are back, and others went at once, too
-		mine = c.lanes.enter(k.hash)
-		err = s.run()
+	op := c.newOperation(r.key, intent{mayBeNew: r.snap.base == nil, wasOn: r.snap.targets})
+	// Saves of one session in one process take turns: they would only be each other's CAS
+	// conflicts. Between processes the nodes decide.
+	if c.lanes.enter(op.hash) {
+		defer func() { c.lanes.leave(op.hash, errors.Is(err, ErrUnavailable)) }()
 	}
-	c.missing.remove(k.hash)
+	s := op.newSave(r)
+	known := s.fromSnapshot()
+	if known != nil && s.idle {
+		c.stats.idleSaves.Add(1)
+		return nil
+	}
+	v, err := op.converge(known, saveRounds+1, s.decide)
 	switch {
-	case err == nil && !s.idle:
-		r.snap = snapshot{base: s.ours.forget(s.read), targets: s.placed}
+	case err == nil && v == known:
+		c.stats.fastSaves.Add(1)
+	default:
+		c.stats.merges.Add(1)
+	}
+	switch {
+	case err == nil:
+		op.expireOrphans(v, v.merged)
+		r.snap = snapshot{base: s.ours.forget(s.read), targets: v.targets}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
 	case errors.Is(err, ErrConflict):
@@ -66,32 +65,29 @@ func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 
 // save is one Save under way.
 type save struct {
-	*call
+	*operation
 	rec      *Record
 	deadline int64
 	snap     *snapshot
 	at       stamp   // of what this save changes
 	ours     *stored // the snapshot's record with the app's changes
 	read     *stored // what was read last: what it says of removals may be forgotten
-	replace  bool    // no snapshot: what stands is to be replaced, once it is known
-	sooner   bool    // what stood would have lived on
-	placed   []*node // the targets that hold it in the end
-	idle     bool    // what stands says it all, within RefreshSlack
+	replace  bool    // no snapshot: what is there is to be replaced, once it is known
+	idle     bool    // no write needed, within RefreshSlack
 }
 
-func (k *call) newSave(r *Record) *save {
-	s := &save{call: k, rec: r, snap: &r.snap, read: r.snap.base, replace: r.snap.base == nil}
-	k.fresh = s.replace
-	now := k.c.cfg.Now()
+func (op *operation) newSave(r *Record) *save {
+	s := &save{operation: op, rec: r, snap: &r.snap, read: r.snap.base, replace: r.snap.base == nil}
+	now := op.c.cfg.Now()
 	s.deadline = deadlineMilli(r.Deadline)
 	if r.Deadline.IsZero() {
-		s.deadline = now.Add(k.c.cfg.Lifetime).UnixMilli()
+		s.deadline = now.Add(op.c.cfg.Lifetime).UnixMilli()
 	}
 	s.deadline = r.snap.base.atMost(s.deadline)
-	k.c.noteLifetime(s.deadline)
-	k.sawEnd(r.snap.base)
-	s.at = k.stampAfter(s.snap.base)
-	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
+	op.c.noteLifetime(s.deadline)
+	op.sawEnd(r.snap.base)
+	s.at = op.stampAfter(s.snap.base)
+	if slack := op.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
 		if base := s.snap.base; base == nil || s.deadline != base.deadline { // what was loaded has the slack already
 			s.deadline = min(s.deadline+slack, maxDeadline)
@@ -111,53 +107,8 @@ func (s *save) standsFor(slack int64) bool {
 
 // stampAfter is a stamp above everything in the record, so that a change made after
 // reading it always beats it, whatever the machines' clocks say.
-func (k *call) stampAfter(s *stored) stamp {
-	return stamp{clock: max(k.c.cfg.Now().UnixMicro(), s.newest()+1), writer: k.c.writer}
-}
-
-// run is the straight line of a save: the fast path, or gather and join.
-func (s *save) run() error {
-	done, err := s.fast()
-	if done || err != nil {
-		return err
-	}
-	s.idle = false
-	for _, n := range s.snap.targets {
-		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
-	}
-	s.c.stats.merges.Add(1)
-	for range saveRounds {
-		v, err := s.settle(nil, saveRounds, s.plan, nil)
-		if err != nil {
-			return err
-		}
-		replaced, err := s.withdraw(v)
-		if err != nil {
-			return err
-		}
-		if !replaced {
-			s.placed = v.targets
-			if s.sooner && !s.wide { // a stray may outlive ours
-				s.wide = true
-				v, _ = s.gather(context.Background())
-				if v.joined == nil || len(v.lacking(v.joined)) > 0 {
-					return nil // what the targets do not hold must not be given a short life elsewhere
-				}
-			}
-			s.retire(v, v.joined)
-			return nil
-		}
-	}
-	return ErrConflict
-}
-
-// shortens reports whether the session is to end before it would have, by more than clocks
-// that are kept in step differ. A copy that has stood in for another would outlive it then,
-// and be taken for it: nodes do not remember sessions that have ended. So it must be looked
-// for.
-func (s *save) shortens() bool {
-	base := s.snap.base
-	return base != nil && base.deadline-s.deadline > time.Second.Milliseconds()
+func (op *operation) stampAfter(s *stored) stamp {
+	return stamp{clock: max(op.c.cfg.Now().UnixMicro(), s.newest()+1), writer: op.c.writer}
 }
 
 // hasEnded reports whether the session that was loaded has ended since, or was found destroyed.
@@ -167,97 +118,65 @@ func (s *save) hasEnded() bool {
 	return s.snap.base != nil && (s.snap.ended || !s.snap.base.live(s.c.cfg.Now()))
 }
 
-// fast writes to all targets at once when it can know what it replaces: the session
-// is new, or the snapshot saw each target's copy.
-func (s *save) fast() (done bool, err error) {
-	var room [2]*node
-	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) || s.hasEnded() {
-		return false, nil
+// fromSnapshot returns what the snapshot says of the targets, as if it had just been read: the
+// write finds out whether it is still so, and the save needs one round trip. It returns nil where that is not enough to write on.
+func (s *save) fromSnapshot() *view {
+	v := &s.viewRoom
+	v.assumed, v.began, v.merged, v.answers = true, time.Now(), s.snap.base, v.answerRoom[:0]
+	v.targets = s.targets(v.targetRoom[:0])
+	if s.hasEnded() || s.replace && s.isRemote(v.targets) || len(v.targets) < s.c.cfg.MinCopies {
+		return nil
 	}
-	if !s.replace {
-		for _, t := range targets {
-			if s.snap.on(t) == nil {
-				return false, nil
-			}
+	for _, t := range v.targets {
+		it := s.snap.on(t)
+		if it == nil && !s.replace {
+			return nil
+		}
+		if it != nil {
+			v.answers = append(v.answers, answer{node: t, item: it, rec: s.snap.base})
 		}
 	}
-	if s.idle {
-		s.c.stats.idleSaves.Add(1)
-		return true, nil
-	}
-	began := time.Now()
-	all, err := s.put(targets, s.ours.forget(s.read), s.snap.on, nil)
-	for i := range s.refusals {
-		s.refusals[i].shows(s.snap.base, false)
-	}
-	if !all || s.isOld(began) {
-		return false, err
-	}
-	s.placed = targets
-	s.c.stats.fastSaves.Add(1)
-	return true, nil
+	return v
 }
 
-// withdraw removes the older copies of nodes that had no memory for the new one. Others
-// have stood in for them, but nobody would look there while these say the same. Replaced
-// is true when somebody has put another in the place of one: that may lack ours.
-func (s *save) withdraw(v *view) (replaced bool, err error) {
-	// A home that has ours differs from an old copy, and whoever sees both looks further.
-	isSeen := slices.ContainsFunc(v.targets, s.isHome)
-	for _, n := range s.full {
-		a := v.on(n)
-		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
-			return false, s.unavailable()
-		}
-		if a == nil || a.rec == nil || a.rec.includes(s.ours) {
-			continue
-		}
-		gone, err := n.withdraw(s.key, a.item)
-		if err != nil && !isSeen {
-			return false, s.unavailable()
-		}
-		replaced = replaced || err == nil && !gone
-	}
-	return replaced, nil
-}
-
-// plan says which record the targets should hold, given what was gathered.
-func (s *save) plan(v *view) (*stored, error) {
+// decide says which record the targets should hold, given what was read.
+func (s *save) decide(v *view) decision {
+	now := s.c.cfg.Now()
+	found := v.merged
 	switch {
-	case v.joined == nil && s.hasEnded():
-		return nil, ErrDestroyed
-	case v.joined == nil:
-		s.replace = false
-		return s.ours.forget(s.read), nil
-	case v.joined.destroyed:
-		return v.joined, ErrDestroyed
-	case s.snap.base != nil && !v.joined.live(s.c.cfg.Now()) && v.joined.dstamp != s.at:
-		return nil, ErrDestroyed // it has ended, and what is there waits for its node to drop it
+	case found == nil && s.hasEnded():
+		return decision{err: ErrDestroyed}
+	case found == nil:
+		s.replace = s.replace && v.assumed
+		return decision{want: s.ours.forget(s.read)}
+	case found.destroyed:
+		return decision{want: found, err: ErrDestroyed}
+	case s.snap.base != nil && !found.live(now) && found.dstamp != s.at:
+		return decision{err: ErrDestroyed} // it has ended, and its copies wait for their nodes to drop them
+	case found == s.snap.base:
+		return decision{want: s.ours.forget(s.read)}
 	}
-	s.read = v.joined
+	s.read = found
 	switch {
 	case s.replace:
 		s.replace = false
-		if s.tried {
+		if s.mayBeStored {
 			// Somebody may have read ours and gone on from there: it keeps its stamp.
-			s.ours = s.ours.removing(v.joined, s.at)
+			s.ours = s.ours.removing(found, s.at)
 			break
 		}
-		s.at = s.stampAfter(v.joined)
-		s.ours = change(v.joined, s.rec.Attrs, s.deadline, s.at)
-	case !s.tried && v.joined.newest() >= s.at.clock:
+		s.at = s.stampAfter(found)
+		s.ours = change(found, s.rec.Attrs, s.deadline, s.at)
+	case !s.mayBeStored && found.newest() >= s.at.clock:
 		// Another process, whose clock is ahead, saved since our snapshot. Ours is
 		// the later save, and nothing of it is stored: it moves behind.
-		at := s.stampAfter(v.joined)
+		at := s.stampAfter(found)
 		s.ours, s.at = s.ours.restamp(s.at, at), at
-	case s.tried:
-		s.ours = s.ours.above(v.joined, s.at, s.stampAfter(v.joined))
+	case s.mayBeStored:
+		s.ours = s.ours.above(found, s.at, s.stampAfter(found))
 	}
-	if s.ours.onlyExtends(s.snap.base) && v.joined.deadline >= s.ours.deadline {
-		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
+	if s.ours.onlyExtends(s.snap.base) && found.deadline >= s.ours.deadline {
+		return decision{want: join(found, s.snap.base)} // what is there is at least as fresh
 	}
-	want := join(v.joined, s.ours).forget(s.read)
-	s.sooner = s.sooner || v.joined.deadline > want.deadline
-	return want, nil
+	return decision{want: join(found, s.ours).forget(s.read)}
 }

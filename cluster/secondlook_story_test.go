@@ -45,7 +45,7 @@ func TestTheLimitOnInventedIDsSparesNoSecondLookThatIsNeeded(t *testing.T) {
 		c, other := w.cluster(Config{}), w.cluster(Config{UnknownPerSecond: 1})
 		oldMemory(w, c)
 		w.rank("s")[1].Restart()
-		for i := 0; other.Stats().Crowded == 0; i++ {
+		for i := 0; other.Stats().Throttled == 0; i++ {
 			_, _ = other.Load(context.Background(), fmt.Sprint("invented", i))
 		}
 		w.sees(other, "s", "a=new")

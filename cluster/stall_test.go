@@ -61,7 +61,7 @@ func TestASaveRetiresTheStandInItFinds(t *testing.T) {
 		w.save(c, rec)
 		w.holds(ranks[0], "s", "a=2")
 		w.holds(ranks[1], "s", "a=2")
-		time.Sleep((strayTTL + 2) * time.Second)
+		time.Sleep((orphanTTL + 2) * time.Second)
 		if s := w.on(ranks[2], "s"); s != nil {
 			w.Errorf("the stand-in's copy is still there: %s", show(s))
 		}

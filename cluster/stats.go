@@ -34,10 +34,9 @@ type Stats struct {
 	Loads, Saves, Deletes uint64 // calls
 	Hits                  uint64 // loads that returned a session
 	NotFound              uint64 // loads that ended in ErrNotFound
-	NegativeHits          uint64 // of them: answered by the negative cache
 	Unavailable           uint64 // calls that ended in ErrUnavailable
-	Crowded               uint64 // loads refused because of UnknownPerSecond
-	SecondLooks           uint64 // gathers that had to look beyond the targets
+	Throttled             uint64 // loads refused because of UnknownPerSecond
+	WideReads             uint64 // reads that had to go beyond the targets
 	Repairs               uint64 // copies written by loads
 	RepairFailures        uint64 // loads that could not bring all targets up to date
 	FastSaves             uint64 // saves done in one round trip
@@ -53,7 +52,7 @@ type Stats struct {
 }
 
 type counters struct {
-	loads, saves, deletes, hits, notFound, negativeHits, unavailable, crowded, secondLooks,
+	loads, saves, deletes, hits, notFound, unavailable, throttled, wideReads,
 	repairs, repairFailures, fastSaves, idleSaves, merges, conflicts, destroyed, tooLarge,
 	damaged, unreadable, unsealed atomic.Uint64
 }
@@ -70,8 +69,7 @@ func (c *Cluster) Stats() Stats {
 	}
 	return Stats{
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
-		Hits: s.hits.Load(), NotFound: s.notFound.Load(), NegativeHits: s.negativeHits.Load(),
-		Unavailable: s.unavailable.Load(), Crowded: s.crowded.Load(), SecondLooks: s.secondLooks.Load(),
+		Hits: s.hits.Load(), NotFound: s.notFound.Load(), Unavailable: s.unavailable.Load(), Throttled: s.throttled.Load(), WideReads: s.wideReads.Load(),
 		Repairs: s.repairs.Load(), RepairFailures: s.repairFailures.Load(),
 		FastSaves: s.fastSaves.Load(), IdleSaves: s.idleSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),

@@ -44,7 +44,7 @@ func TestAStandInIsFoundByWhoSeesHomesThatDiffer(t *testing.T) {
 // expires waits until a stray has had its time, and fails if it is there still.
 func (w *world) expires(n *testenv.Node, id string) {
 	w.Helper()
-	time.Sleep((strayTTL + 2) * time.Second)
+	time.Sleep((orphanTTL + 2) * time.Second)
 	if s := w.on(n, id); s != nil {
 		w.Errorf("the stray is still there: %s", show(s))
 	}
@@ -59,7 +59,7 @@ func TestASuspectedHomeKeepsItsCopy(t *testing.T) {
 		w.create(c, "s", "a=1")
 		w.think(c, w.index("s", 0), timedOut) // and nothing is wrong with it
 		w.sees(c, "s", "a=1")
-		time.Sleep((strayTTL + 2) * time.Second)
+		time.Sleep((orphanTTL + 2) * time.Second)
 		w.holds(ranks[0], "s", "a=1")
 		w.holds(ranks[1], "s", "a=1")
 	})

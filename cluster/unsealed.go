@@ -105,14 +105,14 @@ func (s *sealer) isUnsealed(b []byte) bool { return s != nil && b[2]&flagSealed 
 
 // distrust drops what copies without a seal say where a sealed copy was found. They count as
 // damaged: they are replaced, and a session is not destroyed by a tombstone among them.
-func (k *call) distrust(v *view) {
+func (op *operation) distrust(v *view) {
 	if !slices.ContainsFunc(v.answers, func(a answer) bool { return a.rec != nil && !a.unsealed }) {
 		return
 	}
 	for i := range v.answers {
 		if a := &v.answers[i]; a.rec != nil && a.unsealed {
-			a.forged = true
-			k.damaged(a, errBesideSealed)
+			a.tampered = true
+			op.damaged(a, errBesideSealed)
 		}
 	}
 }

@@ -18,18 +18,16 @@ import (
 // Reasons why an exchange with a node failed. They are what errors show: the texts
 // of the client below may quote a server's answer, which may be a session's bytes.
 var (
-	errTimeout     = errors.New("no answer within the timeout")
-	errBroken      = errors.New("connection broken")
-	errAnswer      = errors.New("unexpected answer: it is no memcached")
-	errMemory      = errors.New("out of memory")
-	errItemSize    = errors.New("item too large for the node (its -I)")
-	errBusy        = errors.New("no room for the whole timeout")
-	errFull        = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
-	errBehind      = fmt.Errorf("%w: reads that came before took it", errBusy)
-	errNotAsked    = errors.New("thought down")
-	errOutOfStep   = errors.New("answer to another question")
-	errBreaks      = errors.New("it breaks the connection under each write")
-	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
+	errTimeout   = errors.New("no answer within the timeout")
+	errBroken    = errors.New("connection broken")
+	errAnswer    = errors.New("unexpected answer: it is no memcached")
+	errMemory    = errors.New("out of memory")
+	errItemSize  = errors.New("item too large for the node (its -I)")
+	errBusy      = errors.New("no room for the whole timeout")
+	errFull      = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
+	errBehind    = fmt.Errorf("%w: reads that came before took it", errBusy)
+	errNotAsked  = errors.New("thought down")
+	errOutOfStep = errors.New("answer to another question")
 )
 
 // isRefusal reports whether a command was answered by "the condition does not

@@ -53,12 +53,12 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 	if key == "" {
 		return nil, ErrEmptyKey
 	}
-	k := c.newCall(key)
+	op := c.newOperation(key, intent{})
 	var places []Placement
 	v := &view{}
 	var reachable []*node
 	for i := range min(len(c.nodes), whereMost) {
-		n := k.ranked(i)
+		n := op.preferred(i)
 		p := Placement{Node: n.status(), Role: StandIn}
 		switch {
 		case i == 0:
@@ -75,12 +75,12 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		}
 		places = append(places, p)
 	}
-	if _, err := k.ask(ctx, v, reachable); err != nil {
+	if err := op.ask(ctx, v, round{ask: reachable}); err != nil {
 		return nil, err
 	}
 	for i := range places {
 		p := &places[i]
-		for _, f := range k.failed {
+		for _, f := range op.failed {
 			if f.node.ID == p.Node.ID {
 				p.Err = fmt.Errorf("cluster: node %s: %w", f.node, f.err)
 			}

@@ -146,7 +146,7 @@ func (w *world) rank(id string) []*testenv.Node {
 		w.Fatal(err)
 	}
 	var ns []*testenv.Node
-	for _, i := range newRing(nodes).rank(hashKey(id), len(nodes), nil) {
+	for _, i := range newPlacement(nodes).preference(hashKey(id), len(nodes), nil) {
 		ns = append(ns, w.env.Node(i))
 	}
 	return ns

@@ -14,11 +14,13 @@ func nodesNamed(n int, standby ...int) []Node {
 	return nodes
 }
 
-func rankOf(r *ring, i int) []int { return r.rank(hashKey(fmt.Sprint("session", i)), 1000, nil) }
+func rankOf(r *placement, i int) []int {
+	return r.preference(hashKey(fmt.Sprint("session", i)), 1000, nil)
+}
 
 // Instances of different versions share nodes: they must agree where a session lives.
 func TestGoldenRanks(t *testing.T) {
-	r := newRing(nodesNamed(7, 1, 5))
+	r := newPlacement(nodesNamed(7, 1, 5))
 	for i, want := range goldenRanks {
 		if got := fmt.Sprint(rankOf(r, i)); got != want {
 			t.Errorf("session%d: %s, want %s", i, got, want)
@@ -42,11 +44,11 @@ const goldenKey = "app:OytV65LeI1NQELesgNVT7C1LrocqxWBrwwQs6TE9_4c"
 func TestKeysSpreadEvenly(t *testing.T) {
 	for _, n := range []int{3, 10} {
 		const keys = 100_000
-		r := newRing(nodesNamed(n))
+		r := newPlacement(nodesNamed(n))
 		first, pair := make([]float64, n), make([]float64, n*n)
 		var order [2]int
 		for i := range keys {
-			o := r.rank(hashKey(fmt.Sprint(i)), 2, order[:0])
+			o := r.preference(hashKey(fmt.Sprint(i)), 2, order[:0])
 			first[o[0]]++
 			pair[o[0]*n+o[1]]++
 		}
@@ -70,7 +72,7 @@ func TestKeysSpreadEvenly(t *testing.T) {
 }
 
 func TestANodeMovesOnlyTheKeysItWinsOrHeld(t *testing.T) {
-	small, large := newRing(nodesNamed(9)), newRing(nodesNamed(10))
+	small, large := newPlacement(nodesNamed(9)), newPlacement(nodesNamed(10))
 	moved := 0
 	const keys = 20_000
 	for i := range keys {
@@ -92,7 +94,7 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 	nodes := nodesNamed(8, 3)
 	turned := slices.Clone(nodes)
 	slices.Reverse(turned)
-	a, b := newRing(nodes), newRing(turned)
+	a, b := newPlacement(nodes), newPlacement(turned)
 	for i := range 1000 {
 		x, y := rankOf(a, i), rankOf(b, i)
 		for j := range x {
@@ -104,7 +106,7 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 }
 
 func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
-	r := newRing(nodesNamed(6, 0, 4))
+	r := newPlacement(nodesNamed(6, 0, 4))
 	firstOfStandby := map[int]int{}
 	for i := range 5000 {
 		o := rankOf(r, i)
@@ -119,7 +121,7 @@ func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
 		t.Errorf("standby nodes do not share: %v", firstOfStandby)
 	}
 	// A node keeps its place among its like when it becomes a standby node.
-	all := newRing(nodesNamed(6))
+	all := newPlacement(nodesNamed(6))
 	for i := range 100 {
 		want := slices.DeleteFunc(rankOf(all, i), func(n int) bool { return n == 0 || n == 4 })
 		if got := rankOf(r, i)[:4]; !slices.Equal(got, want) {
@@ -130,7 +132,7 @@ func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
 
 func TestAShortRankBeginsALongOne(t *testing.T) {
 	for _, nodes := range [][]Node{nodesNamed(1), nodesNamed(5, 1), nodesNamed(40, 3, 5, 7), nodesNamed(25, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)} {
-		r := newRing(nodes)
+		r := newPlacement(nodes)
 		for i := range 200 {
 			all := rankOf(r, i)
 			if len(all) != len(nodes) {
@@ -142,7 +144,7 @@ func TestAShortRankBeginsALongOne(t *testing.T) {
 				t.Fatalf("a node twice: %v", all)
 			}
 			for _, most := range []int{0, 1, 2, 3, 10, 16, 17, 33, len(nodes), 1000} {
-				got := r.rank(hashKey(fmt.Sprint("session", i)), most, nil)
+				got := r.preference(hashKey(fmt.Sprint("session", i)), most, nil)
 				if want := all[:min(most, len(all))]; !slices.Equal(got, want) {
 					t.Fatalf("first %d of %d: %v, want %v", most, len(nodes), got, want)
 				}
@@ -152,9 +154,9 @@ func TestAShortRankBeginsALongOne(t *testing.T) {
 }
 
 func TestRankingAllocatesNothing(t *testing.T) {
-	r := newRing(nodesNamed(100, 7, 8))
+	r := newPlacement(nodesNamed(100, 7, 8))
 	order, key := make([]int, 0, 16), hashKey("x")
-	if n := testing.AllocsPerRun(100, func() { order = r.rank(key, 6, order[:0]) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { order = r.preference(key, 6, order[:0]) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,0 +1,117 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// This file decides how one record comes to lie on all targets: the one loop under every verb.
+// Read, decide, write, and again, until one round finds or puts the record on every target.
+
+// Rounds of the loop. Two writers arrive at the same bytes, so rounds are lost only to writers
+// that keep coming.
+const (
+	saveRounds   = 8
+	repairRounds = 3 // where it loses more often, writers are at work who do the same
+)
+
+// decision is what a verb makes of what was read.
+type decision struct {
+	want *stored // what every target is to hold; nil: nothing is to be written
+	err  error   // how the operation ends; a tombstone in want is written first
+}
+
+// converge runs the loop and returns the last view, whose merged record is then that which lies
+// on all targets. It starts from v, or reads first when v is nil. A gap is never filled without
+// reading: a copy made from half the evidence would look complete.
+func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
+	var known *stored // from all rounds: what a node said before it died still counts
+	conflicts := 0    // rounds in a row
+	for round := range rounds {
+		if conflicts > 1 {
+			time.Sleep(conflictWait(conflicts-1, op.c.cfg.jitter()))
+		}
+		if v == nil {
+			v, _ = op.read(context.Background())
+		}
+		if v.homes == 0 && op.takeBack() {
+			known = join(known, v.merged)
+			v, _ = op.read(context.Background())
+		}
+		known = join(known, v.merged)
+		v.merged = known
+		if err := op.mayWrite(v); err != nil {
+			return v, err
+		}
+		d := decide(v)
+		if d.want == nil {
+			return v, d.err
+		}
+		failures := len(op.failed)
+		all, err := op.write(v, d.want)
+		switch {
+		case d.err != nil:
+			return v, d.err
+		case err != nil:
+			return v, err
+		case all && !op.isOld(v.began):
+			v.merged = d.want
+			return v, op.mayAcknowledge(v)
+		}
+		if conflicts++; all || len(op.failed) > failures {
+			conflicts = 0
+		}
+		if round < rounds-1 {
+			v = nil
+		}
+	}
+	if conflicts > 0 {
+		return v, ErrConflict
+	}
+	return v, op.unavailable()
+}
+
+// mayWrite refuses to write
+//
+//   - where a copy cannot be read, and no home can;
+//   - on fallbacks alone, where no other process would read: (a) no home has answered and no node
+//     has a copy, unless the session may be new; (b) no home has answered, and one of them was
+//     passed over by this process only; (c) right after an outage, a session that may be new and
+//     would lie far down the preference list;
+//   - on fewer than MinCopies nodes.
+//
+// A tombstone loses to nothing, so of these only (a) keeps a deletion from writing.
+func (op *operation) mayWrite(v *view) error {
+	switch {
+	case v.isBlind() && !op.mayBeNew:
+		return op.unavailable()
+	case op.final:
+		return nil
+	case v.unreadable != nil:
+		return v.unreadable
+	case v.homes == 0 && op.passedOverAlone(), op.mayBeNew && !v.holdsAny() && op.isRemote(v.targets):
+		return op.unavailable()
+	}
+	return op.mayAcknowledge(v)
+}
+
+// mayAcknowledge refuses what lies on too few nodes. It is the session's size where all nodes say
+// so, and none has stored it.
+func (op *operation) mayAcknowledge(v *view) error {
+	tooLarge := func(f nodeError) bool { return errors.Is(f.err, errItemSize) }
+	switch {
+	case len(v.targets) >= op.c.cfg.MinCopies:
+		return nil
+	case !op.mayBeStored && len(op.failed) > 0 && !slices.ContainsFunc(op.failed, func(f nodeError) bool { return !tooLarge(f) }):
+		return fmt.Errorf("%w: node %s refuses it: raise its item size limit (-I), or lower MaxRecordBytes", ErrTooLarge, op.failed[0].node)
+	}
+	return op.unavailable()
+}
+
+// conflictWait spreads writers of one session that keep meeting.
+func conflictWait(round int, jitter float64) time.Duration {
+	return time.Duration(jitter * float64(2*time.Millisecond<<min(round, 6)))
+}

@@ -1,0 +1,302 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// This file decides what is known of a session: the one way to read.
+//
+//  1. The key is read from all targets at once. A target that fails is replaced by its fallback
+//     until every present target has answered.
+//  2. Where the targets do not settle it, the read is wide (policy.go).
+//  3. The copies are merged.
+
+// view is what a read found.
+type view struct {
+	began     time.Time // the reading
+	assumed   bool      // nothing was asked: it is what a snapshot says
+	targets   []*node
+	answers   []answer // of every node that answered, targets or not
+	wide      bool     // the read has gone beyond the targets
+	merged    *stored  // nil: no copy anywhere
+	homes     int      // home nodes that answered with a miss, or with a copy that can be read
+	askedFull bool     // the full nodes were asked
+	// throttled: the read was to be wide, and was not: too many unverified ids at once.
+	throttled bool
+	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
+	unreadable error
+	tampered   error // the ErrSealed of a copy that any other copy may replace
+
+	// Room for what most views need.
+	targetRoom, askRoom [2]*node
+	answerRoom          [2]answer
+}
+
+// answer is what one node said.
+type answer struct {
+	node *node
+	item *item   // nil: a miss
+	rec  *stored // nil: a miss, or a copy that cannot be used
+	// unreadable: this process cannot read the copy and must not replace it. Its node is passed
+	// over: what it says keeps nobody from what others hold.
+	unreadable bool
+	// tampered: the seal is broken, or missing where it matters. The copy is no evidence, and
+	// may be replaced.
+	tampered bool
+	// unsealed: the copy came without the seal that it should have.
+	unsealed bool
+}
+
+// on returns what the node answered, or nil if it did not.
+func (v *view) on(n *node) *answer {
+	for i := range v.answers {
+		if v.answers[i].node == n {
+			return &v.answers[i]
+		}
+	}
+	return nil
+}
+
+// item returns the copy that the node answered with, or nil.
+func (v *view) item(n *node) *item {
+	if a := v.on(n); a != nil {
+		return a.item
+	}
+	return nil
+}
+
+// holdsAny reports whether some node holds something under the key that counts.
+func (v *view) holdsAny() bool {
+	return slices.ContainsFunc(v.answers, func(a answer) bool { return a.item != nil && !a.item.retired })
+}
+
+// isBlind reports whether the view proves nothing about a session that may exist: no home node
+// answered, and no other node has ever been its fallback. What is written then, on nodes that
+// nobody asks when the homes are back, would be lost.
+func (v *view) isBlind() bool { return v.homes == 0 && !v.holdsAny() }
+
+// lacking returns the targets whose copy does not equal want, or is about to expire: all of them
+// where nothing was asked.
+func (v *view) lacking(want *stored) []*node {
+	if v.assumed {
+		return v.targets
+	}
+	var ns []*node
+	for _, t := range v.targets {
+		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired || a.tampered {
+			ns = append(ns, t)
+		}
+	}
+	return ns
+}
+
+// read asks for the key, round after round, until the policy has no more to ask, and merges what
+// came. The error is ctx's; that no node could be reached is not an error here, but a view without
+// answers.
+func (op *operation) read(ctx context.Context) (*view, error) {
+	v := &op.viewRoom
+	if v.targets != nil {
+		v = &view{} // an earlier one is still in use
+	}
+	v.began, v.answers = time.Now(), v.answerRoom[:0]
+	for {
+		v.targets = op.targets(v.targetRoom[:0])
+		r := op.next(v)
+		if len(r.ask)+len(r.brief) == 0 {
+			break
+		}
+		if r.wide {
+			if op.unverified && !v.holdsAny() && !op.c.unknown.wait(ctx) {
+				v.throttled = true
+				break
+			}
+			op.c.stats.wideReads.Add(1)
+		}
+		if err := op.ask(ctx, v, r); err != nil {
+			return nil, err
+		}
+		if r.wide {
+			op.learn(v)
+		}
+	}
+	op.merge(v)
+	return v, nil
+}
+
+// next is the read policy, step by step.
+func (op *operation) next(v *view) round {
+	if ask := v.unasked(v.targets, v.askRoom[:0]); len(ask) > 0 {
+		return round{ask: ask}
+	}
+	if ask := v.unasked(op.full, nil); len(ask) > 0 && !v.askedFull {
+		v.askedFull = true
+		return round{ask: ask}
+	}
+	if v.wide || !v.isIncomplete(op.c.cfg.Replicas) && !v.differ() && !op.hasMoved(v.targets) && !op.missedWrites(v.targets) {
+		return round{}
+	}
+	v.wide = true
+	return v.beyond(op.candidates(len(op.c.nodes)), op.c.cfg.Replicas)
+}
+
+// hasMoved reports whether the snapshot's session lies on a node that is no target any more.
+func (op *operation) hasMoved(targets []*node) bool {
+	return slices.ContainsFunc(op.wasOn, func(n *node) bool { return !slices.Contains(targets, n) })
+}
+
+// learn takes the nodes into use that have answered a wide read: they are up, and may be
+// targets. What is written now must lie where those processes look that know so.
+func (op *operation) learn(v *view) {
+	for i := range v.answers {
+		for range goodAnswers {
+			if n := v.answers[i].node; !n.isUp() {
+				n.note(health.probe, answered, nil)
+			}
+		}
+	}
+	if v.holdsAny() {
+		op.c.readWide.note(op.hash, v.began)
+	}
+}
+
+// merge merges the copies and counts the homes.
+func (op *operation) merge(v *view) {
+	op.distrust(v)
+	for i := range v.answers {
+		a := &v.answers[i]
+		if !a.tampered {
+			v.merged = join(v.merged, a.rec)
+		}
+		if !a.tampered && !a.unreadable && op.isHome(a.node) {
+			v.homes++
+		}
+		op.sawEnd(a.rec)
+	}
+	switch {
+	case v.homes > 0:
+		v.unreadable = nil // a home that can be read has the word
+	case v.unreadable == nil && v.merged == nil:
+		v.unreadable = v.tampered
+	}
+}
+
+// ask reads the key from the nodes of a round at once and adds what they say to the view. The
+// brief ones have a quarter of a Timeout.
+func (op *operation) ask(ctx context.Context, v *view, r round) error {
+	brief := make([]waiter, len(r.brief))
+	for i, n := range r.brief {
+		brief[i] = waiter{node: n, key: op.key, all: op.c.newArrival(1)}
+		n.batch.get(&brief[i])
+	}
+	patience, cancel := ctx, context.CancelFunc(func() {})
+	if len(brief) > 0 {
+		patience, cancel = context.WithTimeout(ctx, op.c.cfg.Timeout/4)
+	}
+	defer cancel()
+	if len(r.ask) > 0 {
+		all := op.c.newArrival(len(r.ask))
+		requests := op.requests(len(r.ask))
+		for i, n := range r.ask {
+			requests[i] = waiter{node: n, key: op.key, all: all}
+			n.batch.get(&requests[i])
+		}
+		select {
+		case <-all.last:
+			op.c.arrivals.Put(all)
+		case <-ctx.Done():
+			return fmt.Errorf("cluster: load: %w", ctx.Err())
+		}
+		for i := range requests {
+			op.hear(v, &requests[i])
+		}
+	}
+	for i := range brief {
+		select {
+		case <-brief[i].all.last:
+			op.hear(v, &brief[i])
+		case <-patience.Done():
+		}
+	}
+	if err := ctx.Err(); err != nil && len(brief) > 0 {
+		return fmt.Errorf("cluster: load: %w", err)
+	}
+	return nil
+}
+
+// requests returns room for that many requests. They never move: they are on their way, by
+// address, for longer than the caller may wait for them.
+func (op *operation) requests(n int) []waiter {
+	if op.requestRoom[0].node == nil && n <= len(op.requestRoom) {
+		return op.requestRoom[:n]
+	}
+	return make([]waiter, n)
+}
+
+// newArrival waits for so many answers.
+func (c *Cluster) newArrival(answers int) *arrival {
+	a, ok := c.arrivals.Get().(*arrival)
+	if !ok {
+		a = &arrival{last: make(chan struct{}, 1)}
+	}
+	a.left.Store(int32(answers))
+	return a
+}
+
+// hear adds what a node said to the view.
+func (op *operation) hear(v *view, w *waiter) {
+	if w.err != nil {
+		op.fail(w.node, w.err)
+		return
+	}
+	a := answer{node: w.node, item: w.item}
+	op.decode(v, &a)
+	if a.unsealed {
+		op.c.stats.unsealed.Add(1)
+	}
+	v.answers = append(v.answers, a)
+}
+
+// decode reads the record of an answer. A copy that cannot be used counts as a miss, but keeps
+// its CAS token: a read repair replaces it.
+func (op *operation) decode(v *view, a *answer) {
+	if a.item == nil {
+		return
+	}
+	for i := range v.answers {
+		if o := &v.answers[i]; o.rec != nil && string(o.item.value) == string(a.item.value) {
+			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
+			return
+		}
+	}
+	cfg := &op.c.cfg
+	var err error
+	if a.rec, err = decode(a.item.value, op.hash, op.c.seal, cfg.Now()); err == nil {
+		if a.unsealed = op.c.seal.isUnsealed(a.item.value); a.unsealed {
+			a.rec.boundUnsealed(cfg.Now(), cfg.Lifetime)
+		}
+		return
+	}
+	a.rec = nil
+	if errors.Is(err, errForged) || errors.Is(err, errUnsealed) {
+		v.tampered, a.tampered = fmt.Errorf("%s: %w", a.node, err), true
+	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
+		op.c.stats.unreadable.Add(1)
+		v.unreadable = fmt.Errorf("%s: %w", a.node, err)
+		a.unreadable = true
+		if !op.final {
+			op.fail(a.node, fmt.Errorf("its copy cannot be read: %w", err))
+		}
+		return
+	}
+	op.damaged(a, err)
+}
+
+// damaged notes a copy that another may replace.
+func (op *operation) damaged(a *answer, why error) {
+	op.c.stats.damaged.Add(1)
+	op.c.log.warn(a.node, "cluster: copy is unusable and counts as missing", "reason", why)
+}

@@ -1,0 +1,296 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// This file decides how one round of writes goes: what is sent to which nodes, and what their
+// answers mean for the operation.
+//
+// A live record is written only by add, or by cas on the copy that was read: a set that a hung
+// node applies seconds later would replace a newer record. A tombstone is final, so it is set.
+
+// write writes the record to the targets that lack it. All is true when every target has it. The
+// error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
+func (op *operation) write(v *view, want *stored) (all bool, err error) {
+	if want.destroyed {
+		return op.writeTombstone(v, want)
+	}
+	if lacking := v.lacking(want); len(lacking) > 0 {
+		all, err := op.writeLive(lacking, v, want)
+		if !all || err != nil {
+			return false, err
+		}
+	}
+	return op.withdraw(v, want)
+}
+
+// write is one copy on its way to a node, and then what came of it.
+type write struct {
+	node  *node
+	key   string
+	value []byte
+	seen  *item // to be replaced; nil: there was none
+	ttl   int32
+
+	outcome outcome
+	maybe   bool // the copy may be on the node although the outcome is not "written"
+	err     error
+}
+
+func (w *write) run(wg *sync.WaitGroup) {
+	w.outcome, w.maybe, w.err = w.node.write(w.key, w.value, w.seen, w.ttl)
+	if wg != nil {
+		wg.Done()
+	}
+}
+
+// writeLive writes a live record to the nodes at once.
+func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, err error) {
+	if want.newest() > latestClock(op.c.cfg.Now()) {
+		return false, fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	}
+	buf := encoded.Get().(*[]byte)
+	defer keep(buf)
+	value, err := want.appendTo((*buf)[:0], op.hash, op.c.seal, op.c.cfg.MaxRecordBytes)
+	*buf = value
+	if err != nil {
+		return false, err
+	}
+	op.sawEnd(want)
+	lives := ttl(op.latest, op.c.cfg.Now())
+	writes := make([]write, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		writes[i] = write{node: n, key: op.key, value: value, seen: v.item(n), ttl: lives}
+		if i > 0 {
+			wg.Add(1)
+			go writes[i].run(&wg)
+		}
+	}
+	writes[0].run(nil) // the caller does one itself
+	wg.Wait()
+	missed := 0
+	for i := range writes {
+		w := &writes[i]
+		op.mayBeStored = op.mayBeStored || w.maybe
+		if w.outcome == written {
+			op.wrote++
+			continue
+		}
+		missed++
+		if w.outcome == failed {
+			op.fail(w.node, w.err)
+		}
+		if isFull(w.err) {
+			op.full = append(op.full, w.node)
+		}
+	}
+	for i := range writes { // now that it is known which nodes have failed
+		if writes[i].outcome == outrun {
+			op.noteConflict(writes[i].node, missed == 1)
+		}
+	}
+	return missed == 0, nil
+}
+
+// conflicts are the CAS conflicts with one node in one operation.
+type conflicts struct {
+	node  *node
+	times int
+	alone int // of those, while all other targets stored the same
+}
+
+// errConflicts is why a node is passed over that refuses each write.
+var errConflicts = errors.New("it refuses each write, or breaks the connection before it")
+
+// noteConflict counts a CAS conflict with the node, and passes the node over for the rest of the
+// operation when there were too many. Writers that meet lose a round now and then, on every node;
+// a node that refuses each write would keep everybody from saving. It is passed over as by a
+// process that is cut off from it: only while another home is left.
+func (op *operation) noteConflict(n *node, alone bool) {
+	i := slices.IndexFunc(op.refused, func(c conflicts) bool { return c.node == n })
+	if i < 0 {
+		i = len(op.refused)
+		op.refused = append(op.refused, conflicts{node: n})
+	}
+	c := &op.refused[i]
+	if c.times++; alone {
+		c.alone++
+	}
+	others, homes := 0, 0
+	for _, o := range op.candidates(len(op.c.nodes)) {
+		if o.node != n && !o.passed && isUp(o) {
+			if others++; op.isHome(o.node) {
+				homes++
+			}
+		}
+	}
+	if !c.tooMany(op.isLate(), homes > 0, others >= op.c.cfg.Replicas) {
+		return
+	}
+	op.fail(n, errConflicts)
+	n.errors.Add(1)
+	n.mu.Lock()
+	n.lastErr = errConflicts
+	n.mu.Unlock()
+	op.c.log.warn(n, "cluster: node is passed over for a session", "reason", errConflicts)
+}
+
+// tooMany reports whether the node is to be passed over. Where another can take its place, it has
+// four chances; where none can, six, and only those count that the node alone refused. In an
+// operation that has taken longer than a Timeout it has half of them.
+func (c conflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
+	most, mostAlone := 4, 6
+	if isLate {
+		most, mostAlone = 2, 3
+	}
+	return isHomeLeft && (isReplaceable && c.times >= most || c.alone >= mostAlone)
+}
+
+// takeBack returns the nodes to use that were passed over for their conflicts: where the other
+// homes have failed since, a node that others kept writing to is better than none.
+func (op *operation) takeBack() (any bool) {
+	isSound := func(f nodeError) bool { return f.err == errConflicts }
+	if !slices.ContainsFunc(op.failed, isSound) {
+		return false
+	}
+	op.failed = slices.DeleteFunc(op.failed, isSound)
+	op.refused = nil
+	return true
+}
+
+// withdraw removes the older copies of nodes that had no room for the new one: fallbacks hold
+// that, but nobody would ask them while the homes agree. Done is false when somebody has put
+// another copy in the place of one: it may lack something.
+func (op *operation) withdraw(v *view, want *stored) (done bool, err error) {
+	// A home that has the record differs from an old copy, and whoever sees both reads wide.
+	isSeen := slices.ContainsFunc(v.targets, op.isHome)
+	done = true
+	for _, n := range op.full {
+		a := v.on(n)
+		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
+			return false, op.unavailable()
+		}
+		if a == nil || a.rec == nil || a.rec.includes(want) {
+			continue
+		}
+		gone, err := n.withdraw(op.key, a.item)
+		if err != nil && !isSeen {
+			return false, op.unavailable()
+		}
+		done = done && (err != nil || gone)
+	}
+	return done, nil
+}
+
+// writeTombstone sets the tombstone on the targets that lack it and in the place of each live
+// copy that was found; a deletion also sets it on the next Replicas nodes behind the targets,
+// which may have been fallbacks once. All is true when every target has it. What else fails,
+// another reader repairs.
+func (op *operation) writeTombstone(v *view, want *stored) (all bool, err error) {
+	value, err := want.encode(op.hash, op.c.seal)
+	if err != nil {
+		return false, err
+	}
+	nodes := v.lacking(want)
+	lacking := len(nodes)
+	for i := range v.answers {
+		if a := &v.answers[i]; a.rec != nil && !a.rec.destroyed && !slices.Contains(nodes, a.node) {
+			nodes = append(nodes, a.node)
+		}
+	}
+	if op.final {
+		nodes = append(nodes, op.behind(v, nodes)...)
+	}
+	life := ttl(want.deadline, op.c.cfg.Now())
+	errs := make([]error, len(nodes))
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() { errs[i] = n.set(op.key, value, life) })
+	}
+	wg.Wait()
+	all = true
+	for i, err := range errs {
+		if err != nil && i < lacking {
+			op.fail(nodes[i], err)
+			all = false
+		}
+	}
+	return all, nil
+}
+
+// behind returns the next Replicas nodes of the preference list that are up and no targets,
+// without those that are written anyway or are known to have nothing.
+func (op *operation) behind(v *view, written []*node) (nodes []*node) {
+	next := 0
+	for _, c := range op.candidates(len(op.c.nodes)) {
+		if next == op.c.cfg.Replicas {
+			break
+		}
+		if c.passed || !isUp(c) || slices.Contains(v.targets, c.node) {
+			continue
+		}
+		if next++; !slices.Contains(written, c.node) {
+			nodes = append(nodes, c.node)
+		}
+	}
+	return nodes
+}
+
+// orphanTTL is how long, in seconds, a live copy outside the targets is kept once they hold the
+// record. It is not deleted: another process may count on it, because it thinks that a target
+// is down.
+const orphanTTL = 60
+
+// expireOrphans gives the orphans what the targets hold, and a short life.
+func (op *operation) expireOrphans(v *view, want *stored) {
+	orphans := op.orphans(v, want)
+	if len(orphans) == 0 || want.destroyed {
+		return
+	}
+	value, err := want.encode(op.hash, op.c.seal)
+	if err != nil {
+		return // they are found again
+	}
+	var wg sync.WaitGroup
+	for _, a := range orphans {
+		wg.Go(func() { _ = a.node.retire(op.key, a.item, value, min(orphanTTL, ttl(want.deadline, op.c.cfg.Now()))) })
+	}
+	wg.Wait()
+}
+
+// orphans are the live copies that nobody counts on once the targets hold want: they lie outside
+// the targets, and not on a home, which other processes may have among theirs. One that was
+// given a short life before is an orphan still while it would outlive want. Where want is a
+// tombstone, every live copy is one.
+func (op *operation) orphans(v *view, want *stored) (orphans []*answer) {
+	for i := range v.answers {
+		a := &v.answers[i]
+		switch {
+		case a.rec == nil || a.rec.destroyed:
+		case want.destroyed:
+			orphans = append(orphans, a)
+		case op.isHome(a.node) || slices.Contains(v.targets, a.node):
+		case a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, op.c.cfg.Now()) > orphanTTL:
+			orphans = append(orphans, a)
+		}
+	}
+	return orphans
+}
+
+// encoded holds buffers for records on their way out. A write is done with its bytes
+// when it returns: the client has handed them to the kernel, or given up.
+var encoded = sync.Pool{New: func() any { return new([]byte) }}
+
+// keep saves the buffer for the next record, unless keeping it costs more than a new
+// one would.
+func keep(buf *[]byte) {
+	const most = 64 << 10
+	if cap(*buf) <= most {
+		encoded.Put(buf)
+	}
+}
