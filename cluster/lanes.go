@@ -9,9 +9,8 @@ import (
 
 // This file decides which saves of one session wait in this process, for how long, and which
 // of them go together. A save goes at once where no other one of its session is under way. All
-// that come meanwhile wait for that one, and share the next turn (turn.go): whatever their
-// number, none waits for more than the save that is under way. Between processes the nodes
-// decide.
+// that come meanwhile wait for that one, and share the next turn (turn.go): else the last of a
+// hundred would wait for ninety-nine. Between processes the nodes decide.
 
 // lanes hold the saves that wait, session by session.
 type lanes struct {
