@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 )
@@ -50,8 +49,8 @@ func (w *write) run(wg *sync.WaitGroup) {
 
 // writeLive writes a live record to the nodes at once.
 func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, err error) {
-	if want.newest() > latestClock(op.c.cfg.Now()) {
-		return false, fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	if err := want.notAhead(op.c.cfg.Now()); err != nil {
+		return false, err
 	}
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)

@@ -79,7 +79,7 @@ func (s *sim) retire(c *cluster.Cluster) {
 		s.stats.FastSaves += st.FastSaves
 		s.stats.Merges += st.Merges
 		s.stats.Repairs += st.Repairs
-		s.stats.SecondLooks += st.SecondLooks
+		s.stats.WideReads += st.WideReads
 		s.stats.Conflicts += st.Conflicts
 		s.stats.Unavailable += st.Unavailable
 		s.stats.RepairFailures += st.RepairFailures

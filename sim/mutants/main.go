@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,20 +52,26 @@ func main() {
 	if err != nil {
 		fatal("%v", err)
 	}
-	unfit := 0
+	production, err := readCode(root)
+	if err != nil {
+		fatal("%v", err)
+	}
+	var fit []rule
 	for _, m := range chosen {
-		if err := m.fits(root); err != nil {
+		if _, err := production.mutated(m); err != nil {
 			fmt.Printf("%-9s %-52s %v\n", broken, m.name, err)
-			unfit++
-		} else if *list {
+			continue
+		}
+		fit = append(fit, m)
+		if *list {
 			fmt.Println(m.name)
 		}
 	}
+	unfit := len(chosen) - len(fit)
 	if *list {
 		fmt.Printf("%d mutants, %d do not fit the code\n", len(chosen), unfit)
 		os.Exit(min(unfit, 1))
 	}
-	chosen = slices.DeleteFunc(slices.Clone(chosen), func(m rule) bool { return m.fits(root) != nil })
 	known := record{}
 	if *notes != "" {
 		if known, err = readRecord(*notes); err != nil {
@@ -77,7 +82,7 @@ func main() {
 	if err != nil {
 		fatal("%v", err)
 	}
-	bad := run(root, temp, chosen, known)
+	bad := run(root, temp, fit, known)
 	_ = os.RemoveAll(temp)
 	os.Exit(min(bad+unfit, 1))
 }
@@ -97,20 +102,6 @@ func choose() (chosen []rule, err error) {
 		return nil, fmt.Errorf("-part %q: want a part and how many there are, such as 2/3", *part)
 	}
 	return chosen[(i-1)*len(chosen)/n : i*len(chosen)/n], nil
-}
-
-// fits reports whether each text stands in its file exactly once.
-func (m rule) fits(root string) error {
-	for _, e := range m.edits {
-		b, err := os.ReadFile(filepath.Join(root, e.file))
-		if err != nil {
-			return err
-		}
-		if n := strings.Count(string(b), e.old); n != 1 {
-			return fmt.Errorf("%s holds its text %d times, not once: %.60q", e.file, n, e.old)
-		}
-	}
-	return nil
 }
 
 func fatal(format string, args ...any) {
@@ -139,7 +130,12 @@ func run(root, temp string, chosen []rule, known record) (bad int) {
 	}
 	clean := &controls{bench: &bench{tree: tree("clean"), built: map[string]string{}}, seen: map[string]bool{}}
 	for i := range *workers {
-		r := &runner{tree: tree(fmt.Sprint(i)), controls: clean}
+		t := tree(fmt.Sprint(i))
+		production, err := readCode(t)
+		if err != nil {
+			fatal("%v", err)
+		}
+		r := &runner{tree: t, code: production, controls: clean}
 		wg.Go(func() {
 			for m := range next {
 				mu.Lock()

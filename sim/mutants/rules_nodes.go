@@ -3,100 +3,136 @@ package main
 // This file lists the rules of nodes and of the drivers that are taken out.
 
 var nodes = []rule{
-	one("no stand-in", "cluster/call.go",
-		"	for i := 0; len(ts) < want; i++ {\n		n := k.ranked(i)", "	for i := 0; i < want; i++ {\n		n := k.ranked(i)"),
-	one("requests ask nodes that are down", "cluster/call.go",
-		"		case state == Up:\n			ts", "		case state == Up || state == Down:\n			ts"),
-	one("pool not dropped on EOF", "cluster/exchange.go",
-		"		n.drop()\n		n.reconnects.Add(1)", "		n.reconnects.Add(1)"),
-	one("no second try on a broken connection", "cluster/exchange.go",
-		"	if broke {", "	if broke && n == nil {"),
-	one("a break that is noticed late is no restart", "cluster/exchange.go",
+	one("no stand-in", "(*call).targets",
+		"for i := 0; len(ts) < want; i++ { n := k.ranked(i)", "for i := 0; i < want; i++ { n := k.ranked(i)"),
+	one("requests ask nodes that are down", "(*call).targets",
+		"case state == Up: ts", "case state == Up || state == Down: ts"),
+	one("pool not dropped on EOF", "(*node).exchange",
+		"n.drop(); n.reconnects.Add(1)", "n.reconnects.Add(1)"),
+	one("no second try on a broken connection", "(*node).exchange",
+		"if broke {", "if broke && n == nil {"),
+	one("a break that is noticed late is no restart", "(*node).exchange",
 		"n.clock.now()-began < n.dialer", "n.clock.lost.Load().sum+n.clock.now()-began < n.dialer"),
-	one("a node that hung costs every waiter a timeout", "cluster/room.go",
-		"	if !n.isUp() {\n		<-r\n		return errNotAsked\n	}\n", ""),
-	one("a deadline is believed before the buffer is looked into", "cluster/patience.go",
-		"	case left > 0:\n		return left, true, true\n	case !looked, late > lastLook:", "	case false:"),
-	one("a write whose deadline has passed is not begun again", "cluster/patience.go",
-		"		due, ok := c.out.again()\n		if !ok {", "		due, ok := c.out.again()\n		if ok || !ok {"),
-	one("a stall of the process is held against the node", "cluster/awake.go",
-		"	if now-due > punctual {\n		l.sum", "	if false {\n		l.sum"),
-	one("an overdue beat says nothing until it comes", "cluster/awake.go",
-		"	if now-punctual <= l.due {", "	if l.due >= 0 {"),
-	one("a node that hangs has time without end", "cluster/patience.go",
+	one("a node that hung costs every waiter a timeout", "(*node).enter", `
+			if !n.isUp() {
+				<-r
+				return errNotAsked
+			}`, ""),
+	one("a deadline is believed before the buffer is looked into", "lookAgain", `
+			case left > 0:
+				return left, true, true
+			case !looked, late > lastLook:`, "case false:"),
+	one("a write whose deadline has passed is not begun again", "(*patientConn).Write",
+		"due, ok := c.out.again(); if !ok {", "due, ok := c.out.again(); if ok || !ok {"),
+	one("a stall of the process is held against the node", "lostTime.late",
+		"if now-due > punctual { l.sum", "if false { l.sum"),
+	one("an overdue beat says nothing until it comes", "lostTime.at",
+		"if now-punctual <= l.due {", "if l.due >= 0 {"),
+	one("a node that hangs has time without end", "(*patience).again",
 		"!ok || p.renewed > mostRenewals {", "!ok {"),
-	one("time in which the process did not run counts in the queue of reads", "cluster/batch.go",
+	one("time in which the process did not run counts in the queue of reads", "(*batcher).late",
 		"now-b.waiting[n].at > b.patience", "time.Since(b.clock.base)-b.waiting[n].since > b.patience"),
-	one("whoever fits into the next command is turned away", "cluster/batch.go",
-		"		batch := b.next()\n		if len(batch) == 0 {\n			return\n		}\n		wall, now := b.clock.both()\n		for _, w := range b.late(now) {\n			w.err = b.refuse(errBehind, wall-w.since, now-w.at)\n			w.all.note()\n		}\n",
-		"		wall, now := b.clock.both()\n		for _, w := range b.late(now) {\n			w.err = b.refuse(errBehind, wall-w.since, now-w.at)\n			w.all.note()\n		}\n		batch := b.next()\n		if len(batch) == 0 {\n			return\n		}\n"),
-	one("nobody is told of requests that are turned away", "cluster/room.go",
-		"	n.busy.Add(1)\n", ""),
-	one("a call is late for a stall", "cluster/refusal.go",
+	one("whoever fits into the next command is turned away", "(*batcher).send", `
+			batch := b.next()
+			if len(batch) == 0 {
+				return
+			}
+			wall, now := b.clock.both()
+			for _, w := range b.late(now) {
+				w.err = b.refuse(errBehind, wall-w.since, now-w.at)
+				w.all.note()
+			}`, `
+			wall, now := b.clock.both()
+			for _, w := range b.late(now) {
+				w.err = b.refuse(errBehind, wall-w.since, now-w.at)
+				w.all.note()
+			}
+			batch := b.next()
+			if len(batch) == 0 {
+				return
+			}`),
+	one("nobody is told of requests that are turned away", "(*node).turnAway",
+		"n.busy.Add(1)", ""),
+	one("a call is late for a stall", "(*call).late",
 		"k.c.clock.now()-k.began > k.c.cfg.Timeout", "k.c.clock.lost.Load().sum+k.c.clock.now()-k.began > k.c.cfg.Timeout"),
-	one("a packet may be of any size", "cluster/pipeline.go",
+	one("a packet may be of any size", "(*pipeline).take",
 		"n > 0 && size > maxPacket", "false"),
-	one("those who wait behind a failed get wait again", "cluster/batch.go",
-		"			batch = b.rest(batch)\n", ""),
-	one("answers to another question are believed", "cluster/exchange.go",
-		"	case it.Key != w.key:\n		return errOutOfStep\n", ""),
-	one("a broken conversation goes on", "cluster/exchange.go",
-		"		n.drop() // answers and questions do not belong together any more\n", ""),
-	one("an answer too many over the shared connection is dropped", "cluster/pipeline.go",
-		"	case err == nil && p.reader.Buffered() > 0:", "	case false:"),
-	one("those who wait behind a failed write wait again", "cluster/pipeline.go",
-		"	if err != nil && !isBroken(err) {", "	if false {"),
-	one("those who wait behind a broken connection fail with it", "cluster/pipeline.go",
-		"	if err != nil && !isBroken(err) {", "	if err != nil {"),
-	one("a shared connection that failed is used again", "cluster/pipeline.go",
-		"		p.nc.Close()\n		p.nc = nil\n	}\n	return answered", "		p.nc.Close()\n	}\n	return answered"),
-	one("large writes hold up the small ones", "cluster/room.go",
+	one("those who wait behind a failed get wait again", "(*batcher).send",
+		"batch = b.rest(batch)", ""),
+	one("answers to another question are believed", "(*waiter).fetch",
+		"case it.Key != w.key: return errOutOfStep", ""),
+	one("a broken conversation goes on", "(*node).exchange",
+		"if errors.Is(err, errOutOfStep) { n.drop()", "if errors.Is(err, errOutOfStep) {"),
+	one("an answer too many over the shared connection is dropped", "(*pipeline).send",
+		"case err == nil && p.reader.Buffered() > 0:", "case false:"),
+	one("those who wait behind a failed write wait again", "(*pipeline).pass",
+		"if err != nil && !isBroken(err) {", "if false {"),
+	one("those who wait behind a broken connection fail with it", "(*pipeline).pass",
+		"if err != nil && !isBroken(err) {", "if err != nil {"),
+	one("a shared connection that failed is used again", "(*pipeline).send", `
+			p.nc.Close()
+			p.nc = nil
+			}
+			return answered`, `
+			p.nc.Close()
+			}
+			return answered`),
+	one("large writes hold up the small ones", "(*command).isSmallWrite",
 		"cmd.verb != nil && len(cmd.item.Value) <= maxPipelined", "cmd.verb != nil"),
-	one("a node that contradicts itself is asked for ever", "cluster/refusal.go",
-		"	if r.times >= most && k.spares(n) || ", "	if most < 0 || "),
-	one("one refusal is a contradiction", "cluster/refusal.go",
-		"	mostRefusals     = 4", "	mostRefusals     = 1"),
-	one("a node is given up where no home would be left", "cluster/refusal.go",
-		"	return home && others >= k.c.cfg.Replicas", "	return others >= 0"),
-	one("an answer may announce any size", "cluster/conn.go",
+	one("a node that contradicts itself is asked for ever", "(*call).refused",
+		"if r.times >= most && k.spares(n) ||", "if most < 0 ||"),
+	one("one refusal is a contradiction", "mostRefusals",
+		"mostRefusals = 4", "mostRefusals = 1"),
+	one("a node is given up where no home would be left", "(*call).spares",
+		"return home && others >= k.c.cfg.Replicas", "return others >= 0"),
+	one("an answer may announce any size", "(*guardedConn).inspect",
 		"isValue && (size > c.maxValue || c.values == 0) {", "isValue && c.values == 0 {"),
-	one("an answer may bring more than was asked for", "cluster/conn.go",
+	one("an answer may bring more than was asked for", "(*guardedConn).inspect",
 		"isValue && (size > c.maxValue || c.values == 0) {", "isValue && size > c.maxValue {"),
-	one("each value renews the deadline", "cluster/conn.go",
-		"SetDeadline(time.Time) error { return nil }\n\nfunc (c *guardedConn) Write", "SetDeadline(time.Time) error { return c.until(c.dialer.limit()) }\n\nfunc (c *guardedConn) Write"),
-	one("a line of an answer may be endless", "cluster/conn.go",
-		"		if len(c.line)+len(line) > maxAnswerLine {", "		if false {"),
-	one("each byte renews the deadline", "cluster/conn.go",
-		"		n, err := c.next(b)", "		_ = c.until(c.dialer.limit())\n		n, err := c.next(b)"),
-	one("a password is kept by a node that wants none", "cluster/conn.go",
-		"set auth 0 -1 %d", "set auth 0 0 %d"),
-	one("a suspect node is asked like any other", "cluster/call.go",
-		"		case state == Up:\n			ts", "		case state == Up || state == Suspect:\n			ts"),
-	one("suspect nodes do not fill in", "cluster/call.go",
-		"	ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)\n", ""),
-	one("one timeout takes a node out", "cluster/health.go",
-		"		return health{state: Suspect}", "		return health{state: Down}"),
-	one("records end a second early", "cluster/exchange.go",
-		"	secs := (left+999)/1000 + 1", "	secs := (left + 999) / 1000"),
-	one("long lifetimes sent as relative", "cluster/exchange.go",
-		"	if secs > maxRelativeTTL {", "	if false {"),
-	one("a node that failed is asked by no prober", "cluster/prober.go",
-		"	if s.State != Up {\n		c.startProber(n)\n	}", ""),
-	one("nodes are taken back one by one", "cluster/prober.go",
-		"			others = c.backWith(n)", "			_ = c.backWith"),
-	one("one answer brings a node back", "cluster/health.go",
+	one("each value renews the deadline", "(*guardedConn).SetDeadline",
+		"return nil", "return c.until(c.dialer.limit())"),
+	one("a line of an answer may be endless", "(*guardedConn).inspect",
+		"if len(c.line)+len(line) > maxAnswerLine {", "if false {"),
+	one("each byte renews the deadline", "(*guardedConn).Read",
+		"n, err := c.next(b)", "_ = c.until(c.dialer.limit()); n, err := c.next(b)"),
+	one("a password is kept by a node that wants none", "login",
+		`"set auth 0 -1 %d\r\n%s %s\r\n"`, `"set auth 0 0 %d\r\n%s %s\r\n"`),
+	one("a suspect node is asked like any other", "(*call).targets",
+		"case state == Up: ts", "case state == Up || state == Suspect: ts"),
+	one("suspect nodes do not fill in", "(*call).targets",
+		"ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)", ""),
+	one("one timeout takes a node out", "health.request",
+		"return health{state: Suspect}", "return health{state: Down}"),
+	one("records end a second early", "ttl",
+		"secs := (left+999)/1000 + 1", "secs := (left + 999) / 1000"),
+	one("long lifetimes sent as relative", "ttl",
+		"if secs > maxRelativeTTL {", "if false {"),
+	one("a node that failed is asked by no prober", "(*Cluster).nodeChanged", `
+			if s.State != Up {
+				c.startProber(n)
+			}`, ""),
+	one("nodes are taken back one by one", "(*Cluster).probe",
+		"others = c.backWith(n)", "_ = c.backWith"),
+	one("one answer brings a node back", "goodAnswers",
 		"const goodAnswers = 2", "const goodAnswers = 1"),
-	one("nodes that refuse are never tried", "cluster/call.go",
-		"		case isPrompt:", "		case false && isPrompt:"),
-	one("ranks by the order of the list", "cluster/ring.go",
-		"		s := mix(seed ^ key)", "		s := mix(uint64(i) ^ key)\n		_ = seed"),
+	one("nodes that refuse are never tried", "(*call).targets",
+		"case isPrompt:", "case false && isPrompt:"),
+	one("ranks by the order of the list", "(*ring).best",
+		"s := mix(seed ^ key)", "s := mix(uint64(i) ^ key); _ = seed"),
 }
 
 var drivers = []rule{
-	one("scs: an outage is not found", "scsstore/store.go",
-		"	if errors.Is(err, cluster.ErrNotFound) {\n		return nil, false, nil\n	}", "	if err != nil {\n		return nil, false, nil\n	}"),
-	one("scs: a session without its expiry in the future is saved", "scsstore/store.go",
-		"	if !expiry.After(time.Now()) {\n		return s.DeleteCtx(ctx, token)\n	}\n", ""),
-	one("scs: any token goes to the nodes", "scsstore/store.go",
-		"return token != \"\" && len(token) <= MaxTokenBytes", "return true"),
+	one("scs: an outage is not found", "(*Store).FindCtx", `
+			if errors.Is(err, cluster.ErrNotFound) {
+				return nil, false, nil
+			}`, `
+			if err != nil {
+				return nil, false, nil
+			}`),
+	one("scs: a session without its expiry in the future is saved", "(*Store).CommitCtx", `
+			if !expiry.After(time.Now()) {
+				return s.DeleteCtx(ctx, token)
+			}`, ""),
+	one("scs: any token goes to the nodes", "scsstore.usable",
+		`return token != "" && len(token) <= MaxTokenBytes`, "return true"),
 }

@@ -4,58 +4,76 @@ package main
 // to, what is a change, and what becomes of a session that was destroyed meanwhile.
 
 var scs = []rule{
-	one("scs: snapshot keyed by token alone", "scsstore/request.go",
-		"func (s *Store) requestOf(ctx context.Context) *request {\n	if ctx == nil {\n		return nil\n	}\n", "var everybody request\n\nfunc (s *Store) requestOf(ctx context.Context) *request {\n	if ctx == nil || s != nil {\n		return &everybody\n	}\n"),
-	one("scs: a channel that was closed when it was first seen is a request", "scsstore/request.go",
-		"		r, _ := s.requests.Get(id)\n		return r\n", "		return s.requests.GetOrSet(id, func() *request { return new(request) })\n"),
-	one("scs: a later find is the base", "scsstore/snapshots.go",
+	one("scs: snapshot keyed by token alone", "(*Store).requestOf", `
+			func (s *Store) requestOf(ctx context.Context) *request {
+			if ctx == nil {
+				return nil
+			}`, `
+			var everybody request
+			func (s *Store) requestOf(ctx context.Context) *request {
+			if ctx == nil || s != nil {
+				return &everybody
+			}`),
+	one("scs: a channel that was closed when it was first seen is a request", "(*Store).requestOf",
+		"r, _ := s.requests.Get(id); return r", "return s.requests.GetOrSet(id, func() *request { return new(request) })"),
+	one("scs: a later find is the base", "(*request).found",
 		"return whole(had.rec.Attrs) })", "return true })"),
-	one("scs: the first find of a session in one piece is the base", "scsstore/snapshots.go",
+	one("scs: the first find of a session in one piece is the base", "(*request).found",
 		"return whole(had.rec.Attrs) })", "return false })"),
-	one("scs: only the context tells which find a commit belongs to", "scsstore/snapshots.go",
-		"	base := on\n", "	var base *snapshot\n"),
-	one("scs: only the values tell which find a commit belongs to", "scsstore/snapshots.go",
-		"		base = req.snapshotOf(token)\n", "		base = nil\n"),
-	one("scs: a line ends with its first commit", "scsstore/store.go",
-		"	line.SetNote(s, now)\n", ""),
-	one("scs: bytes that are decoded twice are one request", "internal/lineage/lineage.go",
-		"		values.GetOrSet(address(v), l.fork)", "		values.GetOrSet(address(v), func() *Line { return l })"),
-	one("scs: a store takes the base of another", "internal/lineage/lineage.go",
-		"		if n.store == store {", "		if n.store == store || store != nil {"),
-	one("scs: what is remembered holds on to the bytes", "scsstore/store.go",
+	one("scs: only the context tells which find a commit belongs to", "(*Store).changed",
+		"base := on", "var base *snapshot"),
+	one("scs: only the values tell which find a commit belongs to", "(*Store).changed",
+		"base = req.snapshotOf(token)", "base = nil"),
+	one("scs: a line ends with its first commit", "(*Store).CommitCtx",
+		"line.SetNote(s, now)", ""),
+	one("scs: bytes that are decoded twice are one request", "Decoded",
+		"values.GetOrSet(address(v), l.fork)", "values.GetOrSet(address(v), func() *Line { return l })"),
+	one("scs: a store takes the base of another", "(*Line).Note",
+		"if n.store == store {", "if n.store == store || store != nil {"),
+	one("scs: what is remembered holds on to the bytes", "(*Store).CommitCtx",
 		"fromPayload(bytes.Clone(b))", "fromPayload(b[:bytes.IndexByte(nil, 0)+1+len(b)])"),
-	one("scs: an attribute changes with its bytes", "scsstore/payload.go",
-		" || name != wholeName && serializer.Equal(a, b)", " || name == wholeName && serializer.Equal(a, b)"),
-	one("scs: a commit after a logout fails", "scsstore/store.go",
-		"	if errors.Is(err, cluster.ErrDestroyed) && !s.reportsDestroyed(ctx) {\n		return nil\n	}", ""),
-	one("scs: a destroyed session lives on under a new token", "scsstore/store.go",
+	one("scs: an attribute changes with its bytes", "same",
+		"|| name != wholeName && serializer.Equal(a, b)", "|| name == wholeName && serializer.Equal(a, b)"),
+	one("scs: a commit after a logout fails", "(*Store).CommitCtx", `
+			if errors.Is(err, cluster.ErrDestroyed) && !s.reportsDestroyed(ctx) {
+				return nil
+			}`, ""),
+	one("scs: a destroyed session lives on under a new token", "(*Store).DeleteCtx",
 		"s.deletes(req, token, s.hasGone(ctx, token))", "s.deletes(req, token, s == nil && s.hasGone(ctx, token))"),
-	one("scs: only the request that knows a session remembers that it had gone", "scsstore/renewal.go",
-		"			s.gone.add(token)\n", ""),
-	one("scs: a deletion that is repeated tells that the session had gone", "scsstore/renewal.go",
-		"	if !slices.ContainsFunc(req.deleted, func(d deletion) bool { return d.is(token) }) {\n		req.deleted", "	req.deleted = slices.DeleteFunc(req.deleted, func(d deletion) bool { return d.is(token) })\n	if req != nil {\n		req.deleted"),
-	one("scs: what a destroyed session left comes with the second commit", "scsstore/snapshots.go",
-		"		now.rec, now.lost = base.rec, base.lost\n", "		now.rec = base.rec\n"),
-	one("scs: what a destroyed session left comes with the second renewal", "scsstore/renewal.go",
-		"			maps.Copy(values, c.lost)\n", ""),
-	one("scs: what a destroyed session left comes with a renewal of the new one", "scsstore/renewal.go",
-		"		return before.lost\n", "		return nil\n"),
-	one("scs: a login beside a logout is lost", "scsstore/payload.go",
-		"	return len(now) > 1 // the deadline", "	return false // the deadline"),
-	one("scs: the cookie of a dead session is set", "scsstore/loadandsave.go",
+	one("scs: only the request that knows a session remembers that it had gone", "(*Store).deletes",
+		"s.gone.add(token)", ""),
+	one("scs: a deletion that is repeated tells that the session had gone", "(*Store).deletes",
+		"if !slices.ContainsFunc(req.deleted, func(d deletion) bool { return d.is(token) }) { req.deleted", `
+			req.deleted = slices.DeleteFunc(req.deleted, func(d deletion) bool { return d.is(token) })
+			if req != nil {
+				req.deleted`),
+	one("scs: what a destroyed session left comes with the second commit", "(*Store).changed",
+		"now.rec, now.lost = base.rec, base.lost", "now.rec = base.rec"),
+	one("scs: what a destroyed session left comes with the second renewal", "(*Store).lost",
+		"maps.Copy(values, c.lost)", ""),
+	one("scs: what a destroyed session left comes with a renewal of the new one", "(*Store).lost",
+		"return before.lost", "return nil"),
+	one("scs: a login beside a logout is lost", "own",
+		"return len(now) > 1", "return false"),
+	one("scs: the cookie of a dead session is set", "scsstore.(*Store).save",
 		"context.WithValue(ctx, reportKey{}, true)", "context.WithValue(ctx, reportKey{}, nil)"),
-	one("scs: a destroyed session shows an error page", "scsstore/loadandsave.go",
-		"		case errors.Is(err, cluster.ErrDestroyed):\n", "		case errors.Is(err, cluster.ErrClosed):\n"),
-	one("scs: a stream begins without its cookie", "scsstore/answer.go",
-		"	if flushes(a.ResponseWriter) {\n		a.begin()\n	}\n", "	_ = flushes\n"),
-	one("scs: a flush that cannot be commits", "scsstore/answer.go",
-		"	if flushes(a.ResponseWriter) {\n", "	if flushes(a.ResponseWriter) || a != nil {\n"),
-	one("scs: an informational answer commits", "scsstore/answer.go",
-		"	if code < 100 || code > 199 || code", "	if code < 300 || code > 199 || code"),
-	one("scs: files are copied", "scsstore/answer.go",
-		"	rest, err := io.Copy(a.ResponseWriter, src)", "	rest, err := io.Copy(writerOnly{a}, src)"),
-	one("scs: a copy of nothing commits", "scsstore/answer.go",
-		"	if a.before != nil {\n		const first", "	a.begin()\n	if a.before != nil {\n		const first"),
-	one("scs: a new token takes what was left alone as it is written now", "scsstore/snapshots.go",
-		"		if on != nil { // what", "		if false { // what"),
+	one("scs: a destroyed session shows an error page", "scsstore.(*Store).save",
+		"case errors.Is(err, cluster.ErrDestroyed):", "case errors.Is(err, cluster.ErrClosed):"),
+	one("scs: a stream begins without its cookie", "(*answer).FlushError", `
+			if flushes(a.ResponseWriter) {
+				a.begin()
+			}`, "_ = flushes"),
+	one("scs: a flush that cannot be commits", "(*answer).FlushError",
+		"if flushes(a.ResponseWriter) {", "if flushes(a.ResponseWriter) || a != nil {"),
+	one("scs: an informational answer commits", "(*answer).WriteHeader",
+		"if code < 100 || code > 199 || code", "if code < 300 || code > 199 || code"),
+	one("scs: files are copied", "(*answer).ReadFrom",
+		"rest, err := io.Copy(a.ResponseWriter, src)", "rest, err := io.Copy(writerOnly{a}, src)"),
+	one("scs: a copy of nothing commits", "(*answer).ReadFrom",
+		"if a.before != nil { const first", `
+			a.begin()
+			if a.before != nil {
+				const first`),
+	one("scs: a new token takes what was left alone as it is written now", "(*Store).changed",
+		"if on != nil {", "if false {"),
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -13,16 +14,16 @@ import (
 // stage is one kind of tests.
 type stage struct {
 	name  string
-	dirs  func(m rule) []string // of packages, from the root; none: it says nothing of that rule
-	all   []string              // has all tests of the stage run
-	never []string              // tests of the package that belong to another stage
-	most  time.Duration         // a mutant that hangs has failed then
-	few   time.Duration         // the same for a few of the tests
+	dirs  func(changed []string) []string // the packages to test for these changed ones; none: it says nothing of them
+	all   []string                        // has all tests of the stage run
+	never []string                        // tests of the package that belong to another stage
+	most  time.Duration                   // a mutant that hangs has failed then
+	few   time.Duration                   // the same for a few of the tests
 }
 
 // stages are in the order of what they cost.
 var stages = []stage{
-	{name: "packages", dirs: packages, most: 2 * time.Minute, few: 40 * time.Second},
+	{name: "packages", dirs: own, most: 2 * time.Minute, few: 40 * time.Second},
 	{name: "stories", dirs: ofCluster("sim"), all: []string{"-test.skip=^TestSimulation$"}, never: []string{"TestSimulation"}, most: time.Minute, few: 40 * time.Second},
 	{name: "acceptance", dirs: ofDrivers("acceptance"), most: 5 * time.Minute, few: 2 * time.Minute},
 	{name: "interleavings", dirs: ofCluster("sim/explore"), most: 5 * time.Minute, few: 5 * time.Minute},
@@ -50,20 +51,34 @@ func wantedStage(name string) bool {
 	return slices.Contains(strings.Split(*stagesFlag, ","), name)
 }
 
-// packages are those that the rule is in.
-func packages(m rule) (dirs []string) {
-	for _, e := range m.edits {
-		if dir := path.Dir(e.file); !slices.Contains(dirs, dir) {
+// packages are the folders of the changed files.
+func packages(files map[string][]byte) (dirs []string) {
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		if dir := path.Dir(file); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
 	return dirs
 }
 
+// own are the changed packages, and the packages that internal ones belong to: the tests of
+// cluster are those of cluster/internal/record, too.
+func own(changed []string) (dirs []string) {
+	for _, dir := range changed {
+		public, _, _ := strings.Cut(dir, "/internal/")
+		for _, d := range []string{dir, public} {
+			if !slices.Contains(dirs, d) {
+				dirs = append(dirs, d)
+			}
+		}
+	}
+	return dirs
+}
+
 // ofCluster is a stage that knows nothing of the drivers.
-func ofCluster(dir string) func(m rule) []string {
-	return func(m rule) []string {
-		if slices.Contains(packages(m), "cluster") {
+func ofCluster(dir string) func(changed []string) []string {
+	return func(changed []string) []string {
+		if slices.ContainsFunc(changed, inCluster) {
 			return []string{dir}
 		}
 		return nil
@@ -71,11 +86,13 @@ func ofCluster(dir string) func(m rule) []string {
 }
 
 // ofDrivers is a stage that says more of the drivers than of cluster.
-func ofDrivers(dir string) func(m rule) []string {
-	return func(m rule) []string {
-		if slices.Contains(packages(m), "cluster") {
+func ofDrivers(dir string) func(changed []string) []string {
+	return func(changed []string) []string {
+		if slices.ContainsFunc(changed, inCluster) {
 			return nil
 		}
 		return []string{dir}
 	}
 }
+
+func inCluster(dir string) bool { return dir == "cluster" || strings.HasPrefix(dir, "cluster/") }

@@ -42,6 +42,7 @@ const (
 // runner tries mutants in one tree of its own.
 type runner struct {
 	tree     string
+	code     *code // of the tree, without a mutant
 	controls *controls
 }
 
@@ -119,32 +120,31 @@ func (c *controls) pass(s *stage, dir string, tests []string) (bool, error) {
 func (r *runner) try(m rule, likely catch) (v verdict) {
 	began := time.Now()
 	defer func() { v.took = time.Since(began) }()
-	for _, e := range m.edits {
-		path := filepath.Join(r.tree, e.file)
-		was, err := os.ReadFile(path)
-		if err != nil {
-			return verdict{state: broken, why: err.Error()}
-		}
+	files, err := r.code.mutated(m)
+	if err != nil {
+		return verdict{state: broken, why: err.Error()}
+	}
+	for file, mutated := range files {
+		path := filepath.Join(r.tree, file)
 		defer func() {
-			if err := os.WriteFile(path, was, 0o644); err != nil {
+			if err := os.WriteFile(path, r.code.files[file], 0o644); err != nil {
 				fatal("%v", err)
 			}
 		}()
-		mutated := strings.Replace(string(was), e.old, e.new, 1)
-		if err := os.WriteFile(path, []byte(mutated), 0o644); err != nil {
+		if err := os.WriteFile(path, mutated, 0o644); err != nil {
 			return verdict{state: broken, why: err.Error()}
 		}
 	}
 	b := &bench{tree: r.tree, built: map[string]string{}}
-	if s := stageNamed(likely.stage); s != nil && wantedStage(s.name) {
+	if s := stageNamed(likely.stage); s != nil && wantedStage(s.name) && r.tests(likely.dir) {
 		if v, done := r.decide(b, s, likely.dir, s.few, only(likely.tests)); done {
 			return v
 		}
 	}
 	for i := range stages {
 		s := &stages[i]
-		for _, dir := range s.dirs(m) {
-			if !wantedStage(s.name) {
+		for _, dir := range s.dirs(packages(files)) {
+			if !wantedStage(s.name) || !r.tests(dir) {
 				continue
 			}
 			if v, done := r.decide(b, s, dir, s.most, s.all...); done {
@@ -153,6 +153,13 @@ func (r *runner) try(m rule, likely catch) (v verdict) {
 		}
 	}
 	return verdict{state: survived, why: "every test passed"}
+}
+
+// tests reports whether the folder has any: code may have moved there without them, and
+// tests that are noted may have moved away.
+func (r *runner) tests(dir string) bool {
+	files, err := filepath.Glob(filepath.Join(r.tree, dir, "*_test.go"))
+	return err == nil && len(files) > 0
 }
 
 // decide runs tests of a package and believes a failure when the same tests fail again,

@@ -1,0 +1,121 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+)
+
+// This file decides what saves of one session do together: they read once, each makes its
+// changes on those of the ones before it, and one write stores them all. What is wrong with
+// one of them is its own error, and leaves the others alone.
+
+// takeTurn carries out the save when it is its turn, alone or with those that wait with it.
+func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
+	if c.lanes.enter(s) {
+		defer c.lanes.leave(s.hash)
+		t := turn{operation: s.operation, saves: []*save{s}}
+		t.carryOut(s.fromSnapshot())
+		return s.result
+	}
+	together, err := c.lanes.wait(ctx, c.closing, s)
+	if together == nil {
+		return err
+	}
+	defer c.lanes.leave(s.hash)
+	defer func() {
+		for _, s := range together[1:] {
+			s.turn <- nil
+		}
+	}()
+	c.newTurn(together).carryOut(nil)
+	return s.result
+}
+
+// turn is one operation for one or more saves of a session, in the order of arrival.
+type turn struct {
+	*operation
+	saves []*save
+}
+
+func (c *Cluster) newTurn(saves []*save) *turn {
+	in := intent{mayBeNew: saves[0].mayBeNew}
+	for _, s := range saves {
+		in.wasOn = append(in.wasOn, s.snap.targets...)
+	}
+	op := c.newOperation(saves[0].rec.key, in)
+	for _, s := range saves {
+		op.sawEnd(s.snap.base)
+		s.operation = op
+	}
+	return &turn{op, saves}
+}
+
+// carryOut tells each save its outcome. It begins with what is known of the targets; nil: nothing.
+func (t *turn) carryOut(known *view) {
+	for _, s := range t.saves {
+		s.begin()
+	}
+	v, err := t.converge(known, saveRounds+1, t.decide)
+	switch {
+	case errors.Is(err, ErrTooLarge) && len(t.saves) > 1 && !t.mayBeStored:
+		// It is not known whose fault it is that the nodes refuse what all make together, though
+		// it is within MaxRecordBytes. Each half is tried by itself.
+		half := len(t.saves) / 2
+		t.c.newTurn(t.saves[:half]).carryOut(nil)
+		t.c.newTurn(t.saves[half:]).carryOut(nil)
+		return
+	case err == nil && v == known:
+		t.c.stats.fastSaves.Add(1)
+	default:
+		t.c.stats.merges.Add(uint64(len(t.saves)))
+	}
+	if err == nil {
+		t.expireOrphans(v, v.merged)
+	}
+	for _, s := range t.saves {
+		s.placed = v.targets
+		if s.result = s.fault; s.fault == nil {
+			s.result = err
+		}
+	}
+}
+
+// decide says which record the targets should hold, given what was read: that with the changes of
+// all saves. One that cannot be made on what the ones before it leave is left out. The error is
+// that of the last one where none is left.
+func (t *turn) decide(v *view) decision {
+	if v.merged != nil && v.merged.destroyed {
+		return decision{want: v.merged, err: ErrDestroyed}
+	}
+	d := decision{want: v.merged}
+	left := false
+	for _, s := range t.saves {
+		if s.fault == nil {
+			next, err := s.plan(v, d.want)
+			if err == nil && len(t.saves) > 1 { // alone it hears so from the write
+				err = t.refuses(next)
+			}
+			if s.fault = err; err == nil {
+				d.want, left = next, true
+			}
+		}
+		if s.fault != nil {
+			d.err = s.fault
+		}
+	}
+	if left {
+		d.err = nil
+		return d
+	}
+	return decision{err: d.err}
+}
+
+// refuses says why no node would be sent the record.
+func (op *operation) refuses(want *stored) error {
+	if err := want.notAhead(op.c.cfg.Now()); err != nil {
+		return err
+	}
+	var table writerTable
+	_, err := want.sizeUpTo(op.c.cfg.MaxRecordBytes, want.marked(), op.c.seal, &table)
+	return err
+}
