@@ -75,6 +75,7 @@ type save struct {
 	read     *stored // what was read last: what it says of removals may be forgotten
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
 	sooner   bool    // what stood would have lived on
+	over     bool    // the session had ended, as was found when a node had taken ours
 	placed   []*node // the targets that hold it in the end
 	idle     bool    // what stands says it all, within RefreshSlack
 }
@@ -89,7 +90,6 @@ func (k *call) newSave(r *Record) *save {
 	}
 	s.deadline = r.snap.base.atMost(s.deadline)
 	k.c.noteLifetime(s.deadline)
-	k.sawEnd(r.snap.base)
 	s.at = k.stampAfter(s.snap.base)
 	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
@@ -131,6 +131,9 @@ func (s *save) run() error {
 		if err != nil {
 			return err
 		}
+		if s.over {
+			return ErrDestroyed
+		}
 		replaced, err := s.withdraw(v)
 		if err != nil {
 			return err
@@ -153,7 +156,7 @@ func (s *save) run() error {
 
 // shortens reports whether the session is to end before it would have, by more than clocks
 // that are kept in step differ. A copy that has stood in for another would outlive it then,
-// and be taken for it: nodes do not remember sessions that have ended. So it must be looked
+// and be taken for it once the targets have lost what says so (latest.go). So it must be looked
 // for.
 func (s *save) shortens() bool {
 	base := s.snap.base
@@ -222,6 +225,27 @@ func (s *save) withdraw(v *view) (replaced bool, err error) {
 	return replaced, nil
 }
 
+// endedBefore reports whether the session had ended when this save put its changes in the place of
+// a longer copy: the snapshot did not know, nor did that node, which had hung meanwhile. Ours becomes
+// what ends the session again.
+func (s *save) endedBefore(v *view) bool {
+	if s.snap.base == nil || s.over {
+		return s.over
+	}
+	var others *stored
+	for i := range v.answers {
+		if a := &v.answers[i]; a.rec != nil && !a.forged && a.rec.dstamp != s.at {
+			others = join(others, a.rec)
+		}
+	}
+	if others == nil || others.live(s.c.cfg.Now()) || others.dstamp.compare(s.snap.base.dstamp) <= 0 {
+		return false
+	}
+	s.over = true
+	s.ours = change(v.joined, v.joined.values(), others.deadline, s.stampAfter(v.joined))
+	return true
+}
+
 // plan says which record the targets should hold, given what was gathered.
 func (s *save) plan(v *view) (*stored, error) {
 	switch {
@@ -233,10 +257,12 @@ func (s *save) plan(v *view) (*stored, error) {
 	case v.joined.destroyed:
 		return v.joined, ErrDestroyed
 	case s.snap.base != nil && !v.joined.live(s.c.cfg.Now()) && v.joined.dstamp != s.at:
-		return nil, ErrDestroyed // it has ended, and what is there waits for its node to drop it
+		return v.joined, ErrDestroyed // it has ended; what is there is evidence, or waits for its node to drop it
 	}
 	s.read = v.joined
 	switch {
+	case s.tried && s.endedBefore(v):
+		return join(v.joined, s.ours), nil
 	case s.replace:
 		s.replace = false
 		if s.tried {

@@ -46,8 +46,13 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 			return v, k.tooFew()
 		}
 		want, err := plan(v)
-		if want != nil && want.destroyed {
+		switch {
+		case want != nil && want.destroyed:
 			k.bury(v, want)
+		case err != nil && want.isEvidence(k.c.cfg.Now()):
+			if lacking := v.lacking(want); len(lacking) > 0 {
+				_, _ = k.put(lacking, want, v.item, nil) // another reader repairs what fails here
+			}
 		}
 		if err != nil || want.destroyed {
 			return v, err
@@ -124,8 +129,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 	if err != nil {
 		return false, err
 	}
-	k.sawEnd(want)
-	lives := ttl(k.latest, k.c.cfg.Now())
+	lives := ttl(want.keptUntil(), k.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {

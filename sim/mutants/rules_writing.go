@@ -22,7 +22,7 @@ var writing = []rule{
 	one("stamps from the wall clock alone", "(*call).stampAfter",
 		"clock: max(k.c.cfg.Now().UnixMicro(), s.newest()+1)", "clock: k.c.cfg.Now().UnixMicro()"),
 	one("a save acknowledged over a deletion", "(*save).plan",
-		"return v.joined, ErrDestroyed", "return v.joined, nil"),
+		"case v.joined.destroyed: return v.joined, ErrDestroyed", "case v.joined.destroyed: return v.joined, nil"),
 	one("a save acknowledged without a copy", "(*call).settle", `
 			if len(v.targets) < k.c.cfg.MinCopies {
 				return v, k.tooFew()
@@ -54,10 +54,6 @@ var writing = []rule{
 		"case s.snap.base != nil && !v.joined.live(s.c.cfg.Now()) && v.joined.dstamp != s.at:", "case false:"),
 	one("who found a session destroyed may save it later", "(*save).hasEnded",
 		"(s.snap.ended || !s.snap", "(!s.snap"),
-	one("nodes forget a session at the earlier end that its save asks for", "(*call).gather",
-		"k.sawEnd(a.rec)", ""),
-	one("nodes forget the end that a save had loaded", "(*call).newSave",
-		"k.sawEnd(r.snap.base)", ""),
 	one("a late save forgets what it never read", "(*stored).forget",
 		"floor := read.watermark()", "floor := s.watermark()"),
 	one("removals are remembered for an hour however many", "(*stored).watermark",
