@@ -80,11 +80,11 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 }
 
 // repair is the decision of a load: every target is to hold all that was found. A session that
-// has ended is left to expire.
+// has ended is left to expire, unless its record tells of copies that would live on.
 func (op *operation) repair(v *view) decision {
 	s := v.merged
 	switch {
-	case s == nil || !s.destroyed && !s.live(op.c.cfg.Now()):
+	case s == nil || !s.destroyed && !s.live(op.c.cfg.Now()) && !s.isEvidence(op.c.cfg.Now()):
 		return decision{}
 	case len(v.lacking(s)) == 0 && len(op.orphans(v, s)) == 0:
 		return decision{}

@@ -38,10 +38,6 @@ type operation struct {
 	full []*node
 	// refused are the CAS conflicts with each node.
 	refused []conflicts
-	// latest is the latest end, in ms, that the session has anywhere, or had, as far as this
-	// operation has seen. Nodes keep what it writes until then: a session that was given an
-	// earlier end must not be outlived by the memory of a node that was away.
-	latest int64
 	// mayBeStored is true once something of the caller's may be on a node: from then on its
 	// timestamp must not change.
 	mayBeStored bool
@@ -138,13 +134,6 @@ func (op *operation) passedOverAlone() bool {
 // hadNoRoom reports whether this process had no room for a question to some node.
 func (op *operation) hadNoRoom() bool {
 	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return errors.Is(f.err, errBusy) })
-}
-
-// sawEnd notes the end of a session's record.
-func (op *operation) sawEnd(s *stored) {
-	if s != nil {
-		op.latest = max(op.latest, s.deadline)
-	}
 }
 
 // isOld reports whether what was read, or begun, at that time is too long ago to be the last

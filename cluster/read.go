@@ -174,7 +174,6 @@ func (op *operation) merge(v *view) {
 		if !a.tampered && !a.unreadable && op.isHome(a.node) {
 			v.homes++
 		}
-		op.sawEnd(a.rec)
 	}
 	switch {
 	case v.homes > 0:

@@ -44,7 +44,6 @@ func (c *Cluster) newTurn(saves []*save) *turn {
 	}
 	op := c.newOperation(saves[0].rec.key, in)
 	for _, s := range saves {
-		op.sawEnd(s.snap.base)
 		s.operation = op
 	}
 	return &turn{op, saves}
@@ -74,7 +73,11 @@ func (t *turn) carryOut(known *view) {
 	}
 	for _, s := range t.saves {
 		s.placed = v.targets
-		if s.result = s.fault; s.fault == nil {
+		switch s.result = s.fault; {
+		case s.fault != nil:
+		case s.over && err == nil:
+			s.result = ErrDestroyed
+		default:
 			s.result = err
 		}
 	}
@@ -106,6 +109,9 @@ func (t *turn) decide(v *view) decision {
 	if left {
 		d.err = nil
 		return d
+	}
+	if now := t.c.cfg.Now(); v.merged.isEvidence(now) {
+		return decision{want: v.merged, err: d.err}
 	}
 	return decision{err: d.err}
 }

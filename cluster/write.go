@@ -59,8 +59,7 @@ func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, 
 	if err != nil {
 		return false, err
 	}
-	op.sawEnd(want)
-	lives := ttl(op.latest, op.c.cfg.Now())
+	lives := ttl(want.keptUntil(), op.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
