@@ -50,7 +50,7 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 		if d.want == nil {
 			return v, d.err
 		}
-		failures := len(op.failed)
+		before := op.conflicts
 		all, err := op.write(v, d.want)
 		switch {
 		case d.err != nil:
@@ -61,7 +61,7 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 			v.merged = d.want
 			return v, op.mayAcknowledge(v)
 		}
-		if conflicts++; all || len(op.failed) > failures {
+		if conflicts++; op.conflicts == before {
 			conflicts = 0
 		}
 		if round < rounds-1 {

@@ -131,32 +131,6 @@ func TestTheLatestEndIsRemembered(t *testing.T) {
 	}
 }
 
-// A session is given an earlier end, and is gone when the save looks for copies that would outlive
-// it: there is nothing left to look after.
-func TestAnEarlierEndOfASessionThatIsLostMeanwhile(t *testing.T) {
-	story(t, 3, func(w *world) {
-		c := w.cluster(Config{})
-		w.createFor(c, "s", "a=1", time.Hour)
-		r := w.load(c, "s")
-		r.Deadline = time.Now().Add(time.Minute)
-		var written atomic.Int32
-		w.onCommand(func(cmd sentCommand) {
-			switch {
-			case cmd.verb == "cas":
-				written.Add(1)
-			case cmd.verb == "gets" && written.Load() == 2:
-				w.env.Node(cmd.node).Delete(cmd.key)
-			}
-		})
-		w.save(c, r)
-		if written.Load() != 2 {
-			t.Fatalf("%d writes", written.Load())
-		}
-		w.onCommand(nil)
-		w.missing(c, "s", ErrNotFound)
-	})
-}
-
 // A destroyed session is remembered as long as it could have lived. A request that found it
 // destroyed does not begin anew when that time is over.
 func TestASaveThatFoundItsSessionDestroyedNeverStoresIt(t *testing.T) {

@@ -36,8 +36,9 @@ type operation struct {
 	// full are the nodes that refused a write for want of memory, or because it is larger than
 	// their items may be. They are no targets, but go on serving what they could not replace.
 	full []*node
-	// refused are the CAS conflicts with each node.
-	refused []conflicts
+	// refused are the CAS conflicts with each node, and conflicts is their number.
+	refused   []conflicts
+	conflicts int
 	// mayBeStored is true once something of the caller's may be on a node: from then on its
 	// timestamp must not change.
 	mayBeStored bool

@@ -110,6 +110,7 @@ var errConflicts = errors.New("it refuses each write, or breaks the connection b
 // a node that refuses each write would keep everybody from saving. It is passed over as by a
 // process that is cut off from it: only while another home is left.
 func (op *operation) noteConflict(n *node, alone bool) {
+	op.conflicts++
 	i := slices.IndexFunc(op.refused, func(c conflicts) bool { return c.node == n })
 	if i < 0 {
 		i = len(op.refused)
