@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -125,6 +126,25 @@ var plainly = []lie{
 	{name: "a plain record", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, 0, now.Add(time.Hour).UnixMilli(), "a") })},
 	{name: "a clock hours ahead", why: isForged, copy: invented(func(now time.Time) *stored {
 		return evil(now, 20*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
+	})},
+	// These are damage, and so no better than garbage.
+	{name: "a clock years ahead", copy: invented(func(now time.Time) *stored {
+		return evil(now, 3*365*24*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
+	})},
+	{name: "the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
+		s.dstamp.clock, s.attrs[0].stamp.clock = math.MaxInt64, math.MaxInt64
+		return s
+	})},
+	{name: "a tombstone with the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := tombstone(now.Add(time.Hour).UnixMilli())
+		s.floor = math.MaxInt64
+		return s
+	})},
+	{name: "a floor at the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
+		s.floor = math.MaxInt64
+		return s
 	})},
 	{name: "a deadline in the year 9999", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, maxDeadline, "a") })},
 	{name: "a deadline that has passed", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, 1) })},
