@@ -173,12 +173,21 @@ func (h *hostileNode) answer(qs []question) (answer []byte, then ending, pace ti
 	return answer, l.then, pace
 }
 
+// nextCommand reads a line, or the header of memcached's binary protocol.
+func nextCommand(r *bufio.Reader) (string, error) {
+	if first, err := r.Peek(1); err != nil || first[0] != 0x80 {
+		return r.ReadString('\n')
+	}
+	_, err := r.Discard(24)
+	return "binary", err
+}
+
 // serve is one connection.
 func (h *hostileNode) serve(nc net.Conn) {
 	defer nc.Close()
 	r := bufio.NewReader(nc)
 	for {
-		line, err := r.ReadString('\n')
+		line, err := nextCommand(r)
 		words := strings.Fields(line)
 		if err != nil || len(words) == 0 {
 			return
