@@ -38,6 +38,7 @@ type hostileNode struct {
 // policy is how the node answers: the same way each time, or by chance.
 type policy struct {
 	reads, writes, deletes, versions func() lie
+	probes                           func() lie    // reads of the key that only probes ask for; nil: as all reads
 	pace                             time.Duration // before each answer
 }
 
@@ -146,6 +147,9 @@ func (h *hostileNode) answer(qs []question) (answer []byte, then ending, pace ti
 		choose := map[string]func() lie{"gets": h.policy.reads, "delete": h.policy.deletes, "version": h.policy.versions}[qs[0].verb]
 		if choose == nil {
 			choose = h.policy.writes
+		}
+		if h.policy.probes != nil && strings.HasSuffix(qs[0].key, "holdfast.probe") {
+			choose = h.policy.probes
 		}
 		l, pace = choose(), h.policy.pace
 		h.answered++
