@@ -128,7 +128,7 @@ func besideHanging(w *world, place, size int, p policy, check func(u *crowd, h *
 
 const (
 	members = 60 // who have a session
-	minutes = 5
+	minutes = 3
 )
 
 // everyPlace runs a story on two and on three nodes, for each place of the node that hangs, with a
