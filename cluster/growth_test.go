@@ -158,8 +158,8 @@ func FuzzRecordWork(f *testing.F) {
 	f.Add([]byte{14, 0, 1, 7, 10, 0})                    // removals
 	f.Add([]byte{14, 0, 14})                             // a writer for each attribute
 	f.Add([]byte{13, 0, 14, 1, 0, 0, 2, 1, 15})          // the same, and two clocks in turn
-	f.Add([]byte{12, 3, 9, 3, 1, 1, 1, 28, 1, 16})       // at the end of all numbers
-	f.Add([]byte{10, 0, 5, 2, 2, 2, 3, 28, 0, 7, 1, 10}) // among others, and a floor
+	f.Add([]byte{8, 3, 5, 3, 1, 1, 1, 29, 1, 16})        // at the end of all numbers
+	f.Add([]byte{10, 0, 5, 2, 2, 2, 3, 29, 0, 7, 1, 10}) // among others, and a floor
 	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, program []byte) {
 		n := &numbers{from: program, now: now}
