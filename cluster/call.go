@@ -1,11 +1,12 @@
 package cluster
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides which nodes one operation turns to: the key's rank, and the
@@ -26,7 +27,7 @@ type call struct {
 	gaveUp bool
 	// forgave is true once such nodes were taken back.
 	forgave bool
-	// unasked is true once this process had no room for a question to a node.
+	// unasked is true once this process had no room for a request to a node.
 	unasked bool
 	// stranger is true while nothing but the caller's word says that the session exists.
 	stranger bool
@@ -49,9 +50,9 @@ type call struct {
 	tried bool
 
 	// Room for what most calls need.
-	orderRoom  [8]int
-	waiterRoom [2]waiter
-	viewRoom   view
+	orderRoom [8]int
+	askedRoom [2]request
+	viewRoom  view
 }
 
 type nodeError struct {
@@ -101,7 +102,7 @@ func (k *call) hasFailed(n *node) bool {
 }
 
 func (k *call) fail(n *node, err error) {
-	k.unasked = k.unasked || errors.Is(err, errBusy) || errors.Is(err, errBehind)
+	k.unasked = k.unasked || memcached.IsBusy(err)
 	if !k.hasFailed(n) {
 		k.failed = append(k.failed, nodeError{n, err})
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // Errors to test for with errors.Is. What is returned wraps one of them and says
@@ -44,19 +46,19 @@ var (
 // Cluster keeps sessions on memcached nodes. It is safe for concurrent use. An app
 // has one, made at its start and closed at its end.
 type Cluster struct {
-	cfg      Config
-	ring     *ring
-	nodes    []*node
-	seal     *sealer // nil: records are plain
-	writer   uint64  // names this process in stamps
-	lanes    lanes
-	missing  missing
-	looked   looked
-	arrivals sync.Pool // of *arrival, with nobody at the other end
-	unknown  *limiter
-	stats    counters
-	clock    *awakeClock
-	log      journal
+	cfg     Config
+	ring    *ring
+	nodes   []*node
+	seal    *sealer // nil: records are plain
+	writer  uint64  // names this process in stamps
+	lanes   lanes
+	missing missing
+	looked  looked
+	latches sync.Pool // of *memcached.Latch, with nobody at the other end
+	unknown *limiter
+	stats   counters
+	clock   *memcached.Clock
+	log     journal
 	// longest is the longest time a session was seen to have left, in ms, at most
 	// mostLifetime: how long a deletion must be remembered when nothing is known of
 	// the session.
@@ -88,7 +90,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, ring: newRing(cfg.Nodes), writer: cfg.Rand(),
-		closing: make(chan struct{}), clock: newAwakeClock(cfg.Timeout), log: journal{to: cfg.Logger},
+		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
@@ -99,18 +101,12 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, running: &c.running}))
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, found[i], nodeHooks{
+			now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
+		}))
 	}
 	if err := c.checkServers(context.Background(), doorsOf(c.nodes, found, ownAddresses())); err != nil {
 		return nil, err
-	}
-	for i, n := range c.nodes {
-		if n.route != nil {
-			if len(found[i]) > 0 {
-				n.route.learn(found[i], nil)
-			}
-			n.route.changed = func(ctx context.Context) { c.nameChanged(ctx, n) }
-		}
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
@@ -144,10 +140,9 @@ func (c *Cluster) Close() error {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
-	c.clock.stop()
+	c.clock.Stop()
 	for _, n := range c.nodes {
-		n.route.close()
-		n.drop()
+		n.server.Close()
 	}
 	c.log.close()
 	return nil
@@ -194,11 +189,11 @@ type snapshot struct {
 // seen is the copy that a node held.
 type seen struct {
 	node *node
-	item item
+	item memcached.Copy
 }
 
 // on returns the copy that was seen on the node, or nil.
-func (s *snapshot) on(n *node) *item {
+func (s *snapshot) on(n *node) *memcached.Copy {
 	for i := range s.seen {
 		if s.seen[i].node == n {
 			return &s.seen[i].item

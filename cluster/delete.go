@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how a session is destroyed, and for how long that is
@@ -18,7 +20,7 @@ func (k *call) bury(v *view, destroyed *stored) {
 	if err != nil {
 		return
 	}
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
+	keep := memcached.TTL(destroyed.deadline, k.c.cfg.Now())
 	var wg sync.WaitGroup
 	nodes := v.lacking(destroyed)
 	for i := range v.answers {
@@ -27,7 +29,7 @@ func (k *call) bury(v *view, destroyed *stored) {
 		}
 	}
 	for _, n := range nodes {
-		wg.Go(func() { _ = n.set(k.key, value, keep) })
+		wg.Go(func() { _ = n.server.Set(k.key, value, keep) })
 	}
 	wg.Wait()
 }
@@ -109,7 +111,7 @@ func (k *call) destroy(destroyed *stored) error {
 	if err != nil {
 		return err
 	}
-	keep := ttl(destroyed.deadline, k.c.cfg.Now())
+	keep := memcached.TTL(destroyed.deadline, k.c.cfg.Now())
 	holding, began, again := map[*node]bool{}, time.Now(), 0
 	for {
 		if k.isOld(began) && again < repairRounds { // who knows whether they still hold it
@@ -123,7 +125,7 @@ func (k *call) destroy(destroyed *stored) error {
 		for i, n := range targets {
 			if !holding[n] {
 				todo++
-				wg.Go(func() { errs[i] = n.set(k.key, value, keep) })
+				wg.Go(func() { errs[i] = n.server.Set(k.key, value, keep) })
 			}
 		}
 		wg.Wait()
@@ -159,7 +161,7 @@ func (k *call) sweep() {
 		}
 		if !at && n.isUp() && !k.hasFailed(n) {
 			next++
-			wg.Go(func() { _ = n.remove(k.key) })
+			wg.Go(func() { _ = n.server.Delete(k.key) })
 		}
 	}
 	wg.Wait()

@@ -62,13 +62,10 @@
 // record.go and its join carry everything, forget.go bounds what they remember; ring.go ranks
 // nodes, health.go and service.go judge them; these, codec.go and seal.go are pure; unsealed.go
 // says what a copy without a seal is worth. cluster.go has the public names; load.go, save.go
-// and delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go,
-// exchange.go, link.go, verdict.go, greeting.go, conn.go, batch.go and pipeline.go speak to one
-// memcached; route.go and dial.go find the way to it, handshake.go and tlsfiles.go encrypt it,
-// room.go says how many may speak, and awake.go and patience.go for how long, by a clock that
-// leaves out the time in which this process did not run; refusal.go judges those that
+// and delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go is what a
+// node is to this process; internal/memcached speaks to its server. refusal.go judges servers that
 // contradict themselves; prober.go waits for one to come back; lanes.go, recent.go, limiter.go,
-// journal.go, stats.go and where.go are what is left, beside config.go, check.go, servers.go,
-// doors.go, address.go, nodelist.go, env.go, envsecrets.go and misspelt.go, which say what a
-// Cluster may be.
+// journal.go, stats.go and where.go are what is left, beside config.go, secret.go, writers.go,
+// check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go and misspelt.go,
+// which say what a Cluster may be.
 package cluster

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides what is known of a session: Gather, the one way to read.
@@ -38,8 +40,8 @@ type view struct {
 // answer is what one node said.
 type answer struct {
 	node *node
-	item *item   // nil: a miss
-	rec  *stored // nil: a miss, or a copy that cannot be used
+	item *memcached.Copy // nil: a miss
+	rec  *stored         // nil: a miss, or a copy that cannot be used
 	// alien is true for a copy that this process cannot read and must not replace. Its node
 	// counts as failed in this call: what it says keeps nobody from what others hold.
 	alien bool
@@ -61,7 +63,7 @@ func (v *view) on(n *node) *answer {
 }
 
 // item returns the copy that the node answered with, or nil.
-func (v *view) item(n *node) *item {
+func (v *view) item(n *node) *memcached.Copy {
 	if a := v.on(n); a != nil {
 		return a.item
 	}
@@ -72,7 +74,7 @@ func (v *view) item(n *node) *item {
 func (v *view) copies() int {
 	n := 0
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.rec != nil && !a.item.retired {
+		if a := v.on(t); a != nil && a.rec != nil && !a.item.Orphan {
 			n++
 		}
 	}
@@ -98,7 +100,7 @@ func (v *view) differ() bool {
 // anything reports whether some node holds something under the key that counts.
 func (v *view) anything() bool {
 	for i := range v.answers {
-		if it := v.answers[i].item; it != nil && !it.retired {
+		if it := v.answers[i].item; it != nil && !it.Orphan {
 			return true
 		}
 	}
@@ -110,7 +112,7 @@ func (v *view) anything() bool {
 func (v *view) lacking(want *stored) []*node {
 	var ns []*node
 	for _, t := range v.targets {
-		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired || a.forged {
+		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.Orphan || a.forged {
 			ns = append(ns, t)
 		}
 	}
@@ -185,44 +187,49 @@ func (v *view) blind() bool { return v.homes == 0 && !v.anything() }
 // ask reads the key from the nodes at once, except those that have answered already,
 // and adds what they say to the view. Asked is false when there was nobody to ask.
 func (k *call) ask(ctx context.Context, v *view, nodes []*node) (asked bool, err error) {
-	var waiters []waiter
+	var asks []request
 	for _, n := range nodes {
 		if v.on(n) != nil {
 			continue
 		}
-		if waiters == nil {
-			waiters = k.waiters(len(nodes))
+		if asks == nil {
+			asks = k.requests(len(nodes))
 		}
-		waiters = append(waiters, waiter{node: n, key: k.key})
+		asks = append(asks, request{node: n, Request: memcached.Request{Key: k.key}})
 	}
-	if len(waiters) == 0 {
+	if len(asks) == 0 {
 		return false, nil
 	}
-	all := k.c.newArrival(len(waiters))
-	for i := range waiters {
-		w := &waiters[i]
-		w.all = all
-		w.node.batch.get(w)
+	all := k.c.newLatch(len(asks))
+	for i := range asks {
+		asks[i].Latch = all
+		asks[i].node.server.Get(&asks[i].Request)
 	}
 	select {
-	case <-all.last:
-		k.c.arrivals.Put(all)
+	case <-all.Done():
+		k.c.latches.Put(all)
 	case <-ctx.Done():
 		return true, fmt.Errorf("cluster: load: %w", ctx.Err())
 	}
-	for i := range waiters {
-		k.hear(v, &waiters[i])
+	for i := range asks {
+		k.hear(v, &asks[i])
 	}
 	return true, nil
 }
 
+// request is one request to one node.
+type request struct {
+	node *node
+	memcached.Request
+}
+
 // hear adds what a node said to the view.
-func (k *call) hear(v *view, w *waiter) {
-	if w.err != nil {
-		k.fail(w.node, w.err)
+func (k *call) hear(v *view, q *request) {
+	if q.Err != nil {
+		k.fail(q.node, q.Err)
 		return
 	}
-	a := answer{node: w.node, item: w.item}
+	a := answer{node: q.node, item: q.Copy}
 	k.read(v, &a)
 	if a.unsealed {
 		k.c.stats.unsealed.Add(1)
@@ -230,23 +237,23 @@ func (k *call) hear(v *view, w *waiter) {
 	v.answers = append(v.answers, a)
 }
 
-// newArrival waits for so many answers.
-func (c *Cluster) newArrival(answers int) *arrival {
-	a, ok := c.arrivals.Get().(*arrival)
+// newLatch waits for so many answers.
+func (c *Cluster) newLatch(answers int) *memcached.Latch {
+	l, ok := c.latches.Get().(*memcached.Latch)
 	if !ok {
-		a = &arrival{last: make(chan struct{}, 1)}
+		return memcached.NewLatch(answers)
 	}
-	a.left.Store(int32(answers))
-	return a
+	l.Reset(answers)
+	return l
 }
 
-// waiters returns room for most waiters that never moves: they are on their way, by
+// requests returns room for most requests that never moves: they are on their way, by
 // address, for longer than the caller may wait for them.
-func (k *call) waiters(most int) []waiter {
-	if k.waiterRoom[0].node == nil && most <= len(k.waiterRoom) {
-		return k.waiterRoom[:0]
+func (k *call) requests(most int) []request {
+	if k.askedRoom[0].node == nil && most <= len(k.askedRoom) {
+		return k.askedRoom[:0]
 	}
-	return make([]waiter, 0, most)
+	return make([]request, 0, most)
 }
 
 // read decodes an answer. What cannot be used counts as a miss, but keeps its token:
@@ -256,14 +263,14 @@ func (k *call) read(v *view, a *answer) {
 		return
 	}
 	for i := range v.answers {
-		if o := &v.answers[i]; o.rec != nil && string(o.item.value) == string(a.item.value) {
+		if o := &v.answers[i]; o.rec != nil && string(o.item.Value) == string(a.item.Value) {
 			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
 			return
 		}
 	}
 	var err error
-	if a.rec, err = decode(a.item.value, k.hash, k.c.seal, k.c.cfg.Now()); err == nil {
-		if a.unsealed = k.c.seal.isUnsealed(a.item.value); a.unsealed {
+	if a.rec, err = decode(a.item.Value, k.hash, k.c.seal, k.c.cfg.Now()); err == nil {
+		if a.unsealed = k.c.seal.isUnsealed(a.item.Value); a.unsealed {
 			a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)
 		}
 		return

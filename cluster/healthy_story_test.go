@@ -311,7 +311,7 @@ func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
 				}
 				it, err := own.getOne(key)
 				if err == nil {
-					err = own.retire(key, it, it.value, strayTTL)
+					err = own.server.Expire(key, it, it.Value, strayTTL)
 				}
 				if err != nil {
 					w.Fatal(err)

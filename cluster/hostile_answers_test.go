@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file lists what a hostile node may say: every answer of memcached's text protocol, and
@@ -63,7 +65,7 @@ var shownCopies = []lie{
 	{name: "the highest token", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		return h.latest(q), 0, " 18446744073709551615"
 	}},
-	{name: "a retired copy", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), retiredFlag, " 1" }},
+	{name: "a retired copy", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), memcached.OrphanFlag, " 1" }},
 	{name: "old copies, one by one", copy: oldCopies},
 	{name: "the first copy", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
@@ -73,7 +75,7 @@ var shownCopies = []lie{
 	}},
 	{name: "the first copy, retired", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
-			return c.before[0], retiredFlag, fmt.Sprint(" ", h.newToken())
+			return c.before[0], memcached.OrphanFlag, fmt.Sprint(" ", h.newToken())
 		}
 		return nil, 0, ""
 	}},

@@ -340,7 +340,7 @@ func TestOneNodeWithASmallerItemSizeStopsNobody(t *testing.T) {
 		k := c.newCall(id)
 		copies := 0
 		for place := range 3 {
-			if it, err := k.ranked(place).getOne(k.key); err == nil && it != nil && len(it.value) > len(big) {
+			if it, err := k.ranked(place).getOne(k.key); err == nil && it != nil && len(it.Value) > len(big) {
 				copies++
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides what a Load returns, and brings the copies up to date on the
@@ -102,8 +104,8 @@ func (s *stored) worthRepair(now time.Time) bool {
 // are in the record; only the tokens are kept.
 func (v *view) tokens(to []seen) []seen {
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && !a.forged && a.rec.equal(v.joined) {
-			to = append(to, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
+		if a := v.on(t); a != nil && a.item != nil && !a.item.Orphan && !a.forged && a.rec.equal(v.joined) {
+			to = append(to, seen{t, a.item.Token()})
 		}
 	}
 	return to
@@ -157,7 +159,9 @@ func (k *call) retire(v *view, want *stored) {
 	}
 	var wg sync.WaitGroup
 	for _, a := range strays {
-		wg.Go(func() { _ = a.node.retire(k.key, a.item, value, min(strayTTL, ttl(want.deadline, k.c.cfg.Now()))) })
+		wg.Go(func() {
+			_ = a.node.server.Expire(k.key, a.item, value, min(strayTTL, memcached.TTL(want.deadline, k.c.cfg.Now())))
+		})
 	}
 	wg.Wait()
 }
@@ -174,7 +178,7 @@ func (k *call) strays(v *view, want *stored) (strays []*answer) {
 		case want.destroyed:
 			strays = append(strays, a)
 		case k.isHome(a.node) || slices.Contains(v.targets, a.node):
-		case a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, k.c.cfg.Now()) > strayTTL:
+		case a.rec.deadline > want.deadline || !a.item.Orphan && memcached.TTL(a.rec.deadline, k.c.cfg.Now()) > strayTTL:
 			strays = append(strays, a)
 		}
 	}

@@ -1,6 +1,9 @@
 package cluster
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // This file decides whether a node that refuses a write was outrun, or contradicts
 // itself. Whoever was outrun finds, at the next look, what outran it. A node that then
@@ -79,7 +82,7 @@ func (k *call) leavesHome(n *node) bool {
 }
 
 // late reports whether the call has cost more than a healthy node may.
-func (k *call) late() bool { return k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout }
+func (k *call) late() bool { return k.settling && k.c.clock.Now()-k.began > k.c.cfg.Timeout }
 
 // spares reports whether the call can do without the node: Replicas others are up, and
 // a home node among them, or nobody would look there.
@@ -115,14 +118,14 @@ func (r *refusal) fits(a *answer) bool {
 	if a.item == nil {
 		return r.none
 	}
-	return a.alien || a.rec != nil && (!r.shown.includes(a.rec) || a.item.retired && !r.retired)
+	return a.alien || a.rec != nil && (!r.shown.includes(a.rec) || a.item.Orphan && !r.retired)
 }
 
 // saw adds what nodes had shown when they refused.
 func (k *call) saw(v *view) {
 	for i := range k.refusals {
 		if a := v.on(k.refusals[i].node); a != nil {
-			k.refusals[i].shows(a.rec, a.item != nil && a.item.retired)
+			k.refusals[i].shows(a.rec, a.item != nil && a.item.Orphan)
 		}
 	}
 }
@@ -163,12 +166,18 @@ func (k *call) forgive() bool {
 	return true
 }
 
+// Why a node counts as failed in a call.
+var (
+	errBreaks      = errors.New("it breaks the connection under each write")
+	errContradicts = errors.New("it contradicts itself: it refuses what fits all that it shows")
+)
+
 // giveUp counts the node as failed in this call. Its health is another matter: it does
 // answer, and may be at odds about this one key.
 func (k *call) giveUp(n *node, reason error) {
 	k.fail(n, reason)
 	k.gaveUp = true
-	n.errors.Add(1)
+	n.gaveUp.Add(1)
 	n.mu.Lock()
 	n.lastErr = reason
 	n.mu.Unlock()

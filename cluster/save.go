@@ -213,7 +213,7 @@ func (s *save) withdraw(v *view) (replaced bool, err error) {
 		if a == nil || a.rec == nil || a.rec.includes(s.ours) {
 			continue
 		}
-		gone, err := n.withdraw(s.key, a.item)
+		gone, err := n.server.Withdraw(s.key, a.item)
 		if err != nil && !isSeen {
 			return false, s.unavailable()
 		}

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"fmt"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides when and where else a session is looked for, when its targets do not
@@ -34,7 +36,7 @@ func (k *call) lookAgain(ctx context.Context, v *view) error {
 	for i := range v.answers {
 		for range goodAnswers {
 			if !v.answers[i].node.isUp() {
-				v.answers[i].node.note(health.probe, answered, nil)
+				v.answers[i].node.note(health.probe, memcached.Answered, nil)
 			}
 		}
 	}
@@ -103,19 +105,19 @@ func (k *call) askFurther(ctx context.Context, v *view, further, silent []*node)
 	}
 	patience, cancel := context.WithTimeout(ctx, k.c.cfg.Timeout/4)
 	defer cancel()
-	waiters := make([]waiter, len(silent))
+	asks := make([]request, len(silent))
 	for i, n := range silent {
-		waiters[i] = waiter{node: n, key: k.key, all: k.c.newArrival(1)}
-		n.batch.get(&waiters[i])
+		asks[i] = request{n, memcached.Request{Key: k.key, Latch: k.c.newLatch(1)}}
+		n.server.Get(&asks[i].Request)
 	}
 	if _, err := k.ask(ctx, v, further); err != nil {
 		return err
 	}
-	for i := range waiters {
-		w := &waiters[i]
+	for i := range asks {
+		q := &asks[i]
 		select {
-		case <-w.all.last:
-			k.hear(v, w)
+		case <-q.Latch.Done():
+			k.hear(v, q)
 		case <-patience.Done():
 		}
 	}

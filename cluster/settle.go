@@ -2,12 +2,13 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how one record comes to stand on all targets: settle, which saves and
@@ -19,7 +20,7 @@ import (
 // gathering: a copy made from half the evidence would look whole.
 func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), count *atomic.Uint64) (*view, error) {
 	conflict := false
-	k.settling, k.began = true, k.c.clock.now()
+	k.settling, k.began = true, k.c.clock.Now()
 	var known *stored // from all rounds: what a node said before it died still counts
 	for round := range rounds {
 		if conflict {
@@ -78,7 +79,7 @@ func (k *call) settle(v *view, rounds int, plan func(*view) (*stored, error), co
 // tooFew says why too few nodes are left: it is the session's size where all of them say so, and
 // none has stored it.
 func (k *call) tooFew() error {
-	size := func(f nodeError) bool { return errors.Is(f.err, errItemSize) }
+	size := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	if k.tried || len(k.failed) == 0 || slices.ContainsFunc(k.failed, func(f nodeError) bool { return !size(f) }) {
 		return k.unavailable()
 	}
@@ -95,16 +96,16 @@ type write struct {
 	node  *node
 	key   string
 	value []byte
-	seen  *item // to be replaced; nil: there was none
+	seen  *memcached.Copy // to be replaced; nil: there was none
 	ttl   int32
 
-	outcome outcome
-	maybe   bool // the copy may be on the node although the outcome is not "written"
+	outcome memcached.Outcome
+	maybe   bool // the copy may be on the node although the outcome is not Stored
 	err     error
 }
 
 func (w *write) run(wg *sync.WaitGroup) {
-	w.outcome, w.maybe, w.err = w.node.write(w.key, w.value, w.seen, w.ttl)
+	w.outcome, w.maybe, w.err = w.node.server.Write(w.key, w.value, w.seen, w.ttl)
 	if wg != nil {
 		wg.Done()
 	}
@@ -113,7 +114,7 @@ func (w *write) run(wg *sync.WaitGroup) {
 // put writes the record to the nodes at once, each by cas on the copy that was seen
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
-func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *atomic.Uint64) (all bool, err error) {
+func (k *call) put(nodes []*node, want *stored, on func(*node) *memcached.Copy, count *atomic.Uint64) (all bool, err error) {
 	if want.newest() > latestClock(k.c.cfg.Now()) {
 		return false, fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
 	}
@@ -125,7 +126,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 		return false, err
 	}
 	k.sawEnd(want)
-	lives := ttl(k.latest, k.c.cfg.Now())
+	lives := memcached.TTL(k.latest, k.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -141,15 +142,15 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 	for i, r := range writes {
 		k.tried = k.tried || r.maybe
 		switch {
-		case r.outcome == written:
+		case r.outcome == memcached.Stored:
 			if count != nil {
 				count.Add(1)
 			}
 			continue
-		case r.outcome == failed:
+		case r.outcome == memcached.Failed:
 			k.fail(nodes[i], r.err)
 		}
-		if errors.Is(r.err, errMemory) || errors.Is(r.err, errItemSize) {
+		if memcached.IsFull(r.err) {
 			k.full = append(k.full, nodes[i])
 		}
 		missed++
@@ -157,11 +158,11 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *item, count *ato
 	// Now that it is known which nodes have failed: a last home is not given up.
 	for i, r := range writes {
 		switch {
-		case r.outcome != outrun:
-		case errors.Is(r.err, errStale):
+		case r.outcome != memcached.Conflict:
+		case memcached.IsStale(r.err):
 			k.staled(nodes[i])
 		default:
-			k.refused(nodes[i], r.seen != nil && isAbsence(r.err), missed == 1) // an add needs no copy
+			k.refused(nodes[i], r.seen != nil && memcached.IsAbsence(r.err), missed == 1) // an add needs no copy
 		}
 	}
 	return missed == 0, err
