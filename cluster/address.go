@@ -7,14 +7,14 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides which addresses of nodes are refused. A resolver is lenient: it takes
 // "11211" for 0.0.43.203, and what it does not take costs an operator an evening.
 
 const addrForm = "want host:port, [v6]:port or the path of a unix socket"
-
-func isUnix(addr string) bool { return strings.Contains(addr, "/") }
 
 // hasLogin reports whether a node is written with an '@' that is not part of the path of a
 // unix socket. There may be a password before it, which no error may show.
@@ -45,7 +45,7 @@ func addrMistake(addr string) error {
 	if strings.Contains(addr, "://") {
 		return errors.New("it is a URL: " + addrForm)
 	}
-	if isUnix(addr) {
+	if memcached.IsUnix(addr) {
 		if strings.ContainsFunc(addr, isControl) {
 			return errors.New("its path has a control character")
 		}

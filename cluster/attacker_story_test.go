@@ -121,10 +121,7 @@ func TestASlowNodeDoesNotMakeTheQueueGrow(t *testing.T) {
 					continue
 				}
 			})
-			b := &c.nodes[0].batch
-			b.mu.Lock()
-			deepest = max(deepest, len(b.waiting))
-			b.mu.Unlock()
+			deepest = max(deepest, c.nodes[0].server.Counts().Waiting)
 		}
 		callers.Wait()
 		c.Close()

@@ -2,32 +2,74 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell what a request does when this process has no room left for questions to the
 // home nodes of its session: that says nothing of the nodes, and others go on using them.
 
-// busy takes all room for exchanges with the homes of the session, until it is called again.
-func (w *world) busy(c *Cluster, id string) (release func()) {
-	var full []room
-	for _, home := range w.rank(id)[:2] {
-		for _, n := range c.nodes {
-			if n.ID == home.ID() {
-				full = append(full, n.slots, n.small)
-			}
-		}
+// slowly is a way to nodes that can be made slow: so slow that each answer takes most of a
+// Timeout.
+type slowly struct {
+	net.Conn
+	slow *atomic.Bool
+}
+
+func (c slowly) Read(b []byte) (int, error) {
+	if c.slow.Load() {
+		time.Sleep(DefaultTimeout * 2 / 3)
 	}
-	for _, r := range full {
-		for range cap(r) {
-			r <- struct{}{}
+	return c.Conn.Read(b)
+}
+
+// crowded returns a cluster with little room, and what fills it for the homes of a session until
+// it is called again: more writes than there is room for, to nodes that answer slowly.
+func (w *world) crowded(id string) (c *Cluster, busy func() (release func())) {
+	slow := new(atomic.Bool)
+	c = w.cluster(Config{MaxConns: 1, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := w.dial(ctx, network, addr)
+		return slowly{nc, slow}, err
+	}})
+	return c, func() func() {
+		slow.Store(true)
+		stop := make(chan struct{})
+		var others sync.WaitGroup
+		for _, home := range w.rank(id)[:2] {
+			n := c.nodes[slices.IndexFunc(c.nodes, func(n *node) bool { return n.ID == home.ID() })]
+			others.Go(func() {
+				for {
+					for i := range 6 {
+						size := i % 2 * (memcached.MaxShared + 1)
+						others.Go(func() { _, _, _ = n.server.Write("another", make([]byte, size), nil, 1) })
+					}
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+					}
+				}
+			})
 		}
-	}
-	return func() {
-		for _, r := range full {
-			for range cap(r) {
-				<-r
+		// Who comes now finds no room until its Timeout is over: places become free after 200 and 300
+		// ms, and those who came in the first 160 ms take them.
+		time.Sleep(DefaultTimeout * 6 / 5)
+		return func() {
+			close(stop)
+			slow.Store(false)
+			others.Wait()
+			for _, n := range c.Nodes() {
+				if n.State != Up || n.Timeouts != 0 {
+					w.Errorf("%s is %v after %d timeouts", n.ID, n.State, n.Timeouts)
+				}
 			}
 		}
 	}
@@ -35,12 +77,13 @@ func (w *world) busy(c *Cluster, id string) (release func()) {
 
 func TestNoStandInIsBelievedWhileTheHomesWereNotAsked(t *testing.T) {
 	story(t, 4, func(w *world) {
-		c, other := w.cluster(Config{}), w.cluster(Config{})
+		c, busy := w.crowded("s")
+		other := w.cluster(Config{})
 		w.put(w.rank("s")[2], "s", liveAt(time.Now().Add(time.Hour).UnixMilli(), value("a", "old", 1)))
 		w.create(c, "s", "a=1")
 		loaded := w.load(c, "s")
 		w.load(c, "s") // the connections stand
-		release := w.busy(c, "s")
+		release := busy()
 		w.missing(c, "s", ErrUnavailable)
 		loaded.Attrs["a"] = []byte("2")
 		if err := c.Save(context.Background(), loaded); !isErr(err, ErrUnavailable) {
@@ -53,8 +96,9 @@ func TestNoStandInIsBelievedWhileTheHomesWereNotAsked(t *testing.T) {
 
 func TestNoSessionIsCreatedOnStandInsWhileTheHomesWereNotAsked(t *testing.T) {
 	story(t, 4, func(w *world) {
-		c, other := w.cluster(Config{}), w.cluster(Config{})
-		release := w.busy(c, "s")
+		c, busy := w.crowded("s")
+		other := w.cluster(Config{})
+		release := busy()
 		r := NewRecord("s")
 		r.Attrs["a"] = []byte("1")
 		if err := c.Save(context.Background(), r); !isErr(err, ErrUnavailable) {
@@ -64,5 +108,53 @@ func TestNoSessionIsCreatedOnStandInsWhileTheHomesWereNotAsked(t *testing.T) {
 		w.missing(other, "s", ErrNotFound)
 		w.save(c, r)
 		w.sees(other, "s", "a=1")
+	})
+}
+
+// Refusals of a node that count double once a call has taken long are not counted so
+// because this process has taken long.
+func TestACallIsNotLateForAStall(t *testing.T) {
+	story(t, 1, func(w *world) {
+		c := w.cluster(Config{})
+		for _, stalled := range []bool{false, true} {
+			k := c.newOperation("s", intent{})
+			began := time.Now()
+			time.Sleep(2 * DefaultTimeout)
+			if stalled {
+				c.clock.Noticed(began)
+			}
+			if k.isLate() == stalled {
+				w.Errorf("after a stall: %v, late: %v", stalled, k.isLate())
+			}
+		}
+	})
+}
+
+// An operator learns of requests that find no room: one line, not thousands, which names the node
+// and the setting, and a count. The node has done nothing wrong.
+func TestRequestsThatFindNoRoomAreShown(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c, busy := w.crowded("s")
+		release := busy()
+		release()
+		c.Close()
+		var away uint64
+		for _, s := range c.Nodes() {
+			away += s.Busy
+			lines := linesIn(w.logs, "want of room\" node="+s.ID+" ")
+			switch {
+			case s.Busy == 0:
+				if len(lines) != 0 {
+					w.Errorf("%s: nobody is turned away, and logged is %q", s.ID, lines)
+				}
+			case s.Errors != 0 || s.State != Up:
+				w.Errorf("%+v", s)
+			case len(lines) != 2 || !strings.Contains(lines[0], "MaxConns") || !strings.Contains(lines[1], fmt.Sprint("omitted=", s.Busy-2)):
+				w.Errorf("%d are turned away, and logged is %q", s.Busy, lines)
+			}
+		}
+		if away < 100 || c.Stats().Busy != away {
+			w.Errorf("%d are turned away: the test wants many; the statistics say %d", away, c.Stats().Busy)
+		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // Errors to test for with errors.Is. What is returned wraps one of them and says
@@ -49,10 +51,10 @@ type Cluster struct {
 	writer    uint64  // names this process in stamps
 	lanes     lanes
 	readWide  wideReads
-	arrivals  sync.Pool // of *arrival, with nobody at the other end
+	latches   sync.Pool // of *memcached.Latch, with nobody at the other end
 	unknown   *limiter
 	stats     counters
-	clock     *awakeClock
+	clock     *memcached.Clock
 	log       journal
 	// longest is the longest time a session was seen to have left, in ms, at most
 	// mostLifetime: how long a deletion must be remembered when nothing is known of
@@ -85,7 +87,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, placement: newPlacement(cfg.Nodes), writer: cfg.Rand(),
-		closing: make(chan struct{}), clock: newAwakeClock(cfg.Timeout), log: journal{to: cfg.Logger},
+		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
@@ -96,18 +98,12 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, nodeHooks{now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, running: &c.running}))
+		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, found[i], nodeHooks{
+			now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
+		}))
 	}
 	if err := c.checkServers(context.Background(), doorsOf(c.nodes, found, ownAddresses())); err != nil {
 		return nil, err
-	}
-	for i, n := range c.nodes {
-		if n.route != nil {
-			if len(found[i]) > 0 {
-				n.route.learn(found[i], nil)
-			}
-			n.route.changed = func(ctx context.Context) { c.nameChanged(ctx, n) }
-		}
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
@@ -141,10 +137,9 @@ func (c *Cluster) Close() error {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
-	c.clock.stop()
+	c.clock.Stop()
 	for _, n := range c.nodes {
-		n.route.close()
-		n.drop()
+		n.server.Close()
 	}
 	c.log.close()
 	return nil

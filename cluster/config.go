@@ -11,6 +11,8 @@ import (
 	"net"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // Node is one memcached server.
@@ -101,7 +103,7 @@ type Config struct {
 	// by the host of the node's address.
 	TLS *tls.Config
 	// tlsFiles are what ConfigFromEnv made TLS of; nil where the app made it.
-	tlsFiles *tlsFiles
+	tlsFiles *memcached.TLSFiles
 
 	// SealKeys, if any, seal every record with AES-256-GCM, so that nobody on the
 	// network or on a memcached box can read or forge a session. Each has 32 random
@@ -175,9 +177,8 @@ const (
 )
 
 const (
-	maxPrefix    = 100
-	maxNodeID    = 250
-	lookupWithin = 2 * time.Second
+	maxPrefix = 100
+	maxNodeID = 250
 )
 
 // withDefaults returns the configuration with every field filled in, or an error

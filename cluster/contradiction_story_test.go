@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -56,7 +57,7 @@ func setRetired(env *testenv.Env, n *testenv.Node, key string, copy []byte) {
 		panic(err)
 	}
 	defer c.Close()
-	fmt.Fprintf(c, "set %s %d 0 %d\r\n%s\r\n", key, retiredFlag, len(copy), copy)
+	fmt.Fprintf(c, "set %s %d 0 %d\r\n%s\r\n", key, memcached.OrphanFlag, len(copy), copy)
 	if line, err := bufio.NewReader(c).ReadString('\n'); line != "STORED\r\n" {
 		panic(fmt.Sprint(line, err))
 	}

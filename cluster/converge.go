@@ -2,10 +2,11 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how one record comes to lie on all targets: the one loop under every verb.
@@ -101,7 +102,7 @@ func (op *operation) mayWrite(v *view) error {
 // mayAcknowledge refuses what lies on too few nodes. It is the session's size where all nodes say
 // so, and none has stored it.
 func (op *operation) mayAcknowledge(v *view) error {
-	tooLarge := func(f nodeError) bool { return errors.Is(f.err, errItemSize) }
+	tooLarge := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	switch {
 	case len(v.targets) >= op.c.cfg.MinCopies:
 		return nil

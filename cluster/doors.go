@@ -1,16 +1,15 @@
 package cluster
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides, by asking, which addresses lead to one server: what is stored through one
@@ -23,10 +22,9 @@ type door struct {
 	node *node
 	addr netip.Addr
 
-	nc    *nodeConn
-	in    *bufio.Reader
-	key   string   // that was left behind this door; empty: none could be
-	found []string // the keys that are seen from this door
+	conn  *memcached.Direct // nil: it could not be opened
+	key   string            // that was left behind this door; empty: none could be
+	found []string          // the keys that are seen from this door
 }
 
 func (d *door) String() string { return net.JoinHostPort(d.addr.String(), portOf(d.node.Addr)) }
@@ -85,24 +83,23 @@ func (c *Cluster) knock(ctx context.Context, doors []*door) [][]*door {
 		}
 		wait.Wait()
 	}
-	each(func(ctx context.Context, d *door) error { return d.open(ctx) })
+	each(func(ctx context.Context, d *door) (err error) {
+		d.conn, err = d.node.server.Direct(ctx, d.addr)
+		return err
+	})
 	defer func() {
 		for _, d := range doors {
-			if d.nc != nil {
-				d.nc.Close()
+			if d.conn != nil {
+				d.conn.Close()
 			}
 		}
 	}()
 	each(func(ctx context.Context, d *door) error {
-		if d.nc == nil {
+		if d.conn == nil {
 			return errNotAsked
 		}
 		d.key = fmt.Sprintf("%sholdfast-door-%016x%016x", c.cfg.KeyPrefix, c.cfg.Rand(), c.cfg.Rand())
-		answer, err := d.ask(ctx, fmt.Sprintf("set %s 0 10 1\r\n1\r\n", d.key), isLine)
-		if err == nil && answer != "STORED\r\n" {
-			err = errAnswer
-		}
-		return err
+		return d.conn.Leave(ctx, d.key)
 	})
 	var keys []string
 	for _, d := range doors {
@@ -114,65 +111,17 @@ func (c *Cluster) knock(ctx context.Context, doors []*door) [][]*door {
 		if d.key == "" {
 			return errNotAsked
 		}
-		answer, err := d.ask(ctx, "get "+strings.Join(keys, " ")+"\r\n", isList)
-		for _, k := range keys {
-			if strings.Contains(answer, "VALUE "+k+" ") {
-				d.found = append(d.found, k)
-			}
-		}
+		var err error
+		d.found, err = d.conn.Find(ctx, keys)
 		if err == nil && !slices.Contains(d.found, d.key) {
-			err = errAnswer // it does not even keep what it took
+			err = errForgets
 		}
 		return err
 	})
 	return byServer(doors)
 }
 
-// open connects to the door as to the node, with its TLS and its login.
-func (d *door) open(ctx context.Context) error {
-	dialer := d.node.dialer
-	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", d.String())
-	if err != nil {
-		return err
-	}
-	below := &patientConn{Conn: nc, clock: dialer.clock}
-	d.nc = &nodeConn{Conn: below, below: below}
-	if err := errors.Join(d.nc.until(dialer.limit()), dialer.prepare(d.nc, d.node.Addr)); err != nil {
-		return err
-	}
-	d.in = bufio.NewReaderSize(d.nc, maxAnswerLine)
-	return nil
-}
-
-func isLine(string) bool        { return true }
-func isList(answer string) bool { return strings.HasSuffix(answer, "END\r\n") }
-
-// mostOfDoors bounds an answer: a line for each door.
-const mostOfDoors = 64 << 10
-
-// ask sends a command and returns its answer, which ends with the line for which whole is true.
-func (d *door) ask(ctx context.Context, command string, whole func(string) bool) (string, error) {
-	if err := d.nc.until(d.node.dialer.limit()); err != nil {
-		return "", err
-	}
-	stop := context.AfterFunc(ctx, func() { d.nc.Close() })
-	defer stop()
-	if _, err := d.nc.Write([]byte(command)); err != nil {
-		return "", err
-	}
-	var answer bytes.Buffer
-	for answer.Len() < mostOfDoors {
-		line, err := d.in.ReadSlice('\n')
-		if err != nil {
-			return "", err
-		}
-		answer.Write(line)
-		if text := answer.String(); whole(text) || strings.Contains(text, "ERROR") {
-			return text, nil
-		}
-	}
-	return "", errOversized
-}
+var errForgets = errors.New("it does not even keep what it took")
 
 // byServer sorts the doors by the server behind them.
 func byServer(doors []*door) [][]*door {

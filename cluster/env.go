@@ -54,7 +54,8 @@ var variables = []string{
 //
 // The error names the variable, its value (never one that is, or may be, a secret) and the
 // form it wants. A variable that is set under a name which is almost one of these is an error
-// too: MEMCACHED_SEAL_KEY would leave records plain. Names that Kubernetes and Docker make
+// too: MEMCACHED_SEAL_KEY would leave records plain. So is another client's word for one that
+// is not set, such as MEMCACHED_SSL. Names that Kubernetes and Docker make
 // up, such as MEMCACHED_PORT, are none of them. Nothing is read from the network. The files
 // of MEMCACHED_TLS_* are read again at handshakes: certificates can be renewed while the app runs.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how seal keys and certificates are written as environment variables, and
@@ -64,7 +66,7 @@ func sealKeyFrom(text string) ([]byte, error) {
 
 // tlsFromEnv reads MEMCACHED_TLS_*. Any of them set without MEMCACHED_TLS=true is an
 // error: a connection that was meant to be encrypted must not be plain.
-func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, *tlsFiles, error) {
+func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, *memcached.TLSFiles, error) {
 	ca, cert, key, name := getenv("MEMCACHED_TLS_CA"), getenv("MEMCACHED_TLS_CERT"), getenv("MEMCACHED_TLS_KEY"), getenv("MEMCACHED_TLS_SERVER_NAME")
 	if !use {
 		for _, v := range []struct{ name, text string }{
@@ -84,26 +86,20 @@ func tlsFromEnv(getenv func(string) string, use bool) (*tls.Config, *tlsFiles, e
 			return nil, nil, fmt.Errorf("%s holds PEM text: want the path of a PEM file", v.name) // not shown: it is a secret
 		}
 	}
-	conf, files := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}, &tlsFiles{}
+	conf, files := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}, &memcached.TLSFiles{}
 	if ca != "" {
-		roots, err := readFiles(parseRoots, ca)
-		if err != nil {
+		if err := files.ReadRoots(conf, ca); err != nil {
 			return nil, nil, fmt.Errorf("%s: want a readable PEM file with at least one certificate: %w", shownPath("MEMCACHED_TLS_CA", ca), pathless(err))
 		}
-		files.roots, files.first = roots, roots.current.Load()
-		conf.RootCAs = files.first
 	}
 	pair := shownPath("MEMCACHED_TLS_CERT", cert) + " and " + shownPath("MEMCACHED_TLS_KEY", key)
 	if (cert == "") != (key == "") {
 		return nil, nil, fmt.Errorf("%s go together: set both or none, each the path of a PEM file", pair)
 	}
 	if cert != "" {
-		p, err := readFiles(parsePair, cert, key)
-		if err != nil {
+		if err := files.ReadPair(conf, cert, key); err != nil {
 			return nil, nil, fmt.Errorf("%s: want the paths of PEM files that belong together: %w", pair, pathless(err))
 		}
-		files.pair = p
-		conf.Certificates, conf.GetClientCertificate = []tls.Certificate{*p.current.Load()}, files.clientCertificate
 	}
 	return conf, files, nil
 }

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell which nodes fill in where too few are up.
 
 // think makes the cluster think so of a node, and keeps its prober away.
-func (w *world) think(c *Cluster, i int, v verdict) {
+func (w *world) think(c *Cluster, i int, v memcached.Verdict) {
 	n := c.nodes[i]
 	n.mu.Lock()
 	n.probing = true
@@ -20,7 +22,7 @@ func (w *world) think(c *Cluster, i int, v verdict) {
 func TestASuspectIsUsedWhereThereAreTooFewOthers(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
-		w.think(c, 1, timedOut)
+		w.think(c, 1, memcached.TimedOut)
 		if s := stateOf(c, w.env.Node(1)); s != Suspect {
 			w.Fatalf("it is %v", s)
 		}
@@ -34,7 +36,7 @@ func TestASuspectIsSparedWhereThereAreOthers(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
 		ranks := w.rank("s")
-		w.think(c, w.index("s", 0), timedOut)
+		w.think(c, w.index("s", 0), memcached.TimedOut)
 		w.create(c, "s", "a=1")
 		if w.on(ranks[0], "s") != nil {
 			w.Error("the suspect was asked")

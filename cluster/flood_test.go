@@ -94,7 +94,7 @@ func (f *flood) end() {
 	f.callers.Wait()
 	f.c.Close()
 	synctest.Wait()
-	if n := goroutinesIn("cluster.(*batcher)") + goroutinesIn("cluster.(*Cluster)") + goroutinesIn("cluster.(*node)"); n > 0 {
+	if n := goroutinesIn("memcached.(*") + goroutinesIn("cluster.(*Cluster)") + goroutinesIn("cluster.(*node)"); n > 0 {
 		f.w.Errorf("%d goroutines are left", n)
 	}
 	if f.mostMemory > floodBound {

@@ -4,9 +4,11 @@ package cluster
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -18,21 +20,30 @@ import (
 
 // shape is how the records are that are compared.
 type shape struct {
-	writers int // of each attribute one, in turn
-	removed int // every so many is a removal; 0: none
-	name    int // bytes beyond what tells names apart
-	value   int // bytes
+	writers int     // of each attribute one, in turn
+	blocks  bool    // the first attributes have the first writer, the next the next, and so on
+	removed int     // every so many is a removal; 0: none
+	name    int     // bytes beyond what tells names apart
+	value   int     // bytes
+	clocks  []int64 // of attributes, in turn; none: a thousand, one apart
+	floor   int64
 }
 
 // record has so many attributes.
 func (p shape) record(attrs int) *stored {
 	const newest = int64(1) << 50
-	s := &stored{deadline: 1 << 40, dstamp: stamp{newest, 1}, attrs: make([]attribute, attrs)}
+	s := &stored{deadline: 1 << 40, dstamp: stamp{newest, 1}, floor: p.floor, attrs: make([]attribute, attrs)}
 	long := make([]byte, p.name)
 	for i := range s.attrs {
 		a := attribute{name: fmt.Sprintf("%s%06d", long, i)}
-		by := uint64(i) % uint64(max(1, p.writers))
-		a.stamp = stamp{newest - int64(i%1000), by * 0x9e3779b97f4a7c15}
+		by, clock := i%max(1, p.writers), newest-int64(i%1000)
+		if p.blocks {
+			by = i * max(1, p.writers) / attrs
+		}
+		if len(p.clocks) > 0 {
+			clock = p.clocks[i%len(p.clocks)]
+		}
+		a.stamp = stamp{clock, uint64(by) * 0x9e3779b97f4a7c15}
 		if a.removed = p.removed > 0 && i%p.removed == 0; !a.removed {
 			a.value = binary.BigEndian.AppendUint32(make([]byte, p.value), uint32(i))
 		}
@@ -123,12 +134,47 @@ func TestWorkGrowsWithARecordAndNotWithItsSquare(t *testing.T) {
 	}
 }
 
+// shape reads one, and a number of attributes.
+func (n *numbers) shape() (p shape, attrs int) {
+	attrs = 1<<(n.byte()%15) + n.byte()%16
+	p.writers = min(1<<(n.byte()%15), attrs)
+	how := n.byte()
+	p.blocks, p.removed = how%2 == 1, how/2%4
+	p.name, p.value = n.byte()%64, n.byte()%64
+	for range n.byte() % 8 {
+		p.clocks = append(p.clocks, n.clock())
+	}
+	if n.byte()%2 == 1 {
+		p.floor = n.clock()
+	}
+	return p, min(attrs, 1<<20/(p.name+p.value+20))
+}
+
+// Whatever a record is like in its clocks, its counts and its writers, the work with it grows with
+// its size, and it takes a change.
 func FuzzRecordWork(f *testing.F) {
-	f.Add(uint8(7), uint8(2), uint8(0), uint8(0), uint8(4)) // powers of two
-	f.Add(uint8(14), uint8(1), uint8(3), uint8(10), uint8(0))
-	f.Add(uint8(15), uint8(15), uint8(0), uint8(0), uint8(0)) // a writer for each
-	f.Fuzz(func(t *testing.T, attrs, writers, removed, name, value uint8) {
-		p := shape{writers: 1 << (writers % 17), removed: int(removed % 4), name: int(name % 64), value: int(value % 64)}
-		p.grows(t, min(1<<(attrs%16), 1<<20/(p.name+p.value+20)))
+	f.Add([]byte{})
+	f.Add([]byte{7, 0, 2, 0, 0, 4})                      // few writers
+	f.Add([]byte{14, 0, 1, 7, 10, 0})                    // removals
+	f.Add([]byte{14, 0, 14})                             // a writer for each attribute
+	f.Add([]byte{13, 0, 14, 1, 0, 0, 2, 1, 15})          // the same, and two clocks in turn
+	f.Add([]byte{8, 3, 5, 3, 1, 1, 1, 29, 1, 16})        // at the end of all numbers
+	f.Add([]byte{10, 0, 5, 2, 2, 2, 3, 29, 0, 7, 1, 10}) // among others, and a floor
+	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, program []byte) {
+		n := &numbers{from: program, now: now}
+		p, attrs := n.shape()
+		if attrs >= 1<<12 { // with fewer, no work is long enough to be compared
+			p.grows(t, attrs)
+		}
+		few := p.record(min(attrs, 300))
+		few.attrs = slices.DeleteFunc(few.attrs, func(a attribute) bool { return a.compare(few.forgotten(a.name)) == 0 })
+		s, err := decode(plain(few), aKey, nil, now)
+		switch ahead := few.newest() > now.Add(24*time.Hour).UnixMicro(); {
+		case err == nil && !ahead:
+			takesAChange(t, s, now)
+		case !ahead || !errors.Is(err, errDamaged):
+			t.Fatalf("%s\nis read as %s, %v", show(few), show(s), err)
+		}
 	})
 }

@@ -1,6 +1,10 @@
 package cluster
 
-import "time"
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+)
 
 // This file decides whether a node is up: the state machine of one node, as seen
 // by this process. Everything here is pure; node.go feeds it, prober.go acts on it.
@@ -29,18 +33,6 @@ func (s State) String() string {
 	return "down"
 }
 
-// verdict is what one exchange with a node says about its health.
-type verdict int
-
-const (
-	answered  verdict = iota // any answer of a memcached, also a miss or "out of memory"
-	declined                 // an answer of a memcached that does not serve: SERVER_ERROR, ERROR
-	timedOut                 // no answer in time
-	senseless                // an answer that makes no sense
-	broken                   // the connection ended under the command, after a reconnect too
-	refused                  // no connection to be had: refused, unknown host, TLS or login failed
-)
-
 // goodAnswers is how many answers in a row a down node has to give: one may be
 // the last breath of a node that is going down for good.
 const goodAnswers = 2
@@ -54,18 +46,18 @@ type health struct {
 }
 
 // request returns the health after a request's exchange.
-func (h health) request(v verdict) health {
-	if v != answered && v != refused && h.state == Up {
+func (h health) request(v memcached.Verdict) health {
+	if v != memcached.Answered && v != memcached.Refused && h.state == Up {
 		return health{state: Suspect}
 	}
 	return h.probe(v)
 }
 
 // probe returns the health after a probe, which a suspect or down node gets.
-func (h health) probe(v verdict) health {
+func (h health) probe(v memcached.Verdict) health {
 	switch {
-	case v != answered:
-		return health{state: Down, prompt: v != timedOut && v != senseless}
+	case v != memcached.Answered:
+		return health{state: Down, prompt: v != memcached.TimedOut && v != memcached.Senseless}
 	case h.state == Down && h.good+1 < goodAnswers:
 		return health{state: Down, good: h.good + 1, prompt: true}
 	}

@@ -3,6 +3,8 @@ package cluster
 import (
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 func TestHealthTransitions(t *testing.T) {
@@ -13,35 +15,35 @@ func TestHealthTransitions(t *testing.T) {
 		why   string
 		from  health
 		probe bool
-		v     verdict
+		v     memcached.Verdict
 		want  health
 	}{
-		{"an answer keeps a node up", up, false, answered, up},
-		{"one timeout is a suspicion", up, false, timedOut, suspect},
-		{"a refused connection is certain", up, false, refused, refusing},
-		{"a connection that breaks again is a suspicion too", up, false, broken, suspect},
-		{"a suspect whose connection breaks says so at once", suspect, false, broken, refusing},
-		{"a suspect that answers a request is up", suspect, false, answered, up},
-		{"the second timeout in a row", suspect, false, timedOut, down},
-		{"a suspect that refuses", suspect, false, refused, refusing},
-		{"one answer does not bring a node back", down, false, answered, almost},
-		{"two do, also to requests", almost, false, answered, up},
-		{"a request that was under way when the node went down", down, false, timedOut, down},
-		{"and one that was refused", down, false, refused, refusing},
-		{"a timeout between answers starts anew", almost, false, timedOut, down},
-		{"a node that refused and answers once may still be tried", refusing, false, answered, almost},
-		{"a node that refused and then hangs is not tried again", refusing, true, timedOut, down},
+		{"an answer keeps a node up", up, false, memcached.Answered, up},
+		{"one timeout is a suspicion", up, false, memcached.TimedOut, suspect},
+		{"a refused connection is certain", up, false, memcached.Refused, refusing},
+		{"a connection that breaks again is a suspicion too", up, false, memcached.Broken, suspect},
+		{"a suspect whose connection breaks says so at once", suspect, false, memcached.Broken, refusing},
+		{"a suspect that answers a request is up", suspect, false, memcached.Answered, up},
+		{"the second timeout in a row", suspect, false, memcached.TimedOut, down},
+		{"a suspect that refuses", suspect, false, memcached.Refused, refusing},
+		{"one answer does not bring a node back", down, false, memcached.Answered, almost},
+		{"two do, also to requests", almost, false, memcached.Answered, up},
+		{"a request that was under way when the node went down", down, false, memcached.TimedOut, down},
+		{"and one that was refused", down, false, memcached.Refused, refusing},
+		{"a timeout between answers starts anew", almost, false, memcached.TimedOut, down},
+		{"a node that refused and answers once may still be tried", refusing, false, memcached.Answered, almost},
+		{"a node that refused and then hangs is not tried again", refusing, true, memcached.TimedOut, down},
 
-		{"a suspect is up after one good probe", suspect, true, answered, up},
-		{"a suspect is down after one bad probe", suspect, true, timedOut, down},
-		{"a suspect whose probe is refused", suspect, true, refused, refusing},
-		{"the first good probe is not enough", down, true, answered, almost},
-		{"the second is", almost, true, answered, up},
-		{"a bad probe between starts anew", almost, true, timedOut, down},
-		{"and so does a refused one", almost, true, refused, refusing},
-		{"still down", down, true, refused, refusing},
-		{"a probe of a node that came up meanwhile", up, true, answered, up},
-		{"a probe finds what requests have not", up, true, timedOut, down},
+		{"a suspect is up after one good probe", suspect, true, memcached.Answered, up},
+		{"a suspect is down after one bad probe", suspect, true, memcached.TimedOut, down},
+		{"a suspect whose probe is refused", suspect, true, memcached.Refused, refusing},
+		{"the first good probe is not enough", down, true, memcached.Answered, almost},
+		{"the second is", almost, true, memcached.Answered, up},
+		{"a bad probe between starts anew", almost, true, memcached.TimedOut, down},
+		{"and so does a refused one", almost, true, memcached.Refused, refusing},
+		{"still down", down, true, memcached.Refused, refusing},
+		{"a probe of a node that came up meanwhile", up, true, memcached.Answered, up},
+		{"a probe finds what requests have not", up, true, memcached.TimedOut, down},
 	} {
 		next := c.from.request
 		if c.probe {

@@ -262,7 +262,7 @@ func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
 				}
 				it, err := own.getOne(key)
 				if err == nil {
-					err = own.retire(key, it, it.value, orphanTTL)
+					err = own.server.Expire(key, it, it.Value, orphanTTL)
 				}
 				if err != nil {
 					w.Fatal(err)

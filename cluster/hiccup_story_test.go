@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -268,7 +269,7 @@ func TestALiveCopyBesideADeletionIsBuried(t *testing.T) {
 		live := w.on(ranks[0], "s")
 		w.delete(c, "s")
 		w.put(ranks[2], "s", live) // it was away meanwhile
-		c.nodes[w.index("s", 0)].note(health.request, timedOut, nil)
+		c.nodes[w.index("s", 0)].note(health.request, memcached.TimedOut, nil)
 		w.until(c, ranks[0], Up)
 		w.forget()
 		w.missing(c, "s", ErrNotFound)

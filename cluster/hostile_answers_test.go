@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file lists what a hostile node may say: every answer of memcached's text protocol, and
@@ -62,7 +65,7 @@ var shownCopies = []lie{
 	{name: "the highest token", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		return h.latest(q), 0, " 18446744073709551615"
 	}},
-	{name: "a retired copy", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), retiredFlag, " 1" }},
+	{name: "a retired copy", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), memcached.OrphanFlag, " 1" }},
 	{name: "old copies, one by one", copy: oldCopies},
 	{name: "the first copy", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
@@ -72,7 +75,7 @@ var shownCopies = []lie{
 	}},
 	{name: "the first copy, retired", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
-			return c.before[0], retiredFlag, fmt.Sprint(" ", h.newToken())
+			return c.before[0], memcached.OrphanFlag, fmt.Sprint(" ", h.newToken())
 		}
 		return nil, 0, ""
 	}},
@@ -125,6 +128,25 @@ var plainly = []lie{
 	{name: "a plain record", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, 0, now.Add(time.Hour).UnixMilli(), "a") })},
 	{name: "a clock hours ahead", why: isForged, copy: invented(func(now time.Time) *stored {
 		return evil(now, 20*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
+	})},
+	// These are damage, and so no better than garbage.
+	{name: "a clock years ahead", copy: invented(func(now time.Time) *stored {
+		return evil(now, 3*365*24*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
+	})},
+	{name: "the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
+		s.dstamp.clock, s.attrs[0].stamp.clock = math.MaxInt64, math.MaxInt64
+		return s
+	})},
+	{name: "a tombstone with the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := tombstone(now.Add(time.Hour).UnixMilli())
+		s.floor = math.MaxInt64
+		return s
+	})},
+	{name: "a floor at the last clock of all", copy: invented(func(now time.Time) *stored {
+		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
+		s.floor = math.MaxInt64
+		return s
 	})},
 	{name: "a deadline in the year 9999", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, maxDeadline, "a") })},
 	{name: "a deadline that has passed", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, 1) })},

@@ -38,6 +38,7 @@ type hostileNode struct {
 // policy is how the node answers: the same way each time, or by chance.
 type policy struct {
 	reads, writes, deletes, versions func() lie
+	probes                           func() lie    // reads of the key that only probes ask for; nil: as all reads
 	pace                             time.Duration // before each answer
 }
 
@@ -147,6 +148,9 @@ func (h *hostileNode) answer(qs []question) (answer []byte, then ending, pace ti
 		if choose == nil {
 			choose = h.policy.writes
 		}
+		if h.policy.probes != nil && strings.HasSuffix(qs[0].key, "holdfast.probe") {
+			choose = h.policy.probes
+		}
 		l, pace = choose(), h.policy.pace
 		h.answered++
 	}
@@ -173,12 +177,21 @@ func (h *hostileNode) answer(qs []question) (answer []byte, then ending, pace ti
 	return answer, l.then, pace
 }
 
+// nextCommand reads a line, or the header of memcached's binary protocol.
+func nextCommand(r *bufio.Reader) (string, error) {
+	if first, err := r.Peek(1); err != nil || first[0] != 0x80 {
+		return r.ReadString('\n')
+	}
+	_, err := r.Discard(24)
+	return "binary", err
+}
+
 // serve is one connection.
 func (h *hostileNode) serve(nc net.Conn) {
 	defer nc.Close()
 	r := bufio.NewReader(nc)
 	for {
-		line, err := r.ReadString('\n')
+		line, err := nextCommand(r)
 		words := strings.Fields(line)
 		if err != nil || len(words) == 0 {
 			return

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell what a request pays, in time, when nodes hang, and what becomes of
@@ -187,7 +189,7 @@ func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 					}
 					if err == nil && write {
 						r.Attrs["x"] = append(r.Attrs["x"], 'x')
-						r.Attrs["large"] = make([]byte, maxPipelined) // over a connection of its own
+						r.Attrs["large"] = make([]byte, memcached.MaxShared) // over a connection of its own
 						err = c.Save(context.Background(), r)
 					}
 					if err != nil {

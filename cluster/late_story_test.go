@@ -314,7 +314,7 @@ func TestOneNodeWithASmallerItemSizeStopsNobody(t *testing.T) {
 		k := c.newOperation(id, intent{})
 		copies := 0
 		for place := range 3 {
-			if it, err := k.preferred(place).getOne(k.key); err == nil && it != nil && len(it.value) > len(big) {
+			if it, err := k.preferred(place).getOne(k.key); err == nil && it != nil && len(it.Value) > len(big) {
 				copies++
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -153,8 +154,8 @@ func TestANodeOutOfMemoryIsReplacedByAStandIn(t *testing.T) {
 		// Fill it past the client with items of a session's size, until it refuses one.
 		n, refused := c.nodes[0], false
 		for i := 0; i < 20_000 && !refused; i++ {
-			_, _, err := n.write(fmt.Sprint("filler", i), make([]byte, 5060), nil, 0)
-			refused = errors.Is(err, errMemory)
+			_, _, err := n.server.Write(fmt.Sprint("filler", i), make([]byte, 5060), nil, 0)
+			refused = memcached.IsFull(err)
 		}
 		if !refused {
 			t.Fatal("it takes whatever comes")

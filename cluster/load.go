@@ -125,8 +125,8 @@ func (v *view) record(key string) *Record {
 	r.key, r.Attrs, r.Deadline = key, v.merged.values(), time.UnixMilli(v.merged.deadline).UTC()
 	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0], targets: append(r.targetRoom[:0], v.targets...)}
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && !a.item.retired && !a.tampered && a.rec.equal(v.merged) {
-			r.snap.seen = append(r.snap.seen, seen{t, item{cas: a.item.cas, opened: a.item.opened}})
+		if a := v.on(t); a != nil && a.item != nil && !a.item.Orphan && !a.tampered && a.rec.equal(v.merged) {
+			r.snap.seen = append(r.snap.seen, seen{t, a.item.Token()})
 		}
 	}
 	return &r.Record

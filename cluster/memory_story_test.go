@@ -163,7 +163,7 @@ func TestAWithdrawalLeavesWhatHasTakenThePlace(t *testing.T) {
 		if err := p.save(app, p.sees(app, "1"), "2"); err != nil {
 			t.Fatal(err)
 		}
-		if gone, err := n.withdraw(key, old); gone || err != nil {
+		if gone, err := n.server.Withdraw(key, old); gone || err != nil {
 			t.Error(gone, err)
 		}
 		p.sees(app, "2")

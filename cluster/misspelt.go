@@ -15,13 +15,19 @@ import (
 
 const envPrefix = "MEMCACHED_"
 
-// otherNames are what people remember in the place of a name that only this library has.
+// otherNames are what people set who remember another word for the same, mostly that of another
+// client. Beside the right variable they are the other client's, and no mistake; where the right
+// one is not set they are one: a user without a password, or connections in the clear.
 var otherNames = map[string][]string{
+	"MEMCACHED_NODES":            {"SERVERS", "SERVER", "HOSTS"},
 	"MEMCACHED_FAILOVER_NODES":   {"STANDBY_NODES", "FAILOVER", "FAILOVERS"},
-	"MEMCACHED_TLS":              {"USE_TLS", "TLS_ENABLED", "TLS_ENABLE", "ENABLE_TLS"},
-	"MEMCACHED_TLS_CA":           {"TLS_CA_CERT", "TLS_CACERT", "TLS_ROOT_CA"},
-	"MEMCACHED_TLS_CERT":         {"TLS_CERTIFICATE", "TLS_CLIENT_CERT", "TLS_CRT"},
-	"MEMCACHED_TLS_KEY":          {"TLS_CLIENT_KEY", "TLS_PRIVATE_KEY"},
+	"MEMCACHED_KEY_PREFIX":       {"PREFIX"},
+	"MEMCACHED_USERNAME":         {"USER"},
+	"MEMCACHED_PASSWORD":         {"PASS", "PASSWD"},
+	"MEMCACHED_TLS":              {"USE_TLS", "TLS_ENABLED", "TLS_ENABLE", "ENABLE_TLS", "SSL", "USE_SSL", "SSL_ENABLED"},
+	"MEMCACHED_TLS_CA":           {"TLS_CA_CERT", "TLS_CACERT", "TLS_ROOT_CA", "TLS_CAFILE", "SSL_CA"},
+	"MEMCACHED_TLS_CERT":         {"TLS_CERTIFICATE", "TLS_CLIENT_CERT", "TLS_CRT", "TLS_CERTFILE", "SSL_CERT"},
+	"MEMCACHED_TLS_KEY":          {"TLS_CLIENT_KEY", "TLS_PRIVATE_KEY", "TLS_KEYFILE", "SSL_KEY"},
 	"MEMCACHED_TLS_SERVER_NAME":  {"TLS_SERVER", "TLS_SNI"},
 	"MEMCACHED_SEAL_KEYS":        {"SEAL", "SEALS", "SEALED_KEY", "SEALED_KEYS", "SEALING_KEY", "SEALING_KEYS", "SEAL_SECRET", "SEAL_SECRETS"},
 	"MEMCACHED_ALLOW_UNSEALED":   {"UNSEALED"},

@@ -68,6 +68,50 @@ func TestAMisspeltVariableIsAnError(t *testing.T) {
 	}
 }
 
+// Words of other clients for the same are an error where nothing says that the other client is
+// meant. Each has its reason: what the app would do without a word.
+func TestAnotherWordForAVariableIsAnError(t *testing.T) {
+	for _, c := range []struct{ wrong, right, without string }{
+		{"MEMCACHED_PREFIX", "MEMCACHED_KEY_PREFIX", "two apps share their sessions"},
+		{"MEMCACHED_USER", "MEMCACHED_USERNAME", "the error would be of a login that is wanted, with a password that is not used"},
+		{"MEMCACHED_PASS", "MEMCACHED_PASSWORD", "the same"},
+		{"MEMCACHED_PASSWD", "MEMCACHED_PASSWORD", "the same"},
+		{"MEMCACHED_SSL", "MEMCACHED_TLS", "connections are in the clear"},
+		{"MEMCACHED_SSL_ENABLED", "MEMCACHED_TLS", "the same"},
+		{"MEMCACHED_TLS_CAFILE", "MEMCACHED_TLS_CA", "the system's authorities are trusted, all of them"},
+		{"MEMCACHED_TLS_CERTFILE", "MEMCACHED_TLS_CERT", "there is no client certificate"},
+		{"MEMCACHED_TLS_KEYFILE", "MEMCACHED_TLS_KEY", "the same"},
+		{"MEMCACHED_SERVERS", "MEMCACHED_NODES", "the error would only say that there are no nodes"},
+		{"MEMCACHED_HOSTS", "MEMCACHED_NODES", "the same"},
+		{"MEMCACHED_SEALKEYS", "MEMCACHED_SEAL_KEYS", "sessions lie there in the clear"},
+		{"MEMCACHE_PASSWD", "MEMCACHED_PASSWORD", "as with MEMCACHED_PASSWD"},
+		{"MEMCACHED_SSL_FILE", "MEMCACHED_TLS", "as with MEMCACHED_SSL"},
+	} {
+		said := fmt.Sprintf("%s is set, but nothing reads it: did you mean %s?", c.wrong, c.right)
+		_, err := ConfigFromEnv(env("MEMCACHED_NODES", "", c.wrong, planted))
+		if err == nil || !strings.Contains(err.Error(), said) || strings.Contains(err.Error(), planted) {
+			t.Errorf("%s (%s): %v", c.wrong, c.without, err)
+		}
+		if c.right == "MEMCACHED_NODES" {
+			continue
+		}
+		if _, err := ConfigFromEnv(env(c.wrong, planted)); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s (%s), with nodes: %v", c.wrong, c.without, err)
+		}
+	}
+}
+
+// Beside the right variable it is that of another client. So is another word for the nodes.
+func TestAnotherWordBesideTheVariableIsLeftAlone(t *testing.T) {
+	if _, err := ConfigFromEnv(env(
+		"MEMCACHED_KEY_PREFIX", "app:", "MEMCACHED_PREFIX", "other:", "MEMCACHED_USERNAME", "u", "MEMCACHED_USER", "v",
+		"MEMCACHED_PASSWORD", planted, "MEMCACHED_PASS", "v", "MEMCACHED_PASSWD", "v", "MEMCACHED_TLS", "false", "MEMCACHED_SSL", "true",
+		"MEMCACHED_SERVERS", "a:1", "MEMCACHED_SERVER", "a:1", "MEMCACHED_HOSTS", "a:1",
+	)); err != nil {
+		t.Error(err)
+	}
+}
+
 // One wrong keystroke in any variable is found, wherever it is.
 func TestOneSlipInAnyVariableIsFound(t *testing.T) {
 	for _, right := range variables {
@@ -95,10 +139,12 @@ func TestNamesThatOthersMakeUpAreLeftAlone(t *testing.T) {
 		"MEMCACHED_VERSION", "1.6.18", "MEMCACHED_SHA1", "x", "MEMCACHED_SHA256", "x", "MEMCACHED_URL", "x",
 		"MEMCACHED_CACHE_SIZE", "64", "MEMCACHED_MAX_CONNECTIONS", "1024", "MEMCACHED_THREADS", "4",
 		"MEMCACHED_EXTRA_FLAGS", "-v", "MEMCACHED_MAX_ITEM_SIZE", "1m", "MEMCACHED_LISTEN_ADDRESS", "x",
+		"MEMCACHED_DAEMON_USER", "memcached", "MEMCACHED_DAEMON_GROUP", "memcached", "MEMCACHED_BASE_DIR", "x", "MEMCACHED_CONF_DIR", "x",
+		"MEMCACHED_CONF_FILE", "x", "MEMCACHED_BIN_DIR", "x", "MEMCACHED_VOLUME_DIR", "x", "MEMCACHED_MEMORY", "64", "MEMCACHED_LOG_LEVEL", "x",
 		"MEMCACHED_PORT_NUMBER", "11211", "MEMCACHED_HOST", "a", "MEMCACHED_SERVERS", "a:1",
 		"MEMCACHIER_SERVERS", "a", "MEMCACHIER_USERNAME", "a", "MEMCACHIER_PASSWORD", "a", "HOLDFAST_TEST_NODES", "n1:a:1",
 	}
-	for _, service := range []string{"MEMCACHED", "MEMCACHE", "MEMCACHED_NODES", "MEMCACHED_NODE", "MEMCACHED_FAILOVER", "MEMCACHED_TLS", "MEMCACHED_SEAL", "MEMCACHED_SESSIONS", "MEMCACHED_0", "MEMCACHED_KEY"} {
+	for _, service := range []string{"MEMCACHED", "MEMCACHE", "MEMCACHED_NODES", "MEMCACHED_NODE", "MEMCACHED_FAILOVER", "MEMCACHED_TLS", "MEMCACHED_SEAL", "MEMCACHED_SESSIONS", "MEMCACHED_0", "MEMCACHED_KEY", "MEMCACHED_SSL", "MEMCACHED_PREFIX", "MEMCACHED_PASS", "MEMCACHED_SERVERS", "MEMCACHED_SERVER"} {
 		for _, name := range []string{
 			"SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_MEMCACHE", "PORT", "PORT_11211_TCP", "PORT_11211_TCP_PROTO",
 			"PORT_11211_TCP_PORT", "PORT_11211_TCP_ADDR", "NAME", "ENV_MEMCACHED_VERSION", "ENV_MEMCACHED_SEAL_KEY", "1_PORT",

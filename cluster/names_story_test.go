@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -42,10 +43,9 @@ func (w *world) named(cfg Config) (*Cluster, *town) {
 	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
 	c := w.cluster(cfg)
 	for _, n := range c.nodes {
-		host, port, _ := nameIn(n.Addr)
-		n.route = newRoute(host, port, &c.cfg)
-		n.route.resolver, n.route.connect = t.resolve, t.connect
-		n.dialer.dial = n.route.dial
+		cfg := n.config(&c.cfg, nil)
+		cfg.Dial, cfg.Lookup, cfg.Connect = nil, t.lookup, t.connect
+		n.server = memcached.New(cfg)
 	}
 	return c, t
 }
@@ -55,15 +55,15 @@ func hostOf(n *testenv.Node) string {
 	return host
 }
 
-func (t *town) resolve(_ context.Context, host string) ([]net.IPAddr, error) {
+func (t *town) lookup(_ context.Context, host string) ([]netip.Addr, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.fails != nil {
 		return nil, t.fails
 	}
-	var found []net.IPAddr
+	var found []netip.Addr
 	for _, a := range t.zone[host] {
-		found = append(found, net.IPAddr{IP: net.IP(netip.MustParseAddr(a).AsSlice())})
+		found = append(found, netip.MustParseAddr(a))
 	}
 	return found, nil
 }
@@ -201,7 +201,7 @@ func TestANodeThatMovesIsFollowedByAllItsConnections(t *testing.T) {
 		w.missing(c, "s1", ErrNotFound)
 		w.create(c, "t", "a=1")
 		large := NewRecord("large") // over a connection of its own
-		large.Attrs["a"] = []byte(strings.Repeat("x", 2*maxPipelined))
+		large.Attrs["a"] = []byte(strings.Repeat("x", 2*memcached.MaxShared))
 		w.save(c, large)
 		w.holds(moved, "t", "a=1")
 		for _, sent := range w.sent {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell what becomes of a session when its nodes fail and return.
@@ -115,7 +117,7 @@ func TestHomeNodesThoughtDownAreAskedWhenANodeFailsInThisCall(t *testing.T) {
 		homes := w.rank("s")[:2]
 		// The primary was away and is back, but this process does not know yet.
 		primary := c.nodes[w.index("s", 0)]
-		primary.note(health.request, refused, errors.New("away"))
+		primary.note(health.request, memcached.Refused, errors.New("away"))
 		primary.mu.Lock()
 		primary.probing = true // no prober will find out
 		primary.mu.Unlock()

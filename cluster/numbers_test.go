@@ -118,25 +118,32 @@ func FuzzRecordNumbers(f *testing.F) {
 		if destroyed {
 			return
 		}
-		later := now.Add(time.Millisecond)
-		k := &operation{c: &Cluster{cfg: Config{Now: func() time.Time { return later }}, writer: 7}}
-		at := k.stampAfter(s)
-		attrs := s.values()
-		delete(attrs, "a")
-		attrs["b"] = []byte("changed")
-		attrs["new"] = []byte("added")
-		end := s.deadline/2 + 1
-		ours := change(s, attrs, end, at)
-		want := join(s, ours).forget(s)
-		if got := want.values(); !maps.EqualFunc(got, attrs, bytes.Equal) || want.deadline != end {
-			t.Fatalf("%s\nchanged to %q until %d it is\n%s", show(s), attrs, end, show(want))
-		}
-		b := plain(want)
-		if got, err := decode(b, aKey, nil, later); err != nil || !sameRecord(got, want) {
-			t.Fatalf("%s\nis read as %s, %v", show(want), show(got), err)
-		}
-		if _, err := want.appendTo(nil, aKey, nil, len(b)-1); !isErr(err, ErrTooLarge) {
-			t.Fatalf("%s\n%d bytes where one less is allowed: %v", show(want), len(b), err)
-		}
+		takesAChange(t, s, now)
 	})
+}
+
+// takesAChange fails unless a change to s that is made then wins, can be read by others, and is
+// refused where it is a byte too large.
+func takesAChange(t *testing.T, s *stored, now time.Time) {
+	t.Helper()
+	later := now.Add(time.Millisecond)
+	k := &operation{c: &Cluster{cfg: Config{Now: func() time.Time { return later }}, writer: 7}}
+	at := k.stampAfter(s)
+	attrs := s.values()
+	delete(attrs, "a")
+	attrs["b"] = []byte("changed")
+	attrs["new"] = []byte("added")
+	end := s.deadline/2 + 1
+	ours := change(s, attrs, end, at)
+	want := join(s, ours).forget(s)
+	if got := want.values(); !maps.EqualFunc(got, attrs, bytes.Equal) || want.deadline != end {
+		t.Fatalf("%s\nchanged to %q until %d it is\n%s", show(s), attrs, end, show(want))
+	}
+	b := plain(want)
+	if got, err := decode(b, aKey, nil, later); err != nil || !sameRecord(got, want) {
+		t.Fatalf("%s\nis read as %s, %v", show(want), show(got), err)
+	}
+	if _, err := want.appendTo(nil, aKey, nil, len(b)-1); !isErr(err, ErrTooLarge) {
+		t.Fatalf("%s\n%d bytes where one less is allowed: %v", show(want), len(b), err)
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides what one Load, Save or Delete knows of itself: what it intends, whom its key
@@ -48,7 +50,7 @@ type operation struct {
 	// Room for what most operations need.
 	orderRoom   [8]int
 	listRoom    [8]candidate
-	requestRoom [2]waiter
+	requestRoom [2]request
 	viewRoom    view
 }
 
@@ -58,7 +60,7 @@ type nodeError struct {
 }
 
 func (c *Cluster) newOperation(id string, in intent) *operation {
-	op := &operation{intent: in, c: c, hash: hashKey(id), began: c.clock.now()}
+	op := &operation{intent: in, c: c, hash: hashKey(id), began: c.clock.Now()}
 	op.order = op.orderRoom[:0]
 	op.key = op.hash.memcacheKey(c.cfg.KeyPrefix)
 	return op
@@ -128,13 +130,13 @@ func (op *operation) fail(n *node, err error) {
 // process had no room for a question to it, or the node was at odds about this one key.
 func (op *operation) passedOverAlone() bool {
 	return slices.ContainsFunc(op.failed, func(f nodeError) bool {
-		return errors.Is(f.err, errBusy) || errors.Is(f.err, errConflicts)
+		return memcached.IsBusy(f.err) || errors.Is(f.err, errConflicts)
 	})
 }
 
 // hadNoRoom reports whether this process had no room for a question to some node.
 func (op *operation) hadNoRoom() bool {
-	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return errors.Is(f.err, errBusy) })
+	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return memcached.IsBusy(f.err) })
 }
 
 // isOld reports whether what was read, or begun, at that time is too long ago to be the last
@@ -143,7 +145,7 @@ func (op *operation) hadNoRoom() bool {
 func (op *operation) isOld(t time.Time) bool { return time.Since(t) > 2*op.c.cfg.Timeout }
 
 // isLate reports whether the operation has taken longer than a healthy node may.
-func (op *operation) isLate() bool { return op.c.clock.now()-op.began > op.c.cfg.Timeout }
+func (op *operation) isLate() bool { return op.c.clock.Now()-op.began > op.c.cfg.Timeout }
 
 // unavailable is ErrUnavailable with each node's reason.
 func (op *operation) unavailable() error {

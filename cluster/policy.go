@@ -30,7 +30,7 @@ func (v *view) unasked(nodes, room []*node) []*node {
 func (v *view) copies() int {
 	n := 0
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.rec != nil && !a.item.retired {
+		if a := v.on(t); a != nil && a.rec != nil && !a.item.Orphan {
 			n++
 		}
 	}

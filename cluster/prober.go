@@ -1,11 +1,10 @@
 package cluster
 
 import (
-	"bufio"
-	"fmt"
-	"net"
-	"strings"
+	"errors"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how a node that failed is asked whether it is back: by one
@@ -21,7 +20,7 @@ func (c *Cluster) nodeChanged(n *node, from State) {
 		c.log.info(n, "cluster: node is up again")
 	}
 	if from == Down {
-		n.drop() // its idle connections may lead to a process that is gone
+		n.server.Drop() // its idle connections may lead to a process that is gone
 	}
 	if s.State != Up {
 		c.startProber(n)
@@ -50,9 +49,9 @@ func (c *Cluster) startProber(n *node) {
 func (c *Cluster) probe(n *node) {
 	bad := 0
 	for {
-		v, err := judge(n.ping())
+		v, err := n.ping()
 		if err != nil && bad == 0 {
-			err = c.identify(n, err)
+			err = n.server.Identify(n.lastError(), err)
 		}
 		var others []*node
 		if bad++; err == nil {
@@ -62,7 +61,7 @@ func (c *Cluster) probe(n *node) {
 		n.note(health.probe, v, err)
 		for _, o := range others {
 			for range goodAnswers {
-				o.note(health.probe, answered, nil)
+				o.note(health.probe, memcached.Answered, nil)
 			}
 		}
 		if n.stopProbing() {
@@ -84,7 +83,7 @@ func (c *Cluster) probe(n *node) {
 // of others.
 func (c *Cluster) backWith(n *node) []*node {
 	n.mu.Lock()
-	comesUp := n.health.state != Up && n.health.probe(answered).state == Up
+	comesUp := n.health.state != Up && n.health.probe(memcached.Answered).state == Up
 	n.mu.Unlock()
 	if !comesUp {
 		return nil
@@ -100,7 +99,7 @@ func (c *Cluster) backWith(n *node) []*node {
 		go func() {
 			defer c.running.Done()
 			for range goodAnswers {
-				if o.ping() != nil {
+				if _, err := o.ping(); err != nil {
 					answers <- nil
 					return
 				}
@@ -121,7 +120,7 @@ func (c *Cluster) backWith(n *node) []*node {
 // Ping calls reachable must also be in use.
 func (c *Cluster) check(n *node) error {
 	for range goodAnswers {
-		v, err := judge(n.ping())
+		v, err := n.ping()
 		n.note(health.probe, v, err)
 		if err != nil {
 			return err
@@ -144,37 +143,20 @@ func (n *node) stopProbing() bool {
 	return !n.probing
 }
 
-// ping asks the node for its version over a connection of its own, and, where it has answered
-// probes and no requests, for a key as well.
-func (n *node) ping() error {
-	n.clock.begin()
-	defer n.clock.end()
+// ping asks the node for a sign of life and, where it has answered probes and no requests, for
+// data as well.
+func (n *node) ping() (memcached.Verdict, error) {
 	n.mu.Lock()
 	mustServe := n.service.mustServe
 	n.mu.Unlock()
-	a := addressOf(n.Addr)
-	nc, err := n.dialer.connect(nil, a.network, a.addr)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	r := bufio.NewReaderSize(nc, maxAnswerLine)
-	err = expect(nc, r, "version", "", "VERSION ")
-	if err == nil && mustServe {
-		err = expect(nc, r, "gets", " "+n.probe, "END\r\n")
-	}
-	return err
+	return n.server.Ping(mustServe)
 }
 
-// expect sends a command and reads one line. The error is that of the client's where another
-// line comes.
-func expect(nc net.Conn, r *bufio.Reader, verb, args, want string) error {
-	if _, err := nc.Write([]byte(verb + args + "\r\n")); err != nil {
-		return err
-	}
-	line, err := r.ReadString('\n')
-	if err == nil && !strings.HasPrefix(line, want) {
-		err = fmt.Errorf("memcache: unexpected response line from %q: %q", verb, line)
-	}
-	return err
+func (n *node) lastError() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lastErr
 }
+
+// errNotAsked is the reason of a node that was not asked.
+var errNotAsked = errors.New("thought down")

@@ -141,7 +141,7 @@ func TestCloseEndsEverything(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if n := goroutinesIn("cluster.(*Cluster)") + goroutinesIn("cluster.(*call)") + goroutinesIn("cluster.(*node)"); n > 0 {
+		if n := goroutinesIn("cluster.(*Cluster)") + goroutinesIn("cluster.(*call)") + goroutinesIn("cluster.(*node)") + goroutinesIn("memcached.(*"); n > 0 {
 			w.Errorf("%d goroutines are left", n)
 		}
 		if _, err := c.Load(context.Background(), "s"); !isErr(err, ErrClosed) {

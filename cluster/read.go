@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides what is known of a session: the one way to read.
@@ -39,8 +41,8 @@ type view struct {
 // answer is what one node said.
 type answer struct {
 	node *node
-	item *item   // nil: a miss
-	rec  *stored // nil: a miss, or a copy that cannot be used
+	item *memcached.Copy // nil: a miss
+	rec  *stored         // nil: a miss, or a copy that cannot be used
 	// unreadable: this process cannot read the copy and must not replace it. Its node is passed
 	// over: what it says keeps nobody from what others hold.
 	unreadable bool
@@ -62,7 +64,7 @@ func (v *view) on(n *node) *answer {
 }
 
 // item returns the copy that the node answered with, or nil.
-func (v *view) item(n *node) *item {
+func (v *view) item(n *node) *memcached.Copy {
 	if a := v.on(n); a != nil {
 		return a.item
 	}
@@ -71,7 +73,7 @@ func (v *view) item(n *node) *item {
 
 // holdsAny reports whether some node holds something under the key that counts.
 func (v *view) holdsAny() bool {
-	return slices.ContainsFunc(v.answers, func(a answer) bool { return a.item != nil && !a.item.retired })
+	return slices.ContainsFunc(v.answers, func(a answer) bool { return a.item != nil && !a.item.Orphan })
 }
 
 // isBlind reports whether the view proves nothing about a session that may exist: no home node
@@ -87,7 +89,7 @@ func (v *view) lacking(want *stored) []*node {
 	}
 	var ns []*node
 	for _, t := range v.targets {
-		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.retired || a.tampered {
+		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.Orphan || a.tampered {
 			ns = append(ns, t)
 		}
 	}
@@ -154,7 +156,7 @@ func (op *operation) learn(v *view) {
 	for i := range v.answers {
 		for range goodAnswers {
 			if n := v.answers[i].node; !n.isUp() {
-				n.note(health.probe, answered, nil)
+				n.note(health.probe, memcached.Answered, nil)
 			}
 		}
 	}
@@ -183,29 +185,33 @@ func (op *operation) merge(v *view) {
 	}
 }
 
+// request is one request to one node.
+type request struct {
+	node *node
+	memcached.Request
+}
+
 // ask reads the key from the nodes of a round at once and adds what they say to the view. The
 // brief ones have a quarter of a Timeout.
 func (op *operation) ask(ctx context.Context, v *view, r round) error {
-	brief := make([]waiter, len(r.brief))
-	for i, n := range r.brief {
-		brief[i] = waiter{node: n, key: op.key, all: op.c.newArrival(1)}
-		n.batch.get(&brief[i])
-	}
 	patience, cancel := ctx, context.CancelFunc(func() {})
-	if len(brief) > 0 {
+	if len(r.brief) > 0 {
 		patience, cancel = context.WithTimeout(ctx, op.c.cfg.Timeout/4)
 	}
 	defer cancel()
+	brief := make([]request, len(r.brief))
+	for i, n := range r.brief {
+		op.send(&brief[i], n, memcached.NewLatch(1))
+	}
 	if len(r.ask) > 0 {
-		all := op.c.newArrival(len(r.ask))
+		all := op.c.newLatch(len(r.ask))
 		requests := op.requests(len(r.ask))
 		for i, n := range r.ask {
-			requests[i] = waiter{node: n, key: op.key, all: all}
-			n.batch.get(&requests[i])
+			op.send(&requests[i], n, all)
 		}
 		select {
-		case <-all.last:
-			op.c.arrivals.Put(all)
+		case <-all.Done():
+			op.c.latches.Put(all)
 		case <-ctx.Done():
 			return fmt.Errorf("cluster: load: %w", ctx.Err())
 		}
@@ -215,7 +221,7 @@ func (op *operation) ask(ctx context.Context, v *view, r round) error {
 	}
 	for i := range brief {
 		select {
-		case <-brief[i].all.last:
+		case <-brief[i].Latch.Done():
 			op.hear(v, &brief[i])
 		case <-patience.Done():
 		}
@@ -226,32 +232,38 @@ func (op *operation) ask(ctx context.Context, v *view, r round) error {
 	return nil
 }
 
+// send has the request on its way.
+func (op *operation) send(q *request, n *node, latch *memcached.Latch) {
+	*q = request{node: n, Request: memcached.Request{Key: op.key, Latch: latch}}
+	n.server.Get(&q.Request)
+}
+
 // requests returns room for that many requests. They never move: they are on their way, by
 // address, for longer than the caller may wait for them.
-func (op *operation) requests(n int) []waiter {
+func (op *operation) requests(n int) []request {
 	if op.requestRoom[0].node == nil && n <= len(op.requestRoom) {
 		return op.requestRoom[:n]
 	}
-	return make([]waiter, n)
+	return make([]request, n)
 }
 
-// newArrival waits for so many answers.
-func (c *Cluster) newArrival(answers int) *arrival {
-	a, ok := c.arrivals.Get().(*arrival)
+// newLatch waits for so many answers.
+func (c *Cluster) newLatch(answers int) *memcached.Latch {
+	l, ok := c.latches.Get().(*memcached.Latch)
 	if !ok {
-		a = &arrival{last: make(chan struct{}, 1)}
+		return memcached.NewLatch(answers)
 	}
-	a.left.Store(int32(answers))
-	return a
+	l.Reset(answers)
+	return l
 }
 
 // hear adds what a node said to the view.
-func (op *operation) hear(v *view, w *waiter) {
-	if w.err != nil {
-		op.fail(w.node, w.err)
+func (op *operation) hear(v *view, q *request) {
+	if q.Err != nil {
+		op.fail(q.node, q.Err)
 		return
 	}
-	a := answer{node: w.node, item: w.item}
+	a := answer{node: q.node, item: q.Copy}
 	op.decode(v, &a)
 	if a.unsealed {
 		op.c.stats.unsealed.Add(1)
@@ -266,15 +278,15 @@ func (op *operation) decode(v *view, a *answer) {
 		return
 	}
 	for i := range v.answers {
-		if o := &v.answers[i]; o.rec != nil && string(o.item.value) == string(a.item.value) {
+		if o := &v.answers[i]; o.rec != nil && string(o.item.Value) == string(a.item.Value) {
 			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
 			return
 		}
 	}
 	cfg := &op.c.cfg
 	var err error
-	if a.rec, err = decode(a.item.value, op.hash, op.c.seal, cfg.Now()); err == nil {
-		if a.unsealed = op.c.seal.isUnsealed(a.item.value); a.unsealed {
+	if a.rec, err = decode(a.item.Value, op.hash, op.c.seal, cfg.Now()); err == nil {
+		if a.unsealed = op.c.seal.isUnsealed(a.item.Value); a.unsealed {
 			a.rec.boundUnsealed(cfg.Now(), cfg.Lifetime)
 		}
 		return

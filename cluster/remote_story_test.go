@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // A new session that lay far behind in its rank would be looked for by nobody when the
@@ -14,13 +16,13 @@ func TestAfterAnOutageANewSessionIsNotSavedWhereNobodyWouldLook(t *testing.T) {
 		c := w.cluster(Config{})
 		ranks := w.rank("s")
 		for i, n := range ranks {
-			w.think(c, w.index("s", i), timedOut)
+			w.think(c, w.index("s", i), memcached.TimedOut)
 			if i < 4 {
 				n.Pause()
-				w.think(c, w.index("s", i), timedOut)
+				w.think(c, w.index("s", i), memcached.TimedOut)
 			}
 		}
-		c.nodes[w.index("s", 4)].note(health.probe, answered, nil) // the first that is back
+		c.nodes[w.index("s", 4)].note(health.probe, memcached.Answered, nil) // the first that is back
 		w.forget()
 		r := NewRecord("s")
 		r.Attrs = attrsOf("a=1")
@@ -49,8 +51,8 @@ func TestAKnownSessionIsReplacedFarBehind(t *testing.T) {
 		}
 		for i := range 2 { // they have been away for a moment
 			n := c.nodes[w.index("s", 4+i)]
-			n.note(health.request, timedOut, nil)
-			n.note(health.probe, answered, nil)
+			n.note(health.request, memcached.TimedOut, nil)
+			n.note(health.probe, memcached.Answered, nil)
 		}
 		w.create(c, "s", "a=2")
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // While a node was away, sessions went to those behind it: a node that has just come
@@ -108,8 +110,8 @@ func TestNodesThatAreAllSilentAreAsked(t *testing.T) {
 		w.create(c, "s", "a=1")
 		for i, n := range ranks {
 			n.Pause()
-			w.think(c, w.index("s", i), timedOut)
-			w.think(c, w.index("s", i), timedOut)
+			w.think(c, w.index("s", i), memcached.TimedOut)
+			w.think(c, w.index("s", i), memcached.TimedOut)
 		}
 		w.missing(c, "s", ErrUnavailable)
 		for _, n := range ranks {
@@ -130,8 +132,8 @@ func TestASilentNodeIsAskedWhereCopiesDiffer(t *testing.T) {
 		older := w.on(ranks[1], "s")
 		w.change(a, "s", "a", "3")
 		w.put(ranks[1], "s", older)
-		w.think(b, w.index("s", 0), timedOut) // and it is back
-		w.think(b, w.index("s", 0), timedOut)
+		w.think(b, w.index("s", 0), memcached.TimedOut) // and it is back
+		w.think(b, w.index("s", 0), memcached.TimedOut)
 		w.sees(b, "s", "a=3")
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides whether each node of the list is one server of its own. Two nodes on one
@@ -20,7 +22,7 @@ import (
 
 // placeOf returns an address in the one form that all ways to write it have in common.
 func placeOf(addr string) string {
-	if isUnix(addr) {
+	if memcached.IsUnix(addr) {
 		return filepath.Clean(addr)
 	}
 	host, port, err := net.SplitHostPort(addr)
@@ -48,12 +50,12 @@ func dialledAs(a netip.Addr) netip.Addr {
 // does not answer in time, which proves nothing. A host name that is known not to exist is
 // refused: a misspelt node would otherwise look like one that is down.
 func (cfg *Config) lookup() ([][]netip.Addr, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookupWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), memcached.LookupWithin)
 	defer cancel()
 	found, errs := make([][]netip.Addr, len(cfg.Nodes)), make([]error, len(cfg.Nodes))
 	var wait sync.WaitGroup
 	for i, n := range cfg.Nodes {
-		host, _, isName := nameIn(n.Addr)
+		host, _, isName := memcached.HostOf(n.Addr)
 		if !isName {
 			if a, err := netip.ParseAddrPort(n.Addr); err == nil {
 				found[i] = []netip.Addr{a.Addr()}
@@ -61,8 +63,8 @@ func (cfg *Config) lookup() ([][]netip.Addr, error) {
 			continue
 		}
 		wait.Go(func() {
-			as, err := cfg.resolver().LookupIPAddr(ctx, host)
-			found[i] = addressesOf(as)
+			as, err := memcached.Lookup(ctx, cfg.resolver(), host)
+			found[i] = as
 			var dns *net.DNSError
 			if errors.As(err, &dns) && dns.IsNotFound && !cfg.AllowUnresolved {
 				errs[i] = fmt.Errorf("cluster: node %q: unknown host %q: correct the host name (MEMCACHED_NODES), or set AllowUnresolved (MEMCACHED_ALLOW_UNRESOLVED=true) if it only exists while the node runs", n.ID, host)
@@ -93,7 +95,7 @@ func oneServer(a, b Node, why string) error {
 
 // commonPlace returns where both addresses lead to; empty for nowhere.
 func commonPlace(addr1, addr2 string, found1, found2 []netip.Addr) string {
-	if isUnix(addr1) && isUnix(addr2) {
+	if memcached.IsUnix(addr1) && memcached.IsUnix(addr2) {
 		one, err1 := os.Stat(addr1)
 		two, err2 := os.Stat(addr2)
 		if err1 == nil && err2 == nil && os.SameFile(one, two) {
@@ -155,7 +157,7 @@ func serversOf(n *node, servers [][]*door) []string {
 // nameChanged is told when a node's name has got other addresses, or is used at another.
 // What would have been an error at the start can only be said now.
 func (c *Cluster) nameChanged(ctx context.Context, n *node) {
-	known, used := n.route.addresses()
+	known, used := n.server.Addresses()
 	var doors []*door
 	for _, a := range known {
 		doors = append(doors, &door{node: n, addr: a})

@@ -1,5 +1,7 @@
 package cluster
 
+import "github.com/holdfast-go/holdfast/cluster/internal/memcached"
+
 // This file decides whether a node serves requests, which is more than that it answers: a
 // node may say its version and decline or delay all else. health.go judges a node by its
 // answers; a node that answers probes and not requests would be up and suspect by turns for
@@ -21,16 +23,16 @@ type service struct {
 
 // request returns the service after a request's exchange, and what that says about the
 // node's health: a node that declines is taken for well until it has declined all of late.
-func (s service) request(v verdict) (service, verdict) {
+func (s service) request(v memcached.Verdict) (service, memcached.Verdict) {
 	switch v {
-	case answered:
-		return service{}, answered
-	case declined:
+	case memcached.Answered:
+		return service{}, memcached.Answered
+	case memcached.Declined:
 		if s.declined+1 < mostDeclined && !s.mustServe {
 			s.declined++
-			return s, answered
+			return s, memcached.Answered
 		}
-		return service{mustServe: true}, declined
+		return service{mustServe: true}, memcached.Declined
 	}
 	return service{mustServe: s.mustServe || s.unproven}, v
 }

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 func TestServiceTransitions(t *testing.T) {
@@ -18,19 +20,19 @@ func TestServiceTransitions(t *testing.T) {
 	for _, c := range []struct {
 		why  string
 		from service
-		v    verdict
+		v    memcached.Verdict
 		want service
-		says verdict
+		says memcached.Verdict
 	}{
-		{"a request that is served", service{declined: few, unproven: true}, answered, service{}, answered},
-		{"the first that is declined is no matter", service{}, declined, service{declined: 1}, answered},
-		{"the last of a row is", service{declined: few}, declined, service{mustServe: true}, declined},
-		{"one more, from a node that has to serve", service{mustServe: true}, declined, service{mustServe: true}, declined},
-		{"a timeout between declined ones", service{declined: few}, timedOut, service{}, timedOut},
-		{"a timeout of a node that was proven", service{}, timedOut, service{}, timedOut},
-		{"a timeout behind a probe, and no request served between", service{unproven: true}, timedOut, service{mustServe: true}, timedOut},
-		{"a broken connection behind a probe", service{unproven: true}, broken, service{mustServe: true}, broken},
-		{"a timeout of a node that has to serve", service{mustServe: true}, timedOut, service{mustServe: true}, timedOut},
+		{"a request that is served", service{declined: few, unproven: true}, memcached.Answered, service{}, memcached.Answered},
+		{"the first that is declined is no matter", service{}, memcached.Declined, service{declined: 1}, memcached.Answered},
+		{"the last of a row is", service{declined: few}, memcached.Declined, service{mustServe: true}, memcached.Declined},
+		{"one more, from a node that has to serve", service{mustServe: true}, memcached.Declined, service{mustServe: true}, memcached.Declined},
+		{"a timeout between declined ones", service{declined: few}, memcached.TimedOut, service{}, memcached.TimedOut},
+		{"a timeout of a node that was proven", service{}, memcached.TimedOut, service{}, memcached.TimedOut},
+		{"a timeout behind a probe, and no request served between", service{unproven: true}, memcached.TimedOut, service{mustServe: true}, memcached.TimedOut},
+		{"a broken connection behind a probe", service{unproven: true}, memcached.Broken, service{mustServe: true}, memcached.Broken},
+		{"a timeout of a node that has to serve", service{mustServe: true}, memcached.TimedOut, service{mustServe: true}, memcached.TimedOut},
 	} {
 		if got, says := c.from.request(c.v); got != c.want || says != c.says {
 			t.Errorf("%s: %+v, %v, want %+v, %v", c.why, got, says, c.want, c.says)

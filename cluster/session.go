@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides what the app holds of a session between a load and a save: the Record, and
@@ -37,11 +39,11 @@ type snapshot struct {
 // seen is the copy that a node held.
 type seen struct {
 	node *node
-	item item
+	item memcached.Copy
 }
 
 // on returns the copy that was seen on the node, or nil.
-func (s *snapshot) on(n *node) *item {
+func (s *snapshot) on(n *node) *memcached.Copy {
 	for i := range s.seen {
 		if s.seen[i].node == n {
 			return &s.seen[i].item

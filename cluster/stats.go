@@ -65,7 +65,7 @@ func (c *Cluster) Stats() Stats {
 	s := &c.stats
 	var busy uint64
 	for _, n := range c.nodes {
-		busy += n.busy.Load()
+		busy += n.server.Counts().Busy
 	}
 	return Stats{
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
@@ -90,12 +90,13 @@ func (c *Cluster) Nodes() []NodeStatus {
 }
 
 func (n *node) status() NodeStatus {
+	counts := n.server.Counts()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s := NodeStatus{
 		ID: n.ID, Addr: n.Addr, Standby: n.Standby, State: n.health.state, Since: n.since,
-		Commands: n.commands.Load(), Errors: n.errors.Load(), Timeouts: n.timeouts.Load(),
-		Reconnects: n.reconnects.Load(), Busy: n.busy.Load(),
+		Commands: counts.Commands, Errors: counts.Errors + n.gaveUp.Load(), Timeouts: counts.Timeouts,
+		Reconnects: counts.Reconnects, Busy: counts.Busy,
 	}
 	if n.lastErr != nil {
 		s.LastError = n.lastErr.Error()

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -129,7 +130,7 @@ func runStoppedApp(t *testing.T, list string) {
 		if err == nil {
 			rec.Attrs["n"] = fmt.Append(nil, n)
 			if n%4 == 0 {
-				rec.Attrs["large"] = make([]byte, maxPipelined)
+				rec.Attrs["large"] = make([]byte, memcached.MaxShared)
 			} else {
 				delete(rec.Attrs, "large")
 			}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -57,7 +58,7 @@ func TestASuspectedHomeKeepsItsCopy(t *testing.T) {
 		c := w.cluster(Config{})
 		ranks := w.rank("s")
 		w.create(c, "s", "a=1")
-		w.think(c, w.index("s", 0), timedOut) // and nothing is wrong with it
+		w.think(c, w.index("s", 0), memcached.TimedOut) // and nothing is wrong with it
 		w.sees(c, "s", "a=1")
 		time.Sleep((orphanTTL + 2) * time.Second)
 		w.holds(ranks[0], "s", "a=1")

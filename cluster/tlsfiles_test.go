@@ -2,11 +2,9 @@ package cluster
 
 import (
 	"crypto/tls"
-	"io"
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A client certificate that was renewed on disk is used from the next handshake on.
@@ -79,12 +77,6 @@ func TestFilesThatCannotBeUsedLeaveTheLastGoodOnesInUse(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, f := range []interface{ expire() }{cfg.tlsFiles.roots, cfg.tlsFiles.pair} {
-				f.expire()
-			}
-			if err := reachable(cl); err != nil {
-				t.Fatal(err)
-			}
 			if text := logs.String(); strings.Count(text, "cannot be used") != 1 || !strings.Contains(text, files.path(c.file)) || strings.Contains(text, "read again") {
 				t.Errorf("the log says %s", text)
 			}
@@ -97,13 +89,6 @@ func TestFilesThatCannotBeUsedLeaveTheLastGoodOnesInUse(t *testing.T) {
 			}
 		})
 	}
-}
-
-// expire makes the next handshake look at the files.
-func (f *fromFiles[T]) expire() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.last = time.Time{}
 }
 
 // Nodes that get certificates of a new authority are trusted once it is in the file.
@@ -135,29 +120,5 @@ func TestAnAuthorityAddedOnDiskIsTrusted(t *testing.T) {
 	untilReachable(clusters[0])
 	if err := reachable(clusters[1]); err == nil {
 		t.Error("what the app has set is replaced")
-	}
-}
-
-// Whoever uses the TLS configuration for connections of its own gets renewed certificates too.
-func TestTheConfigurationOfTheEnvironmentRenewsItsCertificate(t *testing.T) {
-	a := newAuthority(t, "authority")
-	addr := secured(t, a, a, tls.VersionTLS12)
-	files := keyRing{t, t.TempDir()}
-	cert, key := a.pair("app", earlier())
-	for name, text := range map[string][]byte{"ca": a.pem, "cert": cert, "key": key} {
-		files.put(name, text)
-	}
-	cfg, _ := files.config(addr)
-	cert, key = a.pair("app", later())
-	files.put("cert", cert)
-	files.put("key", key)
-	cfg.tlsFiles.pair.expire()
-	nc, err := tls.Dial("tcp", addr, cfg.TLS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	if _, err := io.WriteString(nc, "version\r\n"); err != nil {
-		t.Error(err)
 	}
 }

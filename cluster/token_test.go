@@ -3,6 +3,8 @@ package cluster
 import (
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell why a CAS token is good on the connections only that were open when it
@@ -24,7 +26,7 @@ func stale(w *world, size int, between func(other *Cluster, r *Record)) (reader 
 
 func TestATokenOfBeforeARestartReplacesNothing(t *testing.T) {
 	for _, nodes := range []int{2, 3} {
-		for name, size := range map[string]int{"small": 1, "large": maxPipelined + 1} {
+		for name, size := range map[string]int{"small": 1, "large": memcached.MaxShared + 1} {
 			t.Run(name, func(t *testing.T) {
 				story(t, nodes, func(w *world) {
 					reader, late := stale(w, size, func(other *Cluster, r *Record) {

@@ -1,18 +1,15 @@
 package cluster
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"fmt"
 	"net"
 	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell of answers that were there when a deadline was noticed: the poller of
@@ -109,7 +106,7 @@ func TestAnAnswerThatIsThereIsNotSilence(t *testing.T) {
 				step("a load", func() { rec = w.sees(cl, "s", "a=1") })
 				rec.Attrs["a"] = []byte("2")
 				step("a save", func() { w.save(cl, rec) })
-				rec.Attrs["large"] = make([]byte, maxPipelined+1)
+				rec.Attrs["large"] = make([]byte, memcached.MaxShared+1)
 				step("a large save", func() { w.save(cl, rec) })
 				step("a ping", func() {
 					if err := cl.Ping(context.Background()); err != nil {
@@ -134,69 +131,6 @@ func TestAConnectionThatIsThereIsNotRefused(t *testing.T) {
 	})
 }
 
-// The same of a handshake, of a login, and of the prober's question.
-func TestAHandshakeThatIsAnsweredIsNotSilence(t *testing.T) {
-	cert := selfSigned(t)
-	for _, c := range []struct {
-		why   string
-		tls   bool
-		login bool
-	}{{"TLS", true, false}, {"login", false, true}, {"both", true, true}, {"neither: the prober", false, false}} {
-		t.Run(c.why, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var reads, writes atomic.Int32
-				var nodes sync.WaitGroup
-				cfg := Config{Nodes: []Node{{ID: "n1", Addr: "n1:11211"}}, DialContext: func(context.Context, string, string) (net.Conn, error) {
-					client, server := net.Pipe()
-					nodes.Go(func() { versioned(server, cert, c.tls, c.login) })
-					return &unnoticed{Conn: client, reads: &reads, writes: &writes}, nil
-				}}
-				if c.tls {
-					cfg.TLS = &tls.Config{InsecureSkipVerify: true}
-				}
-				if c.login {
-					cfg.Username, cfg.Password = "app", "secret"
-				}
-				cfg, err := cfg.withDefaults()
-				if err != nil {
-					t.Fatal(err)
-				}
-				n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
-				for range 3 {
-					reads.Store(1)
-					if err := n.ping(); err != nil {
-						t.Errorf("a read too late: %v", err)
-					}
-					reads.Store(0)
-					writes.Store(1)
-					if err := n.ping(); err != nil {
-						t.Errorf("a write too late: %v", err)
-					}
-				}
-				nodes.Wait()
-			})
-		})
-	}
-}
-
-// versioned is a node that answers one question for its version.
-func versioned(nc net.Conn, cert tls.Certificate, encrypted, login bool) {
-	defer nc.Close()
-	if encrypted {
-		nc = tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, SessionTicketsDisabled: true})
-	}
-	r := bufio.NewReader(nc)
-	if login {
-		_, _ = r.ReadString('\n')
-		_, _ = r.ReadString('\n')
-		fmt.Fprint(nc, "STORED\r\n")
-	}
-	if line, _ := r.ReadString('\n'); strings.HasPrefix(line, "version") {
-		fmt.Fprint(nc, "VERSION 1\r\n")
-	}
-	_, _ = r.ReadString('\n')
-}
-
 // A connection that breaks while the process stands still has broken at once, as those of
 // a restarted node do: the command is sent once more.
 func TestABreakNoticedLateIsRepeated(t *testing.T) {
@@ -209,7 +143,7 @@ func TestABreakNoticedLateIsRepeated(t *testing.T) {
 				if stall.CompareAndSwap(true, false) {
 					due := time.Now()
 					time.Sleep(DefaultTimeout / 2)
-					c.clock.noticed(due)
+					c.clock.Noticed(due)
 				}
 			}}, err
 		}})

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -317,4 +318,15 @@ func goroutinesIn(function string) int {
 		}
 	}
 	return n
+}
+
+// planted is what no error and no log may show.
+const planted = "SECRETBYTES"
+
+// getOne reads one key from the node, as a gather does.
+func (n *node) getOne(key string) (*memcached.Copy, error) {
+	r := &memcached.Request{Key: key, Latch: memcached.NewLatch(1)}
+	n.server.Get(r)
+	<-r.Latch.Done()
+	return r.Copy, r.Err
 }

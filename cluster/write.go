@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // This file decides how one round of writes goes: what is sent to which nodes, and what their
@@ -32,16 +34,16 @@ type write struct {
 	node  *node
 	key   string
 	value []byte
-	seen  *item // to be replaced; nil: there was none
+	seen  *memcached.Copy // to be replaced; nil: there was none
 	ttl   int32
 
-	outcome outcome
-	maybe   bool // the copy may be on the node although the outcome is not "written"
+	outcome memcached.Outcome
+	maybe   bool // the copy may be on the node although the outcome is not Stored
 	err     error
 }
 
 func (w *write) run(wg *sync.WaitGroup) {
-	w.outcome, w.maybe, w.err = w.node.write(w.key, w.value, w.seen, w.ttl)
+	w.outcome, w.maybe, w.err = w.node.server.Write(w.key, w.value, w.seen, w.ttl)
 	if wg != nil {
 		wg.Done()
 	}
@@ -59,7 +61,7 @@ func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, 
 	if err != nil {
 		return false, err
 	}
-	lives := ttl(want.keptUntil(), op.c.cfg.Now())
+	lives := memcached.TTL(want.keptUntil(), op.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -75,20 +77,20 @@ func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, 
 	for i := range writes {
 		w := &writes[i]
 		op.mayBeStored = op.mayBeStored || w.maybe
-		if w.outcome == written {
+		if w.outcome == memcached.Stored {
 			op.wrote++
 			continue
 		}
 		missed++
-		if w.outcome == failed {
+		if w.outcome == memcached.Failed {
 			op.fail(w.node, w.err)
 		}
-		if isFull(w.err) {
+		if memcached.IsFull(w.err) {
 			op.full = append(op.full, w.node)
 		}
 	}
 	for i := range writes { // now that it is known which nodes have failed
-		if writes[i].outcome == outrun {
+		if writes[i].outcome == memcached.Conflict {
 			op.noteConflict(writes[i].node, missed == 1)
 		}
 	}
@@ -132,7 +134,7 @@ func (op *operation) noteConflict(n *node, alone bool) {
 		return
 	}
 	op.fail(n, errConflicts)
-	n.errors.Add(1)
+	n.gaveUp.Add(1)
 	n.mu.Lock()
 	n.lastErr = errConflicts
 	n.mu.Unlock()
@@ -177,7 +179,7 @@ func (op *operation) withdraw(v *view, want *stored) (done bool, err error) {
 		if a == nil || a.rec == nil || a.rec.includes(want) {
 			continue
 		}
-		gone, err := n.withdraw(op.key, a.item)
+		gone, err := n.server.Withdraw(op.key, a.item)
 		if err != nil && !isSeen {
 			return false, op.unavailable()
 		}
@@ -205,11 +207,11 @@ func (op *operation) writeTombstone(v *view, want *stored) (all bool, err error)
 	if op.final {
 		nodes = append(nodes, op.behind(v, nodes)...)
 	}
-	life := ttl(want.deadline, op.c.cfg.Now())
+	life := memcached.TTL(want.deadline, op.c.cfg.Now())
 	errs := make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		wg.Go(func() { errs[i] = n.set(op.key, value, life) })
+		wg.Go(func() { errs[i] = n.server.Set(op.key, value, life) })
 	}
 	wg.Wait()
 	all = true
@@ -257,7 +259,9 @@ func (op *operation) expireOrphans(v *view, want *stored) {
 	}
 	var wg sync.WaitGroup
 	for _, a := range orphans {
-		wg.Go(func() { _ = a.node.retire(op.key, a.item, value, min(orphanTTL, ttl(want.deadline, op.c.cfg.Now()))) })
+		wg.Go(func() {
+			_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.deadline, op.c.cfg.Now())))
+		})
 	}
 	wg.Wait()
 }
@@ -274,7 +278,7 @@ func (op *operation) orphans(v *view, want *stored) (orphans []*answer) {
 		case want.destroyed:
 			orphans = append(orphans, a)
 		case op.isHome(a.node) || slices.Contains(v.targets, a.node):
-		case a.rec.deadline > want.deadline || !a.item.retired && ttl(a.rec.deadline, op.c.cfg.Now()) > orphanTTL:
+		case a.rec.deadline > want.deadline || !a.item.Orphan && memcached.TTL(a.rec.deadline, op.c.cfg.Now()) > orphanTTL:
 			orphans = append(orphans, a)
 		}
 	}

@@ -119,6 +119,29 @@ func TestSmallerAndLighterThanGob(t *testing.T) {
 	}
 }
 
+// TestASessionTakesFewAllocations holds what a request pays beside its values: one allocation for
+// all keys, not one for each.
+func TestASessionTakesFewAllocations(t *testing.T) {
+	b, err := Codec{}.Encode(noon, typical())
+	if err != nil {
+		t.Fatal(err)
+	}
+	attrs, _ := Split(b)
+	for _, c := range []struct {
+		of   string
+		most float64
+		do   func()
+	}{
+		{"Decode", 31, func() { _, _, _ = Codec{}.Decode(b) }},
+		{"Split", 5, func() { Split(b) }},
+		{"Join", 1, func() { Join(attrs) }},
+	} {
+		if n := testing.AllocsPerRun(100, c.do); n > c.most {
+			t.Errorf("%s takes %v allocations, want %v at most", c.of, n, c.most)
+		}
+	}
+}
+
 // BenchmarkKeys is a map with keys that are no strings, beside gob.
 func BenchmarkKeys(b *testing.B) {
 	pairs, points, ids := map[pairKey]int{}, map[Point]string{}, map[ID]int{}

@@ -74,8 +74,10 @@ func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err 
 		return time.Time{}, values, nil
 	}
 	values = make(map[string]any, len(list))
+	keys := keysOf(list, "")
 	for _, item := range list {
-		key := string(item.key)
+		key := keys[:len(item.key)]
+		keys = keys[len(item.key):]
 		v, err := d.value(item.value)
 		if err == nil {
 			values[key] = v

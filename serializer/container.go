@@ -6,7 +6,6 @@ package serializer
 import (
 	"bytes"
 	"encoding/binary"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -30,8 +29,11 @@ func Split(b []byte) (attrs map[string][]byte, ok bool) {
 	}
 	attrs = make(map[string][]byte, 1+len(list))
 	attrs[DeadlineAttr] = deadline
+	names := keysOf(list, stringKey)
 	for _, item := range list {
-		attrs[stringKey+string(item.key)] = item.value
+		end := len(stringKey) + len(item.key)
+		attrs[names[:end]] = item.value
+		names = names[end:]
 	}
 	return attrs, true
 }
@@ -54,12 +56,16 @@ func Join(attrs map[string][]byte) []byte {
 		return nil
 	}
 	size := 2
+	var few [16]string
+	names := few[:0]
 	for name, value := range attrs {
 		size += 2*binary.MaxVarintLen32 + len(name) + len(value)
+		names = append(names, name)
 	}
-	b := appendText([]byte{containerMagic, containerVersion}, attrs[DeadlineAttr])
-	b = slices.Grow(b, size)
-	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+	slices.Sort(names)
+	b := append(make([]byte, 0, size), containerMagic, containerVersion)
+	b = appendText(b, attrs[DeadlineAttr])
+	for _, name := range names {
 		if name != DeadlineAttr {
 			b = appendText(b, name[len(stringKey):])
 			b = appendText(b, attrs[name])
@@ -74,6 +80,22 @@ func appendText[T string | []byte](b []byte, text T) []byte {
 
 // An item is a session value in a container, in the container's memory.
 type item struct{ key, value []byte }
+
+// keysOf returns the keys of all items, one behind the other, each with the prefix. As parts of one
+// string they cost one allocation together.
+func keysOf(list []item, prefix string) string {
+	size := 0
+	for _, item := range list {
+		size += len(prefix) + len(item.key)
+	}
+	var all strings.Builder
+	all.Grow(size)
+	for _, item := range list {
+		all.WriteString(prefix)
+		all.Write(item.key)
+	}
+	return all.String()
+}
 
 // cut returns the parts of a container, the session values appended to list. Only one run of bytes stands for a set of attributes, so that comparing bytes is
 // comparing sessions: keys in strict order, lengths in their shortest form.

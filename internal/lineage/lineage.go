@@ -13,6 +13,7 @@ package lineage
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -34,10 +35,24 @@ func Watch() { watched.Store(true) }
 // kept.
 type Line struct {
 	mu    sync.Mutex // guards below
-	notes []note     // of the few stores that one session goes through: of one, mostly
+	first note       // one session goes through one store, mostly
+	more  []note     // of the others
 }
 
 type note struct{ store, what any }
+
+// ofLocked returns the place of the store's note, or nil.
+func (l *Line) ofLocked(store any) *note {
+	if l.first.store == store {
+		return &l.first
+	}
+	for i := range l.more {
+		if l.more[i].store == store {
+			return &l.more[i]
+		}
+	}
+	return nil
+}
 
 // Note returns what the store has written on the line, or nil.
 func (l *Line) Note(store any) any {
@@ -46,10 +61,8 @@ func (l *Line) Note(store any) any {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, n := range l.notes {
-		if n.store == store {
-			return n.what
-		}
+	if n := l.ofLocked(store); n != nil {
+		return n.what
 	}
 	return nil
 }
@@ -62,13 +75,14 @@ func (l *Line) SetNote(store, what any) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for i := range l.notes {
-		if l.notes[i].store == store {
-			l.notes[i].what = what
-			return
-		}
+	switch n := l.ofLocked(store); {
+	case n != nil:
+		n.what = what
+	case l.first.store == nil:
+		l.first = note{store, what}
+	default:
+		l.more = append(l.more, note{store, what})
 	}
-	l.notes = append(l.notes, note{store, what})
 }
 
 // fork returns a line of its own with the same notes. Bytes that are decoded twice, by a store that
@@ -76,7 +90,7 @@ func (l *Line) SetNote(store, what any) {
 func (l *Line) fork() *Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &Line{notes: append([]note(nil), l.notes...)}
+	return &Line{first: l.first, more: slices.Clone(l.more)}
 }
 
 // Found begins a line with bytes that a store is about to hand out. The bytes must be fresh.

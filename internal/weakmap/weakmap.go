@@ -7,6 +7,7 @@ package weakmap
 import (
 	"runtime"
 	"sync"
+	"unsafe"
 	"weak"
 )
 
@@ -14,21 +15,46 @@ import (
 // header. It does not keep the object alive, and lets its entry go some time after the object has
 // gone. A value must not lead to the object of its key, or neither ever goes.
 //
-// The zero value is empty and ready for use, by several goroutines at once.
+// The zero value is empty and ready for use, by several goroutines at once. It must not be copied
+// after the first use.
 type Map[V any] struct {
 	mu      sync.Mutex // guards below
-	entries map[weak.Pointer[byte]]V
+	entries map[uintptr]entry[V]
+	gone    func(identity) // forget, bound once: as a method value it would be made for each entry
 }
+
+// entry is what is held for the object at an address. Another object may have come to lie there
+// before the entry has gone: object tells.
+type entry[V any] struct {
+	object weak.Pointer[byte]
+	value  V
+}
+
+// identity is that of an object with an entry.
+type identity struct {
+	id   weak.Pointer[byte]
+	addr uintptr
+}
+
+func address(key *byte) uintptr { return uintptr(unsafe.Pointer(key)) }
 
 // Get returns the value for the object, or the zero value where there is none.
 func (m *Map[V]) Get(key *byte) (v V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if key == nil || len(m.entries) == 0 {
+	return m.getLocked(key)
+}
+
+// getLocked makes nothing for objects that have no entry, as weak.Make would.
+func (m *Map[V]) getLocked(key *byte) (v V, ok bool) {
+	if key == nil {
 		return v, false
 	}
-	v, ok = m.entries[weak.Make(key)]
-	return v, ok
+	e, ok := m.entries[address(key)]
+	if !ok || e.object.Value() != key {
+		return v, false
+	}
+	return e.value, true
 }
 
 // GetOrSet is Get where there is a value. Otherwise it stores what make returns, and returns that.
@@ -40,17 +66,15 @@ func (m *Map[V]) GetOrSet(key *byte, make func() V) V {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	id := weak.Make(key)
-	v, ok := m.entries[id]
-	if ok {
+	if v, ok := m.getLocked(key); ok {
 		return v
 	}
 	if m.entries == nil {
-		m.entries = map[weak.Pointer[byte]]V{}
+		m.entries, m.gone = map[uintptr]entry[V]{}, m.forget
 	}
-	v = make()
-	m.entries[id] = v
-	runtime.AddCleanup(key, m.forget, id)
+	v, o := make(), identity{id: weak.Make(key), addr: address(key)}
+	m.entries[o.addr] = entry[V]{o.id, v}
+	runtime.AddCleanup(key, m.gone, o)
 	return v
 }
 
@@ -62,8 +86,10 @@ func (m *Map[V]) Len() int {
 }
 
 // forget is called on a goroutine of the garbage collector when the object has gone.
-func (m *Map[V]) forget(id weak.Pointer[byte]) {
+func (m *Map[V]) forget(o identity) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.entries, id)
+	if m.entries[o.addr].object == o.id {
+		delete(m.entries, o.addr)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+	"weak"
 )
 
 // object is one that no other shares memory with, as very small ones do.
@@ -96,5 +97,46 @@ func TestOneOfManyMakesTheValue(t *testing.T) {
 	wg.Wait()
 	if made.Load() != 1 {
 		t.Fatalf("%d values were made for one object", made.Load())
+	}
+}
+
+func TestEntryOfAnObjectThatLayThereBeforeIsNone(t *testing.T) {
+	var m Map[int]
+	before, now := object(), object()
+	m.GetOrSet(object(), func() int { return -1 })
+	old := identity{id: weak.Make(before), addr: address(now)} // as if before had lain where now lies
+	m.entries[old.addr] = entry[int]{old.id, 1}
+	if v, ok := m.Get(now); ok {
+		t.Errorf("an object has the value %d of another", v)
+	}
+	if v := m.GetOrSet(now, func() int { return 2 }); v != 2 {
+		t.Errorf("got %d, want what was made for this object", v)
+	}
+	m.forget(old) // its cleanup comes late
+	if v, ok := m.Get(now); !ok || v != 2 {
+		t.Errorf("after the end of the other object got %d, %v", v, ok)
+	}
+	runtime.KeepAlive(before)
+	runtime.KeepAlive(now)
+}
+
+func TestLookingUpNeedsNoMemory(t *testing.T) {
+	var m Map[int]
+	known, unknown := object(), make([]*byte, 0, 200)
+	m.GetOrSet(known, func() int { return 1 })
+	for range cap(unknown) {
+		unknown = append(unknown, object())
+	}
+	i := 0
+	if n := testing.AllocsPerRun(100, func() { m.Get(known); m.Get(unknown[i]); i++ }); n != 0 {
+		t.Errorf("to look up one object that is known and one that is not takes %v allocations", n)
+	}
+}
+
+func TestAnEntryTakesFewAllocations(t *testing.T) {
+	var m Map[int]
+	n := testing.AllocsPerRun(1000, func() { m.GetOrSet(object(), func() int { return 1 }) })
+	if n > 4 { // the object, the weak pointer, two of runtime.AddCleanup
+		t.Errorf("an entry takes %v allocations", n)
 	}
 }

@@ -7,16 +7,16 @@ var nodes = []rule{
 		"for i := 0; len(ts) < want; i++ { n := k.ranked(i)", "for i := 0; i < want; i++ { n := k.ranked(i)"),
 	one("requests ask nodes that are down", "(*call).targets",
 		"case state == Up: ts", "case state == Up || state == Down: ts"),
-	one("pool not dropped on EOF", "(*node).exchange",
-		"n.drop(); n.reconnects.Add(1)", "n.reconnects.Add(1)"),
-	one("no second try on a broken connection", "(*node).exchange",
-		"if broke {", "if broke && n == nil {"),
-	one("a break that is noticed late is no restart", "(*node).exchange",
-		"n.clock.now()-began < n.dialer", "n.clock.lost.Load().sum+n.clock.now()-began < n.dialer"),
-	one("a node that hung costs every waiter a timeout", "(*node).enter", `
-			if !n.isUp() {
+	one("pool not dropped on EOF", "(*Server).exchange",
+		"s.Drop(); s.reconnects.Add(1)", "s.reconnects.Add(1)"),
+	one("no second try on a broken connection", "(*Server).exchange",
+		"if broke {", "if broke && s == nil {"),
+	one("a break that is noticed late is no restart", "(*Server).exchange",
+		"s.clock.Now()-began < s.timeout", "s.clock.lost.Load().sum+s.clock.Now()-began < s.timeout"),
+	one("a node that hung costs every waiter a timeout", "(*Server).enter", `
+			if !s.usable() {
 				<-r
-				return errNotAsked
+				return errNotUsable
 			}`, ""),
 	one("a deadline is believed before the buffer is looked into", "lookAgain", `
 			case left > 0:
@@ -39,30 +39,32 @@ var nodes = []rule{
 			}
 			wall, now := b.clock.both()
 			for _, w := range b.late(now) {
-				w.err = b.refuse(errBehind, wall-w.since, now-w.at)
-				w.all.note()
+				w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
+				w.Latch.note()
 			}`, `
 			wall, now := b.clock.both()
 			for _, w := range b.late(now) {
-				w.err = b.refuse(errBehind, wall-w.since, now-w.at)
-				w.all.note()
+				w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
+				w.Latch.note()
 			}
 			batch := b.next()
 			if len(batch) == 0 {
 				return
 			}`),
-	one("nobody is told of requests that are turned away", "(*node).turnAway",
-		"n.busy.Add(1)", ""),
-	one("a call is late for a stall", "(*call).late",
-		"k.c.clock.now()-k.began > k.c.cfg.Timeout", "k.c.clock.lost.Load().sum+k.c.clock.now()-k.began > k.c.cfg.Timeout"),
+	one("nobody is told of requests that are turned away", "(*Server).turnAway",
+		"s.busy.Add(1)", ""),
+	{"a call is late for a stall", []edit{
+		{"(*call).late", "k.c.clock.Now()-k.began > k.c.cfg.Timeout", "k.c.cfg.Now().UnixNano()-int64(k.began) > int64(k.c.cfg.Timeout)"},
+		{"(*call).settle", "k.settling, k.began = true, k.c.clock.Now()", "k.settling, k.began = true, time.Duration(k.c.cfg.Now().UnixNano())"},
+	}},
 	one("a packet may be of any size", "(*pipeline).take",
 		"n > 0 && size > maxPacket", "false"),
 	one("those who wait behind a failed get wait again", "(*batcher).send",
 		"batch = b.rest(batch)", ""),
-	one("answers to another question are believed", "(*waiter).fetch",
-		"case it.Key != w.key: return errOutOfStep", ""),
-	one("a broken conversation goes on", "(*node).exchange",
-		"if errors.Is(err, errOutOfStep) { n.drop()", "if errors.Is(err, errOutOfStep) {"),
+	one("answers to another question are believed", "(*Request).fetch",
+		"case it.Key != w.Key: return errOutOfStep", ""),
+	one("a broken conversation goes on", "(*Server).exchange",
+		"if errors.Is(err, errOutOfStep) { s.Drop()", "if errors.Is(err, errOutOfStep) {"),
 	one("an answer too many over the shared connection is dropped", "(*pipeline).send",
 		"case err == nil && p.reader.Buffered() > 0:", "case false:"),
 	one("those who wait behind a failed write wait again", "(*pipeline).pass",
@@ -78,7 +80,7 @@ var nodes = []rule{
 			}
 			return answered`),
 	one("large writes hold up the small ones", "(*command).isSmallWrite",
-		"cmd.verb != nil && len(cmd.item.Value) <= maxPipelined", "cmd.verb != nil"),
+		"cmd.verb != nil && len(cmd.item.Value) <= MaxShared", "cmd.verb != nil"),
 	one("a node that contradicts itself is asked for ever", "(*call).refused",
 		"if r.times >= most && k.spares(n) ||", "if most < 0 ||"),
 	one("one refusal is a contradiction", "mostRefusals",
@@ -103,9 +105,9 @@ var nodes = []rule{
 		"ts = append(ts, suspects[:min(len(suspects), want-len(ts))]...)", ""),
 	one("one timeout takes a node out", "health.request",
 		"return health{state: Suspect}", "return health{state: Down}"),
-	one("records end a second early", "ttl",
+	one("records end a second early", "TTL",
 		"secs := (left+999)/1000 + 1", "secs := (left + 999) / 1000"),
-	one("long lifetimes sent as relative", "ttl",
+	one("long lifetimes sent as relative", "TTL",
 		"if secs > maxRelativeTTL {", "if false {"),
 	one("a node that failed is asked by no prober", "(*Cluster).nodeChanged", `
 			if s.State != Up {

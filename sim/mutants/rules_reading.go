@@ -22,8 +22,8 @@ var reading = []rule{
 		"|| k.returned(v.targets) {", "{"),
 	one("a target that was but suspect was not away", "(*node).note",
 		"if to == Up {", "if to == Up && from == Down {"),
-	one("a save leaves the stand-in of its load", "(*turn).run",
-		"t.retire(v, v.joined)", ""),
+	one("a save leaves the stand-in of its load", "(*save).run",
+		"s.retire(v, v.joined)", ""),
 	one("copies on home nodes are retired", "(*call).strays",
 		"case k.isHome(a.node) || slices", "case slices"),
 	one("nodes thought down are not asked", "(*call).further",
@@ -51,7 +51,7 @@ var reading = []rule{
 	one("only home nodes thought down are asked", "(*call).further",
 		"for i := range 2 * k.c.cfg.Replicas {", "for i := range k.c.cfg.Replicas {"),
 	one("a node whose connection broke is taken for silent", "health.probe",
-		"prompt: v != timedOut && v != senseless}", "prompt: v == refused}"),
+		"prompt: v != memcached.TimedOut && v != memcached.Senseless}", "prompt: v == memcached.Refused}"),
 	one("a node that answered a probe is taken for silent", "health.probe",
 		"good: h.good + 1, prompt: true}", "good: h.good + 1}"),
 	one("a node just back counts in the second look", "(*call).further", `
@@ -63,34 +63,34 @@ var reading = []rule{
 	one("strays are left where nothing else is to be repaired", "(*call).look",
 		"|| len(k.strays(v, v.joined)) > 0) {", ") {"),
 	one("a retired copy stays as it was", "(*call).retire",
-		"k.key, a.item, value, min", "k.key, a.item, append(value[:0:0], a.item.value...), min"),
+		"k.key, a.item, value, min", "k.key, a.item, append(value[:0:0], a.item.Value...), min"),
 	one("a retired copy outlives its session", "(*call).strays",
-		"a.rec.deadline > want.deadline || !a.item.retired && ttl", "!a.item.retired && ttl"),
-	one("a stray that ends later than what replaced it is not looked for", "(*turn).run",
-		"if t.sooner && !t.wide {", "if false {"),
+		"a.rec.deadline > want.deadline || !a.item.Orphan && memcached.TTL", "!a.item.Orphan && memcached.TTL"),
+	one("a stray that ends later than what replaced it is not looked for", "(*save).run",
+		"if s.sooner && !s.wide {", "if false {"),
 	one("a deadline that was loaded gets the slack again", "(*call).newSave",
 		"base == nil || s.deadline != base.deadline {", "base == nil || base != nil {"),
 	one("a new session is acknowledged where nobody looks", "(*call).settle",
 		"|| k.fresh && !v.anything() && k.remote(v.targets) {", "{"),
-	one("a new session is saved at once where nobody looks", "(*save).knows",
-		"|| s.fresh && s.remote(targets) ||", "||"),
+	one("a new session is saved at once where nobody looks", "(*save).fast",
+		"|| s.replace && s.remote(targets) ||", "||"),
 	one("a deletion is not repaired", "(*stored).worthRepair",
-		"s.destroyed || s.live(now)", "s.live(now)"),
+		"s != nil && (s.destroyed || s.live(now))", "s != nil && s.live(now)"),
 	one("stand-in copies deleted at once", "(*call).retire",
-		"wg.Go(func() { _ = a.node.retire(k.key, a.item, value, min(strayTTL, ttl(want.deadline, k.c.cfg.Now()))) })",
-		"_ = value; wg.Go(func() { _ = a.node.remove(k.key) })"),
-	one("retired copies look like others", "(*node).retire",
-		"Flags: retiredFlag,", ""),
+		"wg.Go(func() { _ = a.node.server.Expire(k.key, a.item, value, min(strayTTL, memcached.TTL(want.deadline, k.c.cfg.Now()))) })",
+		"_ = value; wg.Go(func() { _ = a.node.server.Delete(k.key) })"),
+	one("retired copies look like others", "(*Server).Expire",
+		"Flags: OrphanFlag,", ""),
 	one("a retired copy is left as it is", "(*view).lacking",
-		"|| !a.rec.equal(want) || a.item.retired || a.forged {", "|| !a.rec.equal(want) || a.forged {"),
+		"|| !a.rec.equal(want) || a.item.Orphan || a.forged {", "|| !a.rec.equal(want) || a.forged {"),
 	one("a retired copy alone is evidence", "(*view).anything",
-		"it != nil && !it.retired {", "it != nil {"),
+		"it != nil && !it.Orphan {", "it != nil {"),
 	one("unknown ids are looked for without limit", "(*call).lookAgain",
 		"if k.stranger && !v.anything()", "if false && !v.anything()"),
 	one("a retired copy is counted on", "(*view).copies",
-		"a.rec != nil && !a.item.retired { n++", "a.rec != nil { n++"),
+		"a.rec != nil && !a.item.Orphan { n++", "a.rec != nil { n++"),
 	one("a save replaces a retired copy by its token", "(*view).tokens",
-		"a.item != nil && !a.item.retired && !a.forged && a.rec.equal", "a.item != nil && a.rec.equal"),
+		"a.item != nil && !a.item.Orphan && !a.forged && a.rec.equal", "a.item != nil && a.rec.equal"),
 	one("a save by the token of an older copy", "(*view).tokens",
 		"&& a.rec.equal(v.joined) {", "{"),
 	one("too many unknown ids at once are no session", "(*Cluster).Load",
@@ -140,12 +140,14 @@ var joining = []rule{
 			}
 			out := &stored{floor: max(a.floor, b.floor)}`),
 	one("destroyed does not absorb", "cluster.join", `
-			case a.destroyed || b.destroyed:`, `
-			case a.destroyed && !b.destroyed:
-				return b
-			case b.destroyed && !a.destroyed:
+			case a.destroyed:
 				return a
-			case a.destroyed:`),
+			case b.destroyed:
+				return b`, `
+			case a.destroyed:
+				return b
+			case b.destroyed:
+				return a`),
 	one("no horizon", "horizon",
 		"const horizon = time.Hour", "const horizon = time.Microsecond"),
 	one("removals forgotten without a floor", "(*stored).forget",

@@ -10,7 +10,7 @@ var sealing = []rule{
 	one("a copy without a seal is joined with a sealed one", "(*call).gather",
 		"k.distrust(v)", ""),
 	one("a copy without a seal that says the same is left beside a sealed one", "(*view).lacking",
-		"|| a.item.retired || a.forged {", "|| a.item.retired {"),
+		"|| a.item.Orphan || a.forged {", "|| a.item.Orphan {"),
 	one("a session without a seal has no last end", "(*call).read",
 		"a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)", ""),
 	one("a session without a seal lives as long as it claims", "(*stored).boundUnsealed",

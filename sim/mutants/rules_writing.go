@@ -4,10 +4,10 @@ package main
 
 var writing = []rule{
 	{"blind set instead of cas and add", []edit{
-		{"(*node).write", "(*memcache.Client).Add, item:", "(*memcache.Client).Set, item:"},
-		{"(*node).write", "cmd.verb, cmd.seen = (*memcache.Client).CompareAndSwap, seen", "cmd.verb = (*memcache.Client).Set"},
+		{"(*Server).Write", "(*memcache.Client).Add, item:", "(*memcache.Client).Set, item:"},
+		{"(*Server).Write", "cmd.verb, cmd.seen = (*memcache.Client).CompareAndSwap, seen", "cmd.verb = (*memcache.Client).Set"},
 	}},
-	one("set where no copy was seen", "(*node).write",
+	one("set where no copy was seen", "(*Server).Write",
 		"(*memcache.Client).Add, item:", "(*memcache.Client).Set, item:"),
 	one("a gap filled without gathering", "(*save).knows", `
 			if s.snap.on(t) == nil {
@@ -36,7 +36,7 @@ var writing = []rule{
 
 	one("a CAS token is good on every connection", "(*link).refuses",
 		"l.stale = opened > l.opened", "l.stale = false"),
-	one("a connection of its own is as good as the shared one", "(*node).connectLarge",
+	one("a connection of its own is as good as the shared one", "(*Server).connectLarge",
 		"nc.opened = min(nc.opened, opened)", "nc.opened = min(0, opened)"),
 	one("a save that stood still is acknowledged unseen", "(*save).fast",
 		"if !all || s.isOld(began) {", "if _ = began; !all {"),
@@ -63,11 +63,11 @@ var writing = []rule{
 	one("removals are remembered for an hour however many", "(*stored).watermark",
 		"if over := len(removals) - mostRemovals; over > 0 {", "if over := 0; over > 0 {"),
 	one("a node that refuses a size stops the save", "(*call).put",
-		"errors.Is(r.err, errMemory) || errors.Is(r.err, errItemSize)", "errors.Is(r.err, errMemory)"),
+		"memcached.IsFull(r.err)", "memcached.IsFull(r.err) && !memcached.IsTooLarge(r.err)"),
 	one("a stand-in is believed while the homes were not asked", "(*Cluster).Load",
 		"(v.joined == nil || k.unasked)", "v.joined == nil"),
 	one("a save is acknowledged on stand-ins while the homes were not asked", "(*call).fail",
-		"k.unasked = k.unasked || errors.Is(err, errBusy) || errors.Is(err, errBehind)", ""),
+		"k.unasked = k.unasked || memcached.IsBusy(err)", "_ = memcached.IsBusy"),
 	one("an unreadable copy has the word beside a home that can be read", "(*call).gather",
 		"v.alien = nil", "_ = v.alien"),
 	one("a new session is refused where one home cannot be read", "(*call).read",
@@ -87,9 +87,9 @@ var writing = []rule{
 				return false, t.unavailable()
 			}
 			replaced`, "replaced"),
-	one("a copy is withdrawn whatever has taken its place", "(*node).withdraw",
-		"item := memcache.Item{Key: key, Expiration: -1}; _, err = n.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item, seen: seen})",
-		"_ = seen; _, err = n.exchange(&command{verb: deleteItem, item: memcache.Item{Key: key}})"),
+	one("a copy is withdrawn whatever has taken its place", "(*Server).Withdraw",
+		"item := memcache.Item{Key: key, Expiration: -1}; _, err = s.exchange(&command{verb: (*memcache.Client).CompareAndSwap, item: item, seen: seen})",
+		"_ = seen; _, err = s.exchange(&command{verb: deleteItem, item: memcache.Item{Key: key}})"),
 	one("full nodes are not read", "(*call).gather",
 		"if len(k.full) > 0 {", "if false {"),
 	one("a save that changes something counts as a refresh", "(*save).standsFor",
@@ -114,10 +114,10 @@ var writing = []rule{
 		"case want.destroyed: strays = append(strays, a)", "case want.destroyed:"),
 	one("a deletion met by a save is not spread", "(*call).settle",
 		"k.bury(v, want)", ""),
-	one("a write that may have happened counts as not sent", "(*node).write",
-		"return failed, again || !isUnsent(err), err", "return failed, false, err"),
+	one("a write that may have happened counts as not sent", "(*Server).Write",
+		"return Failed, again || !isUnsent(err), err", "return Failed, false, err"),
 	one("no memory is an illness", "judgeLine",
-		"return answered, errMemory", "return timedOut, errMemory"),
+		"return Answered, errMemory", "return TimedOut, errMemory"),
 
 	one("stand-ins that know nothing acknowledge a save", "(*call).settle",
 		"if v.blind() && !k.fresh ||", "if false ||"),
@@ -130,10 +130,10 @@ var writing = []rule{
 	one("a save on stand-ins alone is acknowledged where the homes were given up", "(*call).settle",
 		"(k.gaveUp || k.unasked)", "k.unasked"),
 	one("an add may be refused for want of a copy", "(*call).put",
-		"r.seen != nil && isAbsence", "isAbsence"),
+		"r.seen != nil && memcached.IsAbsence", "memcached.IsAbsence"),
 	one("a copy of a newer version is a contradiction", "(*refusal).fits",
 		"return a.alien || a.rec", "return a.rec"),
-	one("all who share an exchange hold its failure against the node", "(*node).exchange",
+	one("all who share an exchange hold its failure against the node", "(*Server).exchange",
 		"if !isEcho {", "if true {"),
 	one("a packet that was answered before it was sent is believed", "(*pipeline).send",
 		"late != nil && err == nil {", "late != nil && false {"),
@@ -146,12 +146,12 @@ var writing = []rule{
 	one("a node that shows old copies one by one is believed", "(*call).refused",
 		"r.times >= most && k.spares(n)", "r.times > 10*most"),
 	one("a slow node contradicts itself at leisure", "(*call).late",
-		"k.settling && k.c.clock.now()-k.began > k.c.cfg.Timeout", "k.began < 0"),
+		"k.settling && k.c.clock.Now()-k.began > k.c.cfg.Timeout", "k.began < 0"),
 }
 
 var deleting = []rule{
 	one("delete without a destroyed record", "(*call).destroy",
-		"errs[i] = n.set(k.key, value, keep)", "_, _ = value, keep; errs[i] = n.remove(k.key)"),
+		"errs[i] = n.server.Set(k.key, value, keep)", "_, _ = value, keep; errs[i] = n.server.Delete(k.key)"),
 	one("a deletion remembered for a moment", "rememberUntil",
 		"return min(ms+clockSkew.Milliseconds(), maxDeadline)", "return min(now.UnixMilli()+2000, ms)"),
 	one("a deletion on one node only", "(*call).destroy",

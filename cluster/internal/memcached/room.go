@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"fmt"
@@ -16,46 +16,46 @@ const smallPerConn = 8
 type room chan struct{}
 
 // roomFor returns where a command needs a place.
-func (n *node) roomFor(cmd *command) room {
+func (s *Server) roomFor(cmd *command) room {
 	if cmd.isSmallWrite() {
-		return n.small
+		return s.small
 	}
-	return n.slots
+	return s.slots
 }
 
 func (cmd *command) isSmallWrite() bool {
-	return cmd.verb != nil && len(cmd.item.Value) <= maxPipelined
+	return cmd.verb != nil && len(cmd.item.Value) <= MaxShared
 }
 
 // enter takes a place. A request that had to wait for one must not wait for a sick node a
 // second time.
-func (n *node) enter(r room) error {
+func (s *Server) enter(r room) error {
 	select {
 	case r <- struct{}{}:
 		return nil
 	default:
 	}
-	began, at := time.Now(), n.clock.now()
-	ctx, cancel := n.clock.context(at + n.dialer.timeout)
+	began, at := time.Now(), s.clock.Now()
+	ctx, cancel := s.clock.context(at + s.timeout)
 	defer cancel()
 	select {
 	case r <- struct{}{}:
 	case <-ctx.Done():
-		return n.turnAway(errFull, time.Since(began), n.clock.now()-at)
+		return s.turnAway(errFull, time.Since(began), s.clock.Now()-at)
 	}
-	if !n.isUp() {
+	if !s.usable() {
 		<-r
-		return errNotAsked
+		return errNotUsable
 	}
 	return nil
 }
 
 // turnAway counts and logs a request that finds no room after it has waited for so long, of
 // which this process ran for awake. It returns the reason for whoever made the request.
-func (n *node) turnAway(err error, waited, awake time.Duration) error {
-	n.busy.Add(1)
+func (s *Server) turnAway(err error, waited, awake time.Duration) error {
+	s.busy.Add(1)
 	err = reasonFor(err, waited, awake)
-	n.hooks.log.warn(n, "cluster: requests are turned away for want of room", "reason", err)
+	s.log.Warn("cluster: requests are turned away for want of room", "reason", err)
 	return err
 }
 

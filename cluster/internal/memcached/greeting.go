@@ -1,8 +1,7 @@
-package cluster
+package memcached
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -111,62 +110,61 @@ func errUnknownCommand(verb string) error {
 }
 
 // judgeLine says what a one-line answer means that is none of those which were expected.
-func judgeLine(verb, line string) (verdict, error) {
+func judgeLine(verb, line string) (Verdict, error) {
 	switch {
 	case strings.HasPrefix(line, "SERVER_ERROR object too large"):
-		return answered, errItemSize
+		return Answered, errItemSize
 	case strings.HasPrefix(line, "SERVER_ERROR out of memory"):
-		return answered, errMemory
+		return Answered, errMemory
 	case strings.HasPrefix(line, "SERVER_ERROR"):
-		return declined, errServer
+		return Declined, errServer
 	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):
-		return refused, errLoginWanted
+		return Refused, errLoginWanted
 	case strings.HasPrefix(line, "CLIENT_ERROR"):
-		return declined, errMalformed
+		return Declined, errMalformed
 	case strings.HasPrefix(line, "ERROR"):
-		return declined, errUnknownCommand(verb)
+		return Declined, errUnknownCommand(verb)
 	}
-	return senseless, errAnswer
+	return Senseless, errAnswer
 }
 
-// identify asks a node that has closed new connections without an answer what it is, and
-// returns that in the place of err where it can be told. Nothing is said to the node but
-// greetings: no command, no password.
-func (c *Cluster) identify(n *node, err error) error {
-	n.mu.Lock()
-	silent := errors.As(n.lastErr, new(errSilent)) || errors.As(err, new(errSilent))
-	n.mu.Unlock()
-	if !silent || n.dialer.tls != nil { // behind a handshake is what was expected there
+// Identify asks a server that has closed new connections without an answer what it is, and
+// returns that in the place of err where it can be told. Whether it has closed them is seen by
+// err and by the last error before. Nothing is said to the server but greetings: no command, no
+// password.
+func (s *Server) Identify(last, err error) error {
+	silent := errors.As(last, new(errSilent)) || errors.As(err, new(errSilent))
+	if !silent || s.dialer.tls != nil { // behind a handshake is what was expected there
 		return err
 	}
-	for _, greet := range []func(context.Context, net.Conn) error{greetInBinary, greetInTLS} {
-		if is := n.greet(greet); is != nil {
-			n.mu.Lock()
-			n.identity = is
-			n.mu.Unlock()
-			c.log.warn(n, "cluster: node cannot be used", "reason", is)
-			return is
+	for _, greet := range []func(context.Context, net.Conn) *foreign{greetInBinary, greetInTLS} {
+		if is := s.greet(greet); is != nil {
+			s.identity.Store(is)
+			s.log.Warn("cluster: node cannot be used", "reason", *is)
+			return *is
 		}
 	}
 	return err
 }
 
-// named returns what the node is known to be in the place of the error that made it be asked.
-func (n *node) named(err error) error {
-	if err == nil || !errors.As(err, new(errSilent)) {
-		return err
+// named returns what the server is known to be in the place of the error that made it be asked.
+func (s *Server) named(v Verdict, err error) error {
+	is := s.identity.Load()
+	switch {
+	case is == nil:
+	case v == Answered || v == Declined:
+		s.identity.Store(nil)
+	case errors.As(err, new(errSilent)):
+		return *is
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return cmp.Or(n.identity, err)
+	return err
 }
 
 // greet says one greeting over a connection of its own.
-func (n *node) greet(greet func(context.Context, net.Conn) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), n.dialer.timeout)
+func (s *Server) greet(greet func(context.Context, net.Conn) *foreign) *foreign {
+	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
-	a := addressOf(n.Addr)
-	nc, err := n.dialer.dialled(ctx, a.network, a.addr)
+	nc, err := s.dialer.dialled(ctx, s.addr.network, s.addr.addr)
 	if err != nil {
 		return nil
 	}
@@ -179,7 +177,7 @@ func (n *node) greet(greet func(context.Context, net.Conn) error) error {
 
 // greetInBinary asks for the version in memcached's binary protocol (memcached,
 // doc/protocol-binary.xml): a header of 24 bytes.
-func greetInBinary(_ context.Context, nc net.Conn) error {
+func greetInBinary(_ context.Context, nc net.Conn) *foreign {
 	var header [24]byte
 	header[0], header[1] = 0x80, 0x0b
 	if _, err := nc.Write(header[:]); err != nil {
@@ -188,18 +186,18 @@ func greetInBinary(_ context.Context, nc net.Conn) error {
 	if _, err := nc.Read(header[:1]); err != nil || header[0] != 0x81 {
 		return nil
 	}
-	return foreign{errSpeaksBinary}
+	return &foreign{errSpeaksBinary}
 }
 
 // greetInTLS begins a handshake. Who the server is does not matter: it is told nothing.
-func greetInTLS(ctx context.Context, nc net.Conn) error {
+func greetInTLS(ctx context.Context, nc net.Conn) *foreign {
 	err := tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
 	if err == nil || errors.As(err, new(tls.AlertError)) {
-		return foreign{errSpeaksTLS}
+		return &foreign{errSpeaksTLS}
 	}
 	var alert *net.OpError // how package tls wraps an alert of the other side
 	if errors.As(err, &alert) && alert.Op == "remote error" {
-		return foreign{errSpeaksTLS}
+		return &foreign{errSpeaksTLS}
 	}
 	return nil
 }

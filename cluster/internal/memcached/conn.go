@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bytes"
@@ -20,23 +20,21 @@ import (
 
 // dialer opens connections to one node.
 type dialer struct {
-	dial           func(ctx context.Context, network, address string) (net.Conn, error)
-	tls            *tls.Config // nil: plain
-	tlsFiles       *tlsFiles   // that tls was made of; nil: none
-	log            *journal    // nil: nobody listens
-	username       string      // empty: no login
-	password       secret
-	timeout        time.Duration
-	clock          *awakeClock
-	maxRecordBytes int
-	opened         atomic.Uint64 // connections so far
+	dial          func(ctx context.Context, network, address string) (net.Conn, error)
+	tls           func() *tls.Config // of one connection; nil: plain
+	username      string             // empty: no login
+	password      secret
+	timeout       time.Duration
+	clock         *Clock
+	maxValueBytes int
+	opened        atomic.Uint64 // connections so far
 }
 
 // errLogin means that the node refused the username and password.
 var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
 
 // limit is when a command that begins now has taken a Timeout.
-func (d *dialer) limit() time.Duration { return d.clock.now() + d.timeout }
+func (d *dialer) limit() time.Duration { return d.clock.Now() + d.timeout }
 
 // connect opens a guarded connection for a link, or for none.
 func (d *dialer) connect(l *link, network, address string) (*guardedConn, error) {
@@ -45,7 +43,7 @@ func (d *dialer) connect(l *link, network, address string) (*guardedConn, error)
 	if err != nil {
 		return nil, err
 	}
-	return &guardedConn{nodeConn: nc, dialer: d, user: l, opened: d.opened.Load(), first: limit, maxValue: d.maxRecordBytes + maxItemHeader}, nil
+	return &guardedConn{nodeConn: nc, dialer: d, user: l, opened: d.opened.Load(), first: limit, maxValue: d.maxValueBytes + maxItemHeader}, nil
 }
 
 // nodeConn is a connection on which commands can be sent, each until a limit.
@@ -138,11 +136,11 @@ func login(nc net.Conn, username, password string) error {
 	return nil
 }
 
-// maxItemHeader is how much larger than MaxRecordBytes an answer may be before
+// maxItemHeader is how much larger than MaxValueBytes an answer may be before
 // its node is taken for broken: values of other writers with a higher limit.
 const maxItemHeader = 1 << 20
 
-var errOversized = errors.New("answer announces more than was asked for, or than MaxRecordBytes allows")
+var errOversized = errors.New("answer announces more than was asked for, or than MaxValueBytes allows")
 
 // guardedConn gives each command one limit, and refuses an answer that
 // announces more bytes or values than there can be before anyone allocates them.

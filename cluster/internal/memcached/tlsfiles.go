@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func readFiles[T any](parse func(contents [][]byte) (*T, error), paths ...string
 
 // get returns the value, after a look at the files if it is time for one. The log, which may
 // be nil, is told once what has changed.
-func (f *fromFiles[T]) get(log *journal) *T {
+func (f *fromFiles[T]) get(log Logger) *T {
 	if !f.mu.TryLock() {
 		return f.current.Load() // a disk that hangs must hold up one handshake only
 	}
@@ -55,10 +55,11 @@ func (f *fromFiles[T]) get(log *journal) *T {
 	f.last = time.Now()
 	before := f.err
 	switch changed := f.look(); {
+	case log == nil:
 	case f.err != nil && (changed || before == nil || before.Error() != f.err.Error()):
-		log.warn(nil, "cluster: TLS files cannot be used, the last good ones stay in use", "files", strings.Join(f.paths, ", "), "reason", f.err.Error())
+		log.Warn("cluster: TLS files cannot be used, the last good ones stay in use", "files", strings.Join(f.paths, ", "), "reason", f.err.Error())
 	case f.err == nil && (changed || before != nil):
-		log.info(nil, "cluster: TLS files were read again", "files", strings.Join(f.paths, ", "))
+		log.Info("cluster: TLS files were read again", "files", strings.Join(f.paths, ", "))
 	}
 	return f.current.Load()
 }
@@ -87,28 +88,59 @@ func (f *fromFiles[T]) look() (changed bool) {
 	return changed
 }
 
-// tlsFiles are the files that MEMCACHED_TLS_* name.
-type tlsFiles struct {
+// TLSFiles are files with what a *tls.Config is made of.
+type TLSFiles struct {
 	roots *fromFiles[x509.CertPool]   // nil: the system's
 	pair  *fromFiles[tls.Certificate] // nil: none
 	first *x509.CertPool              // what roots were at the start
-	log   atomic.Pointer[journal]     // of the Cluster that made the last handshake
+	log   atomic.Pointer[Logger]      // of whoever made the last handshake
 }
 
-// renew puts the roots of now into conf, unless the app has set its own.
-func (f *tlsFiles) renew(conf *tls.Config, log *journal) {
+// ReadRoots has conf trust the authorities in a file.
+func (f *TLSFiles) ReadRoots(conf *tls.Config, path string) error {
+	roots, err := readFiles(parseRoots, path)
+	if err != nil {
+		return err
+	}
+	f.roots, f.first = roots, roots.current.Load()
+	conf.RootCAs = f.first
+	return nil
+}
+
+// ReadPair has conf show the client certificate in a file, whose key is in another.
+func (f *TLSFiles) ReadPair(conf *tls.Config, cert, key string) error {
+	pair, err := readFiles(parsePair, cert, key)
+	if err != nil {
+		return err
+	}
+	f.pair = pair
+	conf.Certificates, conf.GetClientCertificate = []tls.Certificate{*pair.current.Load()}, f.clientCertificate
+	return nil
+}
+
+// Renew puts the roots of now into conf, unless the app has set its own. The log is told what
+// has changed, also by the handshake that follows.
+func (f *TLSFiles) Renew(conf *tls.Config, log Logger) {
 	if f == nil {
 		return
 	}
-	f.log.Store(log)
+	f.log.Store(&log)
 	if f.roots != nil && conf.RootCAs == f.first {
 		conf.RootCAs = f.roots.get(log)
 	}
 }
 
 // clientCertificate has the signature of tls.Config.GetClientCertificate.
-func (f *tlsFiles) clientCertificate(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	return fitting(info, *f.pair.get(f.log.Load())), nil
+func (f *TLSFiles) clientCertificate(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return fitting(info, *f.pair.get(f.logger())), nil
+}
+
+// logger returns the log of whoever made the last handshake, or nil.
+func (f *TLSFiles) logger() Logger {
+	if log := f.log.Load(); log != nil {
+		return *log
+	}
+	return nil
 }
 
 // fitting returns the first certificate that the server says it accepts; an empty one, which

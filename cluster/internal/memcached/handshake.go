@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"crypto/tls"
@@ -29,8 +29,7 @@ func (e *certificateError) Unwrap() error { return e.err }
 
 // encrypt has the connection speak TLS.
 func (d *dialer) encrypt(c *nodeConn, address string) error {
-	conf := d.tls.Clone()
-	d.tlsFiles.renew(conf, d.log)
+	conf := d.tls()
 	if conf.ServerName == "" && !conf.InsecureSkipVerify {
 		conf.ServerName, _, _ = net.SplitHostPort(address)
 	}

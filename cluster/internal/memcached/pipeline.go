@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bufio"
@@ -20,9 +20,9 @@ import (
 // for the exchange under way and then for its own, so for two Timeouts at most. The client
 // above (gomemcache) knows nothing of it: what it dials is a connection in name only.
 
-// maxPipelined is the largest value that is sent over the shared connection. Larger
+// MaxShared is the largest value that is sent over the shared connection. Larger
 // ones go over connections of their own: nobody should wait behind them.
-const maxPipelined = 16 << 10
+const MaxShared = 16 << 10
 
 // pipeline is the shared connection of one node. There is no goroutine behind it: of
 // those that wait, the first of each batch speaks for all.

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"context"

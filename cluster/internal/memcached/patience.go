@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"net"
@@ -20,7 +20,7 @@ const (
 
 // patience is one wait for a node. It ends when the clock reaches the limit.
 type patience struct {
-	clock   *awakeClock
+	clock   *Clock
 	limit   time.Duration // on the clock
 	look    time.Duration // kept for the last look
 	due     time.Time     // when to look, on the wall
@@ -28,8 +28,8 @@ type patience struct {
 	renewed int
 }
 
-func (c *awakeClock) patience(limit time.Duration) patience {
-	left := max(limit-c.now(), 0)
+func (c *Clock) patience(limit time.Duration) patience {
+	left := max(limit-c.Now(), 0)
 	look := min(lastLook, left/4)
 	return patience{clock: c, limit: limit, look: look, due: time.Now().Add(left - look)}
 }
@@ -39,8 +39,8 @@ func (c *awakeClock) patience(limit time.Duration) patience {
 func (p *patience) again() (due time.Time, ok bool) {
 	now := time.Now()
 	late := now.Sub(p.due)
-	p.clock.noticed(p.due)
-	wait, last, ok := lookAgain(p.limit-p.clock.now(), p.look, late, p.looked)
+	p.clock.Noticed(p.due)
+	wait, last, ok := lookAgain(p.limit-p.clock.Now(), p.look, late, p.looked)
 	if p.renewed++; !ok || p.renewed > mostRenewals {
 		return time.Time{}, false
 	}
@@ -65,7 +65,7 @@ func lookAgain(left, look, late time.Duration, looked bool) (wait time.Duration,
 // patientConn is a connection on which a command may take until a limit on the clock.
 type patientConn struct {
 	net.Conn
-	clock   *awakeClock
+	clock   *Clock
 	in, out patience // of Read and of Write: there may be a goroutine for each
 }
 

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bufio"
@@ -24,34 +24,29 @@ func slowStores(takes time.Duration) func(net.Conn, *bufio.Reader) {
 	})
 }
 
-// Whoever is turned away learns why, and an operator too: one line, not thousands, and a
-// count. The node has done nothing wrong.
+// Whoever is turned away learns why, and an operator too, and it is counted. The server has done
+// nothing wrong.
 func TestWhoFindsNoRoomIsCountedAndToldWhy(t *testing.T) {
-	hostile(t, Config{MaxConns: 3}, slowStores(DefaultTimeout*3/10), func(t *testing.T, n *node) {
-		var b syncBuffer
-		n.hooks.log = journalOf(&b)
+	hostile(t, Config{MaxConns: 3}, slowStores(testTimeout*3/10), func(t *testing.T, n *watched) {
 		var away atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 30 {
 			wg.Go(func() {
-				_, _, err := n.write(fmt.Sprint("k", i), make([]byte, maxPipelined+1), nil, 60)
+				_, _, err := n.Write(fmt.Sprint("k", i), make([]byte, MaxShared+1), nil, 60)
 				if err == nil {
 					return
 				}
-				if away.Add(1); !strings.Contains(err.Error(), "MaxConns") || strings.Contains(err.Error(), "CPU") || !isUnsent(err) {
+				if away.Add(1); !strings.Contains(err.Error(), "MaxConns") || strings.Contains(err.Error(), "CPU") || !isUnsent(err) || !IsBusy(err) {
 					t.Errorf("not the true reason: %v", err)
 				}
 			})
 		}
 		wg.Wait()
-		n.hooks.log.close()
-		s := n.status()
-		if away.Load() != 18 || s.Busy != 18 || s.Errors != 0 || s.State != Up {
-			t.Errorf("%d turned away, %+v", away.Load(), s)
+		if c := n.Counts(); away.Load() != 18 || c.Busy != 18 || c.Errors != 0 || n.last != nil || n.verdict() != Answered {
+			t.Errorf("%d turned away, %+v, %v", away.Load(), c, n.last)
 		}
-		lines := linesIn(&b, "want of room")
-		if len(lines) != 2 || !strings.Contains(lines[1], "omitted=16") || !strings.Contains(lines[0], "node=n1") || !strings.Contains(lines[0], "MaxConns") {
-			t.Errorf("logged %q", lines)
+		if len(n.lines) != 18 || !strings.Contains(n.lines[0], "want of room") || !strings.Contains(n.lines[0], "MaxConns") {
+			t.Errorf("logged %q", n.lines)
 		}
 	})
 }
@@ -59,11 +54,11 @@ func TestWhoFindsNoRoomIsCountedAndToldWhy(t *testing.T) {
 // Saves that share a connection do not take the room of those that need one each, and
 // there is room for many of them.
 func TestSmallWritesHaveRoomOfTheirOwn(t *testing.T) {
-	hostile(t, Config{MaxConns: 2}, slowStores(DefaultTimeout/20), func(t *testing.T, n *node) {
+	hostile(t, Config{MaxConns: 2}, slowStores(testTimeout/20), func(t *testing.T, n *watched) {
 		var large sync.WaitGroup
 		for i := range 2 {
 			large.Go(func() {
-				if _, _, err := n.write(fmt.Sprint("large", i), make([]byte, maxPipelined+1), nil, 60); err != nil {
+				if _, _, err := n.Write(fmt.Sprint("large", i), make([]byte, MaxShared+1), nil, 60); err != nil {
 					t.Error(err)
 				}
 			})
@@ -102,8 +97,8 @@ func TestAPacketIsBounded(t *testing.T) {
 				return
 			}
 		}
-	}, func(t *testing.T, n *node) {
-		for i, err := range together(n, keysTo(400), strings.Repeat("v", maxPipelined)) {
+	}, func(t *testing.T, n *watched) {
+		for i, err := range together(n, keysTo(400), strings.Repeat("v", MaxShared)) {
 			if err != nil {
 				t.Errorf("%d: %v", i, err)
 			}
@@ -167,7 +162,7 @@ func TestNobodyIsTurnedAwayForTimeTheProcessDidNotRun(t *testing.T) {
 			for range 4 {
 				began := time.Now()
 				time.Sleep(990 * time.Millisecond)
-				n.b.clock.noticed(began)
+				n.b.clock.Noticed(began)
 			}
 		}
 		if away := n.queue(t, stalled); away != 0 {
@@ -178,11 +173,11 @@ func TestNobodyIsTurnedAwayForTimeTheProcessDidNotRun(t *testing.T) {
 
 // Nor does anybody who waits for a place lose it to a stall.
 func TestAPlaceIsWaitedForAsLongAsTheProcessRuns(t *testing.T) {
-	hostile(t, Config{MaxConns: 1}, slowStores(DefaultTimeout*9/10), func(t *testing.T, n *node) {
+	hostile(t, Config{MaxConns: 1}, slowStores(testTimeout*9/10), func(t *testing.T, n *watched) {
 		var wg sync.WaitGroup
 		for i := range 3 {
 			wg.Go(func() {
-				if _, _, err := n.write(fmt.Sprint("k", i), make([]byte, maxPipelined+1), nil, 60); err != nil {
+				if _, _, err := n.Write(fmt.Sprint("k", i), make([]byte, MaxShared+1), nil, 60); err != nil {
 					t.Error(err)
 				}
 			})
@@ -190,8 +185,8 @@ func TestAPlaceIsWaitedForAsLongAsTheProcessRuns(t *testing.T) {
 		}
 		for range 2 {
 			began := time.Now()
-			time.Sleep(DefaultTimeout * 8 / 10)
-			n.clock.noticed(began)
+			time.Sleep(testTimeout * 8 / 10)
+			n.clock.Noticed(began)
 		}
 		wg.Wait()
 	})
@@ -218,23 +213,4 @@ func TestTheReasonNamesTheProcessOnlyWhereItIsTheReason(t *testing.T) {
 	if err := reasonFor(errBusy, time.Second, 100*time.Millisecond); !strings.Contains(err.Error(), "10 %") {
 		t.Error(err)
 	}
-}
-
-// Refusals of a node that count double once a call has taken long are not counted so
-// because this process has taken long.
-func TestACallIsNotLateForAStall(t *testing.T) {
-	story(t, 1, func(w *world) {
-		c := w.cluster(Config{})
-		for _, stalled := range []bool{false, true} {
-			k := c.newOperation("s", intent{})
-			began := time.Now()
-			time.Sleep(2 * DefaultTimeout)
-			if stalled {
-				c.clock.noticed(began)
-			}
-			if k.isLate() == stalled {
-				w.Errorf("after a stall: %v, late: %v", stalled, k.isLate())
-			}
-		}
-	})
 }

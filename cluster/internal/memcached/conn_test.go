@@ -1,16 +1,11 @@
-package cluster
+package memcached
 
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"runtime"
 	"strings"
@@ -20,46 +15,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-// hostile runs a test against one node whose side of each connection is the script. It
-// gets the lines that the client sends.
-func hostile(t *testing.T, cfg Config, script func(nc net.Conn, r *bufio.Reader), test func(t *testing.T, n *node)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		var open []net.Conn
-		cfg := cfg
-		cfg.Nodes = []Node{{ID: "n1", Addr: "hostile:11211"}}
-		cfg.DialContext = func(context.Context, string, string) (net.Conn, error) {
-			client, server := net.Pipe()
-			mu.Lock()
-			open = append(open, server)
-			mu.Unlock()
-			wg.Go(func() {
-				defer server.Close()
-				script(server, bufio.NewReader(server))
-			})
-			return client, nil
-		}
-		cfg, err := cfg.withDefaults()
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
-		test(t, n)
-		n.hooks.running.Wait()
-		n.drop()
-		mu.Lock()
-		for _, nc := range open {
-			nc.Close()
-		}
-		mu.Unlock()
-		wg.Wait()
-	})
-}
-
-const planted = "SECRETBYTES"
 
 func TestHostileAnswersToAGet(t *testing.T) {
 	line := func(r *bufio.Reader) string { s, _ := r.ReadString('\n'); return strings.TrimSpace(s) }
@@ -119,7 +74,7 @@ func TestHostileAnswersToAGet(t *testing.T) {
 		{"a byte just before each timeout", func(nc net.Conn, r *bufio.Reader) {
 			line(r)
 			for _, b := range []byte(fmt.Sprintf("VALUE %s 0 11 1\r\n%s\r\nEND\r\n", key, planted)) {
-				time.Sleep(DefaultTimeout - time.Millisecond)
+				time.Sleep(testTimeout - time.Millisecond)
 				if _, err := nc.Write([]byte{b}); err != nil {
 					return
 				}
@@ -131,7 +86,7 @@ func TestHostileAnswersToAGet(t *testing.T) {
 		}},
 		{"closes late in the middle of the value", func(nc net.Conn, r *bufio.Reader) {
 			line(r)
-			time.Sleep(DefaultTimeout * 9 / 10)
+			time.Sleep(testTimeout * 9 / 10)
 			fmt.Fprintf(nc, "VALUE %s 0 100 1\r\n%s", key, planted)
 		}},
 		{"closes at once", func(net.Conn, *bufio.Reader) {}},
@@ -171,7 +126,7 @@ func TestHostileAnswersToAGet(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			hostile(t, Config{}, c.script, func(t *testing.T, n *node) {
+			hostile(t, Config{}, c.script, func(t *testing.T, n *watched) {
 				for range 3 {
 					var before, after runtime.MemStats
 					runtime.ReadMemStats(&before)
@@ -180,14 +135,14 @@ func TestHostileAnswersToAGet(t *testing.T) {
 					took := time.Since(began)
 					runtime.ReadMemStats(&after)
 					if err == nil {
-						t.Errorf("passes for %q", it.value)
+						t.Errorf("passes for %q", it.Value)
 						continue
 					}
-					if took > DefaultTimeout*5/4 {
-						t.Errorf("error after %v, the timeout is %v: %v", took, DefaultTimeout, err)
+					if took > testTimeout*5/4 {
+						t.Errorf("error after %v, the timeout is %v: %v", took, testTimeout, err)
 					}
-					if strings.Contains(err.Error(), planted[:6]) || strings.Contains(n.status().LastError, planted[:6]) {
-						t.Errorf("the error quotes the answer: %v, %v", err, n.status().LastError)
+					if strings.Contains(err.Error(), planted[:6]) || strings.Contains(n.shown(), planted[:6]) {
+						t.Errorf("the error quotes the answer: %v, %v", err, n.shown())
 					}
 					if got := after.TotalAlloc - before.TotalAlloc; got > 16<<20 {
 						t.Errorf("%d bytes allocated", got)
@@ -207,7 +162,7 @@ func TestValuesWithoutEndAreCutOff(t *testing.T) {
 				return
 			}
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		if _, err := n.getOne("k"); err == nil {
 			t.Error("it passes")
 		}
@@ -223,23 +178,23 @@ func TestManySlowValuesCostOneTimeout(t *testing.T) {
 			if i == 0 { // the verb
 				continue
 			}
-			time.Sleep(DefaultTimeout * 9 / 10)
+			time.Sleep(testTimeout * 9 / 10)
 			if _, err := fmt.Fprintf(nc, "VALUE %s 0 1 1\r\nx\r\n", key); err != nil {
 				return
 			}
 		}
 		_, _ = io.WriteString(nc, "END\r\n")
-	}, func(t *testing.T, n *node) {
-		var batch []*waiter
+	}, func(t *testing.T, n *watched) {
+		var batch []*Request
 		for i := range 20 {
-			batch = append(batch, &waiter{node: n, key: fmt.Sprint("k", i)})
+			batch = append(batch, &Request{Key: fmt.Sprint("k", i)})
 		}
 		began := time.Now()
 		if err := n.fetch(batch); !isErr(err, errTimeout) {
 			t.Error(err)
 		}
-		if took := time.Since(began); took != DefaultTimeout {
-			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		if took := time.Since(began); took != testTimeout {
+			t.Errorf("took %v, want %v", took, testTimeout)
 		}
 	})
 }
@@ -252,10 +207,10 @@ func TestAnEndlessAnswerToAProbeIsCutOff(t *testing.T) {
 			time.Sleep(10 * time.Microsecond)
 			_, err = io.WriteString(nc, strings.Repeat(planted, 1000))
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := n.ping()
+		_, err := n.Ping(false)
 		runtime.ReadMemStats(&after)
 		if err == nil || strings.Contains(err.Error(), planted[:6]) {
 			t.Error(err)
@@ -270,19 +225,19 @@ func TestHostileAnswersToAWrite(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer string
-		want   outcome
+		want   Outcome
 		maybe  bool
 	}{
-		{"stored", "STORED\r\n", written, true},
-		{"somebody was faster", "EXISTS\r\n", outrun, false},
-		{"gone", "NOT_FOUND\r\n", outrun, false},
-		{"too large", "SERVER_ERROR object too large for cache\r\n", failed, false},
-		{"no memory", "SERVER_ERROR out of memory storing object\r\n", failed, false},
-		{"garbage", planted + "\r\n", failed, true},
-		{"a value", "VALUE k 0 11 1\r\n" + planted + "\r\nEND\r\n", failed, true},
-		{"nothing", "", failed, true},
-		{"half a line", "STOR", failed, true},
-		{"an endless line", strings.Repeat(planted, 1000), failed, true},
+		{"stored", "STORED\r\n", Stored, true},
+		{"somebody was faster", "EXISTS\r\n", Conflict, false},
+		{"gone", "NOT_FOUND\r\n", Conflict, false},
+		{"too large", "SERVER_ERROR object too large for cache\r\n", Failed, false},
+		{"no memory", "SERVER_ERROR out of memory storing object\r\n", Failed, false},
+		{"garbage", planted + "\r\n", Failed, true},
+		{"a value", "VALUE k 0 11 1\r\n" + planted + "\r\nEND\r\n", Failed, true},
+		{"nothing", "", Failed, true},
+		{"half a line", "STOR", Failed, true},
+		{"an endless line", strings.Repeat(planted, 1000), Failed, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
@@ -297,16 +252,16 @@ func TestHostileAnswersToAWrite(t *testing.T) {
 						return
 					}
 				}
-			}, func(t *testing.T, n *node) {
+			}, func(t *testing.T, n *watched) {
 				began := time.Now()
-				o, maybe, err := n.write("k", []byte("v"), &item{cas: 1, opened: anyConnection}, 60)
+				o, maybe, err := n.Write("k", []byte("v"), &Copy{cas: 1, opened: anyConnection}, 60)
 				if o != c.want || maybe != c.maybe {
 					t.Errorf("outcome %v, maybe %v, %v; want %v, %v", o, maybe, err, c.want, c.maybe)
 				}
 				if err != nil && strings.Contains(err.Error(), planted) {
 					t.Errorf("the error quotes the answer: %v", err)
 				}
-				if took := time.Since(began); took > DefaultTimeout {
+				if took := time.Since(began); took > testTimeout {
 					t.Errorf("took %v", took)
 				}
 			})
@@ -327,10 +282,10 @@ func TestAnAnswerTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
 			answer := fmt.Sprintf("VALUE %s 0 %d 1\r\n%s\r\nEND\r\n", key, len(key), key)
 			_, _ = io.WriteString(nc, answer+answer)
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for i := range 20 {
 			key := fmt.Sprint("k", i)
-			if it, err := n.getOne(key); err == nil && (it == nil || string(it.value) != key) {
+			if it, err := n.getOne(key); err == nil && (it == nil || string(it.Value) != key) {
 				t.Fatalf("%s: %v", key, it)
 			}
 		}
@@ -351,7 +306,7 @@ func TestAMissTooManyIsNotThatOfTheNextQuestion(t *testing.T) {
 			}
 			_, _ = io.WriteString(nc, answer)
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for range 3 {
 			_, _ = n.getOne("gone")
 			if it, err := n.getOne("there"); err != nil || it == nil {
@@ -370,10 +325,10 @@ func TestAnotherKeyInABatchIsNoMiss(t *testing.T) {
 			}
 			fmt.Fprintf(nc, "VALUE other 0 11 1\r\n%s\r\nEND\r\n", planted)
 		}
-	}, func(t *testing.T, n *node) {
-		batch := []*waiter{{node: n, key: "a"}, {node: n, key: "b"}}
+	}, func(t *testing.T, n *watched) {
+		batch := []*Request{{Key: "a"}, {Key: "b"}}
 		if err := n.fetch(batch); !isErr(err, errOutOfStep) {
-			t.Errorf("%v, %v, %v", err, batch[0].item, batch[1].item)
+			t.Errorf("%v, %v, %v", err, batch[0].Copy, batch[1].Copy)
 		}
 	})
 }
@@ -384,21 +339,21 @@ func TestExchangesWithOneNodeAreBounded(t *testing.T) {
 	const most = 3
 	var connections atomic.Int32
 	serve := script(func(string) string {
-		time.Sleep(DefaultTimeout * 3 / 10)
+		time.Sleep(testTimeout * 3 / 10)
 		return "STORED\r\n"
 	})
 	hostile(t, Config{MaxConns: most}, func(nc net.Conn, r *bufio.Reader) {
 		connections.Add(1)
 		serve(nc, r)
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		began := time.Now()
 		var done, busy atomic.Int32
 		var wg sync.WaitGroup
 		for i := range 30 {
 			wg.Go(func() {
-				o, maybe, err := n.write(fmt.Sprint("k", i), make([]byte, maxPipelined+1), nil, 60)
+				o, maybe, err := n.Write(fmt.Sprint("k", i), make([]byte, MaxShared+1), nil, 60)
 				switch {
-				case o == written:
+				case o == Stored:
 					done.Add(1)
 				case isErr(err, errBusy) && !maybe:
 					busy.Add(1)
@@ -411,7 +366,7 @@ func TestExchangesWithOneNodeAreBounded(t *testing.T) {
 		if connections.Load() != most || done.Load() != 4*most || busy.Load() != 30-4*most {
 			t.Errorf("%d writes over %d connections, %d found all busy", done.Load(), connections.Load(), busy.Load())
 		}
-		if took := time.Since(began); took != DefaultTimeout*12/10 {
+		if took := time.Since(began); took != testTimeout*12/10 {
 			t.Errorf("took %v", took)
 		}
 	})
@@ -420,20 +375,20 @@ func TestExchangesWithOneNodeAreBounded(t *testing.T) {
 // Who waited for a connection must not then wait for a node that has just been found
 // sick.
 func TestWhoWaitedForAConnectionWaitsForNoSickNode(t *testing.T) {
-	hostile(t, Config{MaxConns: 1}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *node) {
+	hostile(t, Config{MaxConns: 1}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *watched) {
 		began := time.Now()
 		var first sync.WaitGroup
 		first.Go(func() {
-			if _, _, err := n.write("a", make([]byte, maxPipelined+1), nil, 60); !isErr(err, errTimeout) {
+			if _, _, err := n.Write("a", make([]byte, MaxShared+1), nil, 60); !isErr(err, errTimeout) {
 				t.Error(err)
 			}
 		})
-		time.Sleep(DefaultTimeout / 2)
-		if _, maybe, err := n.write("b", make([]byte, maxPipelined+1), nil, 60); !isErr(err, errNotAsked) || maybe {
+		time.Sleep(testTimeout / 2)
+		if _, maybe, err := n.Write("b", make([]byte, MaxShared+1), nil, 60); !isErr(err, errNotUsable) || maybe {
 			t.Errorf("%v, maybe %v", err, maybe)
 		}
-		if took := time.Since(began); took != DefaultTimeout {
-			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		if took := time.Since(began); took != testTimeout {
+			t.Errorf("took %v, want %v", took, testTimeout)
 		}
 		first.Wait()
 	})
@@ -442,28 +397,23 @@ func TestWhoWaitedForAConnectionWaitsForNoSickNode(t *testing.T) {
 // The whole of an exchange, with its dial, costs one timeout.
 func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg, err := Config{Nodes: []Node{{ID: "n1", Addr: "slow:1"}}, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			time.Sleep(DefaultTimeout * 9 / 10)
+		n := watch(Config{Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			time.Sleep(testTimeout * 9 / 10)
 			client, server := net.Pipe()
 			go func() {
 				_, _ = io.Copy(io.Discard, server)
 				server.Close()
 			}()
 			return client, nil
-		}}.withDefaults()
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
+		}})
 		began := time.Now()
 		if _, err := n.getOne("k"); err == nil {
 			t.Error("it says nothing and passes")
 		}
-		if took := time.Since(began); took != DefaultTimeout {
-			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		if took := time.Since(began); took != testTimeout {
+			t.Errorf("took %v, want %v", took, testTimeout)
 		}
-		n.hooks.running.Wait()
-		n.drop()
+		n.end()
 	})
 }
 
@@ -471,7 +421,7 @@ func TestASlowDialCountsIntoTheTimeout(t *testing.T) {
 func TestATLSConnectionEndsAtOnce(t *testing.T) {
 	cert := selfSigned(t)
 	synctest.Test(t, func(t *testing.T) {
-		d := &dialer{timeout: DefaultTimeout, clock: newAwakeClock(DefaultTimeout), tls: &tls.Config{InsecureSkipVerify: true}}
+		d := &dialer{timeout: testTimeout, clock: NewClock(testTimeout), tls: func() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }}
 		client, server := net.Pipe()
 		d.dial = func(context.Context, string, string) (net.Conn, error) { return client, nil }
 		go func() {
@@ -488,17 +438,4 @@ func TestATLSConnectionEndsAtOnce(t *testing.T) {
 		}
 		server.Close()
 	})
-}
-
-func selfSigned(t *testing.T) tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(100, 0, 0)}
-	der, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"slices"
@@ -19,25 +19,38 @@ const (
 	maxBatchBytes    = 2 << 20  // of the answer
 )
 
-// waiter is one get on its way, and then what came of it.
-type waiter struct {
-	node  *node
-	key   string
-	all   *arrival
-	item  *item // nil: a miss
-	found item  // what item points to
-	err   error
+// Request is one get on its way, and then what came of it.
+type Request struct {
+	Key   string
+	Latch *Latch
+	Copy  *Copy // nil: a miss
+	Err   error
+
+	found Copy          // what Copy points to
 	since time.Duration // when it arrived in the queue, on the wall
 	at    time.Duration // the same, by the awake clock
 }
 
-// arrival is when the last of a caller's gets has its answer: the caller is woken once.
-type arrival struct {
+// Latch is when the last of a caller's gets has its answer: the caller is woken once.
+type Latch struct {
 	left atomic.Int32
 	last chan struct{} // has room for one
 }
 
-func (a *arrival) note() {
+// NewLatch returns a Latch that waits for so many answers.
+func NewLatch(answers int) *Latch {
+	a := &Latch{last: make(chan struct{}, 1)}
+	a.Reset(answers)
+	return a
+}
+
+// Reset has a Latch whose Done has been received from wait once more.
+func (a *Latch) Reset(answers int) { a.left.Store(int32(answers)) }
+
+// Done is received from once, when all answers are there.
+func (a *Latch) Done() <-chan struct{} { return a.last }
+
+func (a *Latch) note() {
 	if a.left.Add(-1) == 0 {
 		a.last <- struct{}{}
 	}
@@ -46,23 +59,30 @@ func (a *arrival) note() {
 // batcher sends the gets of one node. A goroutine of its own does so while there are
 // any: callers may stop waiting at any time.
 type batcher struct {
-	fetch    func(batch []*waiter) error // sets what was found
+	fetch    func(batch []*Request) error // sets what was found
 	running  *sync.WaitGroup
-	clock    *awakeClock
+	clock    *Clock
 	patience time.Duration // the longest wait in the queue
 	refuse   func(err error, waited, awake time.Duration) error
 	loop     func() // send, bound once: a go statement then allocates nothing
 
 	mu      sync.Mutex // guards below
 	busy    bool
-	most    int       // waiters a batch may have, from the size of what came last; 0: not known
-	waiting []*waiter // in the order of arrival
-	going   []*waiter // the batch under way
+	most    int        // waiters a batch may have, from the size of what came last; 0: not known
+	waiting []*Request // in the order of Latch
+	going   []*Request // the batch under way
 }
 
-// get notes w's arrival when there is an answer. The caller must be within an operation
+// depth is how many wait.
+func (b *batcher) depth() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting)
+}
+
+// get notes w's Latch when there is an answer. The caller must be within an operation
 // that running counts.
-func (b *batcher) get(w *waiter) {
+func (b *batcher) get(w *Request) {
 	w.since, w.at = b.clock.both()
 	b.mu.Lock()
 	b.waiting = append(b.waiting, w)
@@ -84,8 +104,8 @@ func (b *batcher) send() {
 		}
 		wall, now := b.clock.both()
 		for _, w := range b.late(now) {
-			w.err = b.refuse(errBehind, wall-w.since, now-w.at)
-			w.all.note()
+			w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
+			w.Latch.note()
 		}
 		err := b.fetch(batch)
 		if err != nil {
@@ -95,8 +115,8 @@ func (b *batcher) send() {
 		}
 		b.sized(batch)
 		for _, w := range batch {
-			w.err = err
-			w.all.note()
+			w.Err = err
+			w.Latch.note()
 		}
 	}
 }
@@ -105,7 +125,7 @@ func (b *batcher) send() {
 // fit into the next command either: a node that answers, but slower than it is asked, would
 // make the queue grow for ever. What counts is the node's time: of a queue that has grown
 // since this process did not get to run, nobody is sent away.
-func (b *batcher) late(now time.Duration) []*waiter {
+func (b *batcher) late(now time.Duration) []*Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := 0
@@ -121,7 +141,7 @@ func (b *batcher) late(now time.Duration) []*waiter {
 }
 
 // next takes the next batch off the queue; an empty one ends the goroutine.
-func (b *batcher) next() []*waiter {
+func (b *batcher) next() []*Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n := b.fit(max(b.most, 1))
@@ -136,7 +156,7 @@ func (b *batcher) next() []*waiter {
 func (b *batcher) fit(most int) int {
 	n, size := 0, 0
 	for n < len(b.waiting) && n < most {
-		if size += len(b.waiting[n].key) + 1; n > 0 && size > maxBatchKeyBytes {
+		if size += len(b.waiting[n].Key) + 1; n > 0 && size > maxBatchKeyBytes {
 			break
 		}
 		n++
@@ -145,7 +165,7 @@ func (b *batcher) fit(most int) int {
 }
 
 // rest adds all that wait to a batch that failed.
-func (b *batcher) rest(batch []*waiter) []*waiter {
+func (b *batcher) rest(batch []*Request) []*Request {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.going = append(batch, b.waiting...)
@@ -156,11 +176,11 @@ func (b *batcher) rest(batch []*waiter) []*waiter {
 
 // sized keeps the answer to a batch of items like these within maxBatchBytes, so
 // that it fits into one timeout.
-func (b *batcher) sized(batch []*waiter) {
+func (b *batcher) sized(batch []*Request) {
 	largest := 1
 	for _, w := range batch {
-		if w.item != nil {
-			largest = max(largest, len(w.item.value))
+		if w.Copy != nil {
+			largest = max(largest, len(w.Copy.Value))
 		}
 	}
 	b.mu.Lock()
@@ -169,7 +189,7 @@ func (b *batcher) sized(batch []*waiter) {
 }
 
 // keysOf lists the keys of a batch, each once, in the place of those of the last.
-func keysOf(batch []*waiter, keys []string) []string {
+func keysOf(batch []*Request, keys []string) []string {
 	const few = 32 // are compared with each other
 	var known map[string]bool
 	if len(batch) > few {
@@ -177,13 +197,13 @@ func keysOf(batch []*waiter, keys []string) []string {
 	}
 	keys = keys[:0]
 	for _, w := range batch {
-		if known == nil && slices.Contains(keys, w.key) || known[w.key] {
+		if known == nil && slices.Contains(keys, w.Key) || known[w.Key] {
 			continue
 		}
 		if known != nil {
-			known[w.key] = true
+			known[w.Key] = true
 		}
-		keys = append(keys, w.key)
+		keys = append(keys, w.Key)
 	}
 	return keys
 }

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"net"
@@ -14,7 +14,7 @@ func TestWhileTheResolverFailsTheLastGoodAddressIsUsed(t *testing.T) {
 		"no such host":         func(r *roads) { r.fails = &net.DNSError{Err: "no such host", IsNotFound: true} },
 		"no address":           func(r *roads) { r.names = nil },
 		"no answer":            func(r *roads) { r.slow = time.Hour },
-		"an answer, but later": func(r *roads) { r.slow = DefaultTimeout * 2 },
+		"an answer, but later": func(r *roads) { r.slow = testTimeout * 2 },
 	} {
 		t.Run(why, func(t *testing.T) {
 			// The first address is dead: the last good one is the second.
@@ -28,7 +28,7 @@ func TestWhileTheResolverFailsTheLastGoodAddressIsUsed(t *testing.T) {
 				net.change(func() { change(net) })
 				for range 3 {
 					address, nc, took, err := dialled(r)
-					if err != nil || address != "10.0.0.2" || took > DefaultTimeout/4 {
+					if err != nil || address != "10.0.0.2" || took > testTimeout/4 {
 						t.Fatalf("%s after %v: %v", address, took, err)
 					}
 					nc.Close()
@@ -53,10 +53,10 @@ func TestANameThatLeadsElsewhereIsFollowed(t *testing.T) {
 	}{
 		{"the old server is still there", live, 0, []string{"10.0.0.2", "10.0.0.2"}},
 		{"the old server is gone", refuses, 0, []string{"10.0.0.2"}},
-		{"a slow resolver, the old host is off", silent, DefaultTimeout / 3, []string{"10.0.0.2", "10.0.0.2"}},
-		{"a slow resolver, the old server is still there", live, DefaultTimeout / 3, []string{"10.0.0.1", "10.0.0.2"}},
-		{"a very slow resolver, the old server is still there", live, 2 * DefaultTimeout, []string{"10.0.0.1", "10.0.0.2"}},
-		{"a very slow resolver, the old server is gone", refuses, 2 * DefaultTimeout, []string{"", "10.0.0.2"}},
+		{"a slow resolver, the old host is off", silent, testTimeout / 3, []string{"10.0.0.2", "10.0.0.2"}},
+		{"a slow resolver, the old server is still there", live, testTimeout / 3, []string{"10.0.0.1", "10.0.0.2"}},
+		{"a very slow resolver, the old server is still there", live, 2 * testTimeout, []string{"10.0.0.1", "10.0.0.2"}},
+		{"a very slow resolver, the old server is gone", refuses, 2 * testTimeout, []string{"", "10.0.0.2"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			net := &roads{names: []string{"10.0.0.1"}, ways: map[string]way{}}

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"testing"
@@ -23,14 +23,14 @@ func TestTTL(t *testing.T) {
 		{"400 days", 400 * day * time.Second, 1_700_000_000 + 400*day + 1},
 		{"beyond the year 2038 a server's field ends", 20 * 365 * day * time.Second, 1<<31 - 1},
 	} {
-		if got := ttl(now.Add(c.left).UnixMilli(), now); got != c.want {
+		if got := TTL(now.Add(c.left).UnixMilli(), now); got != c.want {
 			t.Errorf("%s: %v left is %d, want %d", c.why, c.left, got, c.want)
 		}
 	}
-	if got := ttl(maxDeadline, now); got != 1<<31-1 {
+	if got := TTL(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli(), now); got != 1<<31-1 {
 		t.Errorf("the year 9999: %d", got)
 	}
-	if got := ttl(-1<<62, now); got != 1 {
+	if got := TTL(-1<<62, now); got != 1 {
 		t.Errorf("long before 1970: %d", got)
 	}
 }

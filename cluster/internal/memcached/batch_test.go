@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"errors"
@@ -25,14 +25,14 @@ type slowNode struct {
 
 func newSlowNode() *slowNode {
 	n := &slowNode{stored: map[string]string{}}
-	n.b.running, n.b.clock = &n.running, newAwakeClock(time.Second)
+	n.b.running, n.b.clock = &n.running, NewClock(time.Second)
 	n.b.loop = n.b.send
-	n.b.fetch = func(batch []*waiter) error {
+	n.b.fetch = func(batch []*Request) error {
 		n.mu.Lock()
 		n.commands = append(n.commands, strings.Join(keysOf(batch, nil), " "))
 		for _, w := range batch {
-			if v, ok := n.stored[w.key]; ok {
-				w.item = &item{value: []byte(v)}
+			if v, ok := n.stored[w.Key]; ok {
+				w.Copy = &Copy{Value: []byte(v)}
 			}
 		}
 		n.mu.Unlock()
@@ -41,7 +41,7 @@ func newSlowNode() *slowNode {
 		defer n.mu.Unlock()
 		if n.fail != nil {
 			for _, w := range batch {
-				w.item = nil
+				w.Copy = nil
 			}
 		}
 		return n.fail
@@ -49,11 +49,11 @@ func newSlowNode() *slowNode {
 	return n
 }
 
-func (n *slowNode) get(key string) (*item, error) {
-	w := &waiter{key: key, all: one()}
+func (n *slowNode) get(key string) (*Copy, error) {
+	w := &Request{Key: key, Latch: NewLatch(1)}
 	n.b.get(w)
-	<-w.all.last
-	return w.item, w.err
+	<-w.Latch.Done()
+	return w.Copy, w.Err
 }
 
 func (n *slowNode) set(key, value string) {
@@ -82,7 +82,7 @@ func TestALoneGetGoesAtOnce(t *testing.T) {
 		for range 3 {
 			began := time.Now()
 			it, err := n.get("a")
-			if err != nil || string(it.value) != "1" || time.Since(began) != time.Second {
+			if err != nil || string(it.Value) != "1" || time.Since(began) != time.Second {
 				t.Errorf("%v, %v, after %v", it, err, time.Since(began))
 			}
 		}
@@ -102,7 +102,7 @@ func TestGetsThatArriveMeanwhileShareOneCommand(t *testing.T) {
 			n.set(key, key)
 			wg.Go(func() {
 				it, err := n.get(key)
-				if err != nil || it == nil || string(it.value) != key {
+				if err != nil || it == nil || string(it.Value) != key {
 					t.Errorf("%s: %v, %v", key, it, err)
 				}
 			})
@@ -146,7 +146,7 @@ func TestAGetNeverJoinsACommandSentBeforeIt(t *testing.T) {
 		for _, key := range []string{"a", "c"} {
 			wg.Go(func() {
 				it, err := n.get(key)
-				if err != nil || it == nil || key == "a" && string(it.value) != "newer" {
+				if err != nil || it == nil || key == "a" && string(it.Value) != "newer" {
 					t.Errorf("%s was stored before it was asked for: %v, %v", key, it, err)
 				}
 			})
@@ -190,7 +190,7 @@ func TestCallersOfOneKeyShareIt(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if it, err := n.get("a"); err != nil || it == nil || string(it.value) != "1" {
+				if it, err := n.get("a"); err != nil || it == nil || string(it.Value) != "1" {
 					t.Errorf("%v, %v", it, err)
 				}
 			})
@@ -252,7 +252,7 @@ func TestABatchFitsIntoATimeout(t *testing.T) {
 
 func TestAMissWithNothingKnownKeepsBatchesWhole(t *testing.T) {
 	var b batcher
-	b.sized([]*waiter{{}})
+	b.sized([]*Request{{}})
 	if b.most != maxBatchKeys {
 		t.Errorf("after misses a batch has %d keys", b.most)
 	}
@@ -262,12 +262,12 @@ func TestAMissWithNothingKnownKeepsBatchesWhole(t *testing.T) {
 func TestTheKeysOfABatchAreBounded(t *testing.T) {
 	var b batcher
 	for range maxBatchKeys {
-		b.waiting = append(b.waiting, &waiter{key: strings.Repeat("k", maxPrefix+43)})
+		b.waiting = append(b.waiting, &Request{Key: strings.Repeat("k", maxTestPrefix+43)})
 	}
-	if n := b.fit(maxBatchKeys); n != maxBatchKeyBytes/(maxPrefix+44) {
+	if n := b.fit(maxBatchKeys); n != maxBatchKeyBytes/(maxTestPrefix+44) {
 		t.Errorf("%d long keys", n)
 	}
-	b.waiting = []*waiter{{key: strings.Repeat("k", maxBatchKeyBytes)}, {key: "k"}}
+	b.waiting = []*Request{{Key: strings.Repeat("k", maxBatchKeyBytes)}, {Key: "k"}}
 	if n := b.fit(maxBatchKeys); n != 1 {
 		t.Errorf("%d keys where the first is too long", n)
 	}

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bufio"
@@ -68,17 +68,17 @@ func TestLargeValuesComeThroughInAnyPieces(t *testing.T) {
 					}
 				}
 			}
-		}, func(t *testing.T, n *node) {
+		}, func(t *testing.T, n *watched) {
 			for range 2 { // over one connection
-				var batch []*waiter
+				var batch []*Request
 				for i := range values {
-					batch = append(batch, &waiter{node: n, key: fmt.Sprint("k", i)})
+					batch = append(batch, &Request{Key: fmt.Sprint("k", i)})
 				}
 				if err := n.fetch(batch); err != nil {
 					t.Fatalf("pieces of %d: %v", piece, err)
 				}
 				for i, w := range batch {
-					if w.item == nil || !bytes.Equal(w.item.value, values[i]) {
+					if w.Copy == nil || !bytes.Equal(w.Copy.Value, values[i]) {
 						t.Errorf("pieces of %d: another value of %d bytes", piece, len(values[i]))
 					}
 				}
@@ -101,7 +101,7 @@ func TestAnAnnouncementAloneIsNotPaidFor(t *testing.T) {
 				return
 			}
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		before := allocated()
 		if _, err := n.getOne("k"); err == nil {
 			t.Error("it passes")
@@ -131,9 +131,9 @@ func TestASecondAnswerToAWriteSpoilsTheConnection(t *testing.T) {
 				return
 			}
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for range 3 {
-			if o, maybe, err := n.write("k", []byte("v"), &item{cas: 1, opened: anyConnection}, 60); o != failed || !maybe || !isErr(err, errOutOfStep) {
+			if o, maybe, err := n.Write("k", []byte("v"), &Copy{cas: 1, opened: anyConnection}, 60); o != Failed || !maybe || !isErr(err, errOutOfStep) {
 				t.Errorf("outcome %v, maybe %v, %v", o, maybe, err)
 			}
 		}
@@ -163,7 +163,7 @@ func TestASharedGetThatBringsAnotherKeyFailsAllInIt(t *testing.T) {
 			}
 			_, _ = io.WriteString(nc, "END\r\n")
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
@@ -205,11 +205,11 @@ func TestAConversationOutOfStepIsNotGoneOnWith(t *testing.T) {
 				return
 			}
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		if it, err := n.getOne("a"); !isErr(err, errOutOfStep) {
 			t.Errorf("the answer to another question: %v, %v", it, err)
 		}
-		if it, err := n.getOne("b"); err != nil || string(it.value) != "b" {
+		if it, err := n.getOne("b"); err != nil || string(it.Value) != "b" {
 			t.Errorf("the next question: %v, %v", it, err)
 		}
 	})

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"context"
@@ -27,9 +27,9 @@ const (
 	punctual = 2 * time.Millisecond
 )
 
-// awakeClock tells the time in which this process ran. It beats only while somebody waits
+// Clock tells the time in which this process ran. It beats only while somebody waits
 // for a node.
-type awakeClock struct {
+type Clock struct {
 	base    time.Time
 	beat    time.Duration
 	waits   atomic.Int64 // under way
@@ -66,44 +66,44 @@ func (l lostTime) late(due, now time.Duration) lostTime {
 	return l
 }
 
-func newAwakeClock(timeout time.Duration) *awakeClock {
-	c := &awakeClock{base: time.Now(), beat: max(timeout/beatsPerTimeout, time.Microsecond)}
+func NewClock(timeout time.Duration) *Clock {
+	c := &Clock{base: time.Now(), beat: max(timeout/beatsPerTimeout, time.Microsecond)}
 	c.lost.Store(&lostTime{due: never})
 	c.timer = time.AfterFunc(time.Hour, c.tick)
 	c.timer.Stop()
 	return c
 }
 
-// now is the time in which this process ran since the clock was made.
-func (c *awakeClock) now() time.Duration {
+// Now is the time in which this process ran since the clock was made.
+func (c *Clock) Now() time.Duration {
 	_, now := c.both()
 	return now
 }
 
 // both is the time on the wall since the clock was made, and that in which this process ran.
-func (c *awakeClock) both() (wall, awake time.Duration) {
+func (c *Clock) both() (wall, awake time.Duration) {
 	wall = time.Since(c.base)
 	return wall, wall - c.lost.Load().at(wall)
 }
 
 // begin has the clock beat until end: somebody waits for a node.
-func (c *awakeClock) begin() {
+func (c *Clock) begin() {
 	c.waits.Add(1)
 	if !c.beating.Load() {
 		c.start()
 	}
 }
 
-func (c *awakeClock) end() { c.waits.Add(-1) }
+func (c *Clock) end() { c.waits.Add(-1) }
 
-func (c *awakeClock) start() {
+func (c *Clock) start() {
 	if c.beating.CompareAndSwap(false, true) {
 		c.next(never)
 	}
 }
 
 // tick is one beat, in a goroutine that ends with it.
-func (c *awakeClock) tick() {
+func (c *Clock) tick() {
 	runtime.Gosched()
 	due := c.lost.Load().due
 	if c.waits.Load() > 0 {
@@ -118,7 +118,7 @@ func (c *awakeClock) tick() {
 }
 
 // next notes how late a beat was and sets the next.
-func (c *awakeClock) next(due time.Duration) {
+func (c *Clock) next(due time.Duration) {
 	c.change(func(l lostTime, now time.Duration) lostTime {
 		l = l.late(due, now)
 		l.due = now + c.beat
@@ -127,14 +127,14 @@ func (c *awakeClock) next(due time.Duration) {
 	c.timer.Reset(c.beat)
 }
 
-// noticed notes that something which was due then is noticed now.
-func (c *awakeClock) noticed(due time.Time) {
+// Noticed notes that something which was due then is noticed now.
+func (c *Clock) Noticed(due time.Time) {
 	if time.Since(due) > punctual {
 		c.change(func(l lostTime, now time.Duration) lostTime { return l.late(due.Sub(c.base), now) })
 	}
 }
 
-func (c *awakeClock) change(to func(l lostTime, now time.Duration) lostTime) {
+func (c *Clock) change(to func(l lostTime, now time.Duration) lostTime) {
 	for {
 		old := c.lost.Load()
 		l := to(*old, time.Since(c.base))
@@ -144,12 +144,12 @@ func (c *awakeClock) change(to func(l lostTime, now time.Duration) lostTime) {
 	}
 }
 
-// stop ends the beat; nobody waits for a node any more.
-func (c *awakeClock) stop() { c.timer.Stop() }
+// Stop ends the beat; nobody waits for a node any more.
+func (c *Clock) Stop() { c.timer.Stop() }
 
 // context returns a context that ends when the clock reaches the limit. It has no deadline
 // on the wall: package net would throw away a connection that is there but was noticed late.
-func (c *awakeClock) context(limit time.Duration) (context.Context, context.CancelFunc) {
+func (c *Clock) context(limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := c.patience(limit)
 	var again func()

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"context"
@@ -41,11 +41,11 @@ func TestTimeIsLostWhileWhatIsDueDoesNotCome(t *testing.T) {
 // waits for a node, so that an idle process is not woken.
 func TestTheClockOfARunningProcessIsTheWalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newAwakeClock(DefaultTimeout)
+		c := NewClock(testTimeout)
 		began := time.Now()
 		for range 20 {
 			c.begin()
-			time.Sleep(DefaultTimeout * 3 / 7)
+			time.Sleep(testTimeout * 3 / 7)
 			c.end()
 			time.Sleep(3 * c.beat)
 			synctest.Wait()
@@ -53,32 +53,32 @@ func TestTheClockOfARunningProcessIsTheWalls(t *testing.T) {
 				t.Fatal("it beats while nobody waits")
 			}
 		}
-		if got := c.now(); got != time.Since(began) {
+		if got := c.Now(); got != time.Since(began) {
 			t.Errorf("%v, want %v", got, time.Since(began))
 		}
-		c.stop()
+		c.Stop()
 	})
 }
 
 func TestTheClockStandsStillWithTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newAwakeClock(DefaultTimeout)
+		c := NewClock(testTimeout)
 		c.begin()
 		defer c.end()
-		time.Sleep(DefaultTimeout + time.Millisecond)
-		before := c.now()
+		time.Sleep(testTimeout + time.Millisecond)
+		before := c.Now()
 		c.timer.Stop() // as is no timer's turn while a process is stopped
 		time.Sleep(time.Minute)
-		if got := c.now() - before; got > c.beat {
+		if got := c.Now() - before; got > c.beat {
 			t.Errorf("a minute without a beat counts as %v", got)
 		}
 		c.timer.Reset(0)
-		time.Sleep(DefaultTimeout)
+		time.Sleep(testTimeout)
 		synctest.Wait()
-		if got := c.now() - before; got < DefaultTimeout || got > DefaultTimeout+c.beat {
+		if got := c.Now() - before; got < testTimeout || got > testTimeout+c.beat {
 			t.Errorf("a Timeout after it counts as %v", got)
 		}
-		c.stop()
+		c.Stop()
 	})
 }
 
@@ -106,8 +106,8 @@ func TestALastLookEndsEveryWait(t *testing.T) {
 // However often the process says that it did not run, a wait ends.
 func TestPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newAwakeClock(DefaultTimeout)
-		p := c.patience(DefaultTimeout)
+		c := NewClock(testTimeout)
+		p := c.patience(testTimeout)
 		looks := 0
 		for ok := true; ok && looks < 10*mostRenewals; looks++ {
 			time.Sleep(time.Until(p.due) + time.Second) // every look is late
@@ -121,23 +121,23 @@ func TestPatienceEnds(t *testing.T) {
 
 func TestADialsContextEndsWithTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newAwakeClock(DefaultTimeout)
+		c := NewClock(testTimeout)
 		began := time.Now()
-		ctx, cancel := c.context(c.now() + DefaultTimeout)
+		ctx, cancel := c.context(c.Now() + testTimeout)
 		defer cancel()
 		<-ctx.Done()
-		if took := time.Since(began); took != DefaultTimeout {
+		if took := time.Since(began); took != testTimeout {
 			t.Errorf("after %v", took)
 		}
-		ctx, cancel = c.context(c.now() + DefaultTimeout)
+		ctx, cancel = c.context(c.Now() + testTimeout)
 		defer cancel()
-		time.Sleep(DefaultTimeout / 2)
-		c.noticed(time.Now().Add(-DefaultTimeout / 4)) // it did not run for a quarter
+		time.Sleep(testTimeout / 2)
+		c.Noticed(time.Now().Add(-testTimeout / 4)) // it did not run for a quarter
 		<-ctx.Done()
-		if took := time.Since(began); took < 2*DefaultTimeout+DefaultTimeout/4 || took > 3*DefaultTimeout {
+		if took := time.Since(began); took < 2*testTimeout+testTimeout/4 || took > 3*testTimeout {
 			t.Errorf("with a stall, after %v", took)
 		}
-		early, cancel := c.context(c.now() + time.Hour)
+		early, cancel := c.context(c.Now() + time.Hour)
 		cancel()
 		if early.Err() != context.Canceled {
 			t.Error(early.Err())

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"errors"
@@ -15,6 +15,19 @@ import (
 // This file decides what a failed exchange means: for the save it was part of, for
 // the node's health, and for whoever reads the error.
 
+// Verdict is what one exchange with a server says about its health.
+type Verdict int
+
+// The verdicts.
+const (
+	Answered  Verdict = iota // any answer of a memcached, also a miss or "out of memory"
+	Declined                 // an answer of a memcached that does not serve: SERVER_ERROR, ERROR
+	TimedOut                 // no answer in time
+	Senseless                // an answer that makes no sense
+	Broken                   // the connection ended under the command, after a reconnect too
+	Refused                  // no connection to be had: refused, unknown host, TLS or login failed
+)
+
 // Reasons why an exchange with a node failed. They are what errors show: the texts
 // of the client below may quote a server's answer, which may be a session's bytes.
 var (
@@ -26,24 +39,24 @@ var (
 	errBusy      = errors.New("no room for the whole timeout")
 	errFull      = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
 	errBehind    = fmt.Errorf("%w: reads that came before took it", errBusy)
-	errNotAsked  = errors.New("thought down")
+	errNotUsable = errors.New("thought down")
 	errOutOfStep = errors.New("answer to another question")
 )
 
-// isRefusal reports whether a command was answered by "the condition does not
+// IsConflict reports whether a command was answered by "the condition does not
 // hold": another value, or none, or one where none was expected.
-func isRefusal(err error) bool {
+func IsConflict(err error) bool {
 	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
 }
 
 // isFailure reports whether the node could not, or would not, do what it was asked.
-func isFailure(err error) bool { return err != nil && !isRefusal(err) }
+func isFailure(err error) bool { return err != nil && !IsConflict(err) }
 
-// isFull reports whether the node has no room for what it was to store: it is as well as ever.
-func isFull(err error) bool { return errors.Is(err, errMemory) || errors.Is(err, errItemSize) }
+// IsFull reports whether the node has no room for what it was to store: it is as well as ever.
+func IsFull(err error) bool { return errors.Is(err, errMemory) || errors.Is(err, errItemSize) }
 
-// isAbsence reports whether a refusal says that there is no copy.
-func isAbsence(err error) bool { return errors.Is(err, memcache.ErrCacheMiss) }
+// IsAbsence reports whether a refusal says that there is no copy.
+func IsAbsence(err error) bool { return errors.Is(err, memcache.ErrCacheMiss) }
 
 // isBroken reports whether the connection ended under the command.
 func isBroken(err error) bool {
@@ -68,12 +81,22 @@ type unreachable struct{ err error }
 func (u unreachable) Error() string { return u.err.Error() }
 func (u unreachable) Unwrap() error { return u.err }
 
+// IsTooLarge reports whether the value is larger than the items of the server may be.
+func IsTooLarge(err error) bool { return errors.Is(err, errItemSize) }
+
+// IsBusy reports whether a request found no room: the server was not asked.
+func IsBusy(err error) bool { return errors.Is(err, errBusy) }
+
+// IsStale reports whether a conflict is that of a cas which was not sent, since its token is
+// older than the connection.
+func IsStale(err error) bool { return errors.Is(err, errStale) }
+
 // isUnsent reports whether a failed write is known to have changed nothing: it was
 // not sent, or the server said so.
 func isUnsent(err error) bool {
 	var u unreachable
-	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotAsked) ||
-		isFull(err) || errors.Is(err, errNoCAS)
+	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotUsable) ||
+		IsFull(err) || errors.Is(err, errNoCAS)
 }
 
 func isTimeout(err error) bool {
@@ -83,9 +106,9 @@ func isTimeout(err error) bool {
 
 // judge turns the client's error into one that is safe to show, and says what it
 // means for the node's health.
-func judge(err error) (verdict, error) {
-	if err == nil || isRefusal(err) {
-		return answered, err
+func judge(err error) (Verdict, error) {
+	if err == nil || IsConflict(err) {
+		return Answered, err
 	}
 	var dialled *memcache.ConnectTimeoutError
 	var addresses *dialError
@@ -94,28 +117,28 @@ func judge(err error) (verdict, error) {
 	var alien foreign
 	switch {
 	case errors.As(err, &certificate):
-		return refused, unreachable{certificate}
+		return Refused, unreachable{certificate}
 	case errors.As(err, &addresses) && addresses.Timeout():
-		return timedOut, unreachable{addresses}
+		return TimedOut, unreachable{addresses}
 	case errors.Is(err, errNoTLS):
-		return timedOut, unreachable{errNoTLS}
+		return TimedOut, unreachable{errNoTLS}
 	case errors.As(err, &failure) && isTimeout(err):
-		return timedOut, unreachable{errTimeout}
+		return TimedOut, unreachable{errTimeout}
 	case errors.As(err, &dialled), isTimeout(err):
-		return timedOut, errTimeout
+		return TimedOut, errTimeout
 	case errors.As(err, &failure):
-		return refused, failure
+		return Refused, failure
 	case isBroken(err):
 		if silent := (errSilent{}); errors.As(err, &silent) {
-			return broken, silent
+			return Broken, silent
 		}
-		return broken, errBroken
+		return Broken, errBroken
 	case errors.As(err, &alien):
-		return senseless, alien
+		return Senseless, alien
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
-		return senseless, err
+		return Senseless, err
 	case errors.Is(err, errNoCAS):
-		return answered, err
+		return Answered, err
 	}
 	return judgeLine(unexpected(err))
 }

@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"bufio"
@@ -43,13 +43,13 @@ func script(answer func(key string) string) func(net.Conn, *bufio.Reader) {
 }
 
 // together lets one write go first and others arrive while it is under way.
-func together(n *node, keys []string, value string) []error {
+func together(n *watched, keys []string, value string) []error {
 	errs := make([]error, len(keys))
 	var wg sync.WaitGroup
 	for i, key := range keys {
 		wg.Go(func() {
-			o, _, err := n.write(key, []byte(value), &item{cas: 1, opened: anyConnection}, 60)
-			if o == outrun {
+			o, _, err := n.Write(key, []byte(value), &Copy{cas: 1, opened: anyConnection}, 60)
+			if o == Conflict {
 				err = errors.New("outrun")
 			}
 			errs[i] = err
@@ -81,7 +81,7 @@ func TestPipelinedWritesGetTheirOwnAnswers(t *testing.T) {
 	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
 		connections.Add(1)
 		serve(nc, r)
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for range 3 {
 			keys := keysTo(40)
 			for i, err := range together(n, keys, strings.Repeat("v", 3000)) {
@@ -112,7 +112,7 @@ func TestPipelinedWritesShareAPacket(t *testing.T) {
 			time.Sleep(time.Millisecond) // the others arrive
 			_, _ = io.WriteString(nc, strings.Repeat("STORED\r\n", asked))
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for i, err := range together(n, keysTo(40), "v") {
 			if err != nil {
 				t.Errorf("%d: %v", i, err)
@@ -125,15 +125,15 @@ func TestPipelinedWritesShareAPacket(t *testing.T) {
 }
 
 func TestWritesToAHungNodeWaitForOneTimeoutInAll(t *testing.T) {
-	hostile(t, Config{}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *node) {
+	hostile(t, Config{}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *watched) {
 		began := time.Now()
 		for i, err := range together(n, keysTo(30), "v") {
 			if !errors.Is(err, errTimeout) {
 				t.Errorf("%d: %v", i, err)
 			}
 		}
-		if took := time.Since(began); took != DefaultTimeout {
-			t.Errorf("took %v, want %v", took, DefaultTimeout)
+		if took := time.Since(began); took != testTimeout {
+			t.Errorf("took %v, want %v", took, testTimeout)
 		}
 	})
 }
@@ -148,7 +148,7 @@ func TestPipelinedWritesOutliveABrokenConnection(t *testing.T) {
 			return "" // and the connection is closed
 		}
 		return "STORED\r\n"
-	}), func(t *testing.T, n *node) {
+	}), func(t *testing.T, n *watched) {
 		for i, err := range together(n, keysTo(30), "v") {
 			if err != nil {
 				t.Errorf("%d: %v", i, err)
@@ -179,7 +179,7 @@ func TestAnAnswerTooManyAcknowledgesNoPipelinedWrite(t *testing.T) {
 			}
 			_, _ = io.WriteString(nc, answer)
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		for i, err := range together(n, keysTo(10), "v") {
 			if err == nil {
 				t.Errorf("%d is acknowledged", i)
@@ -198,19 +198,19 @@ func TestAnAnswerTooManyAcknowledgesNoPipelinedWrite(t *testing.T) {
 func TestSmallWritesDoNotWaitBehindLargeOnes(t *testing.T) {
 	hostile(t, Config{}, script(func(key string) string {
 		if key == "large" {
-			time.Sleep(DefaultTimeout / 2)
+			time.Sleep(testTimeout / 2)
 		}
 		return "STORED\r\n"
-	}), func(t *testing.T, n *node) {
+	}), func(t *testing.T, n *watched) {
 		var large sync.WaitGroup
 		large.Go(func() {
-			if _, _, err := n.write("large", make([]byte, maxPipelined+1), nil, 60); err != nil {
+			if _, _, err := n.Write("large", make([]byte, MaxShared+1), nil, 60); err != nil {
 				t.Errorf("large: %v", err)
 			}
 		})
 		synctest.Wait()
 		began := time.Now()
-		if _, _, err := n.write("small", make([]byte, maxPipelined), nil, 60); err != nil || time.Since(began) != 0 {
+		if _, _, err := n.Write("small", make([]byte, MaxShared), nil, 60); err != nil || time.Since(began) != 0 {
 			t.Errorf("small: %v after %v", err, time.Since(began))
 		}
 		large.Wait()
@@ -227,17 +227,17 @@ func TestWritesBehindABrokenConnectionGoOverTheNext(t *testing.T) {
 			return
 		}
 		_, _ = r.ReadString('\n')
-		time.Sleep(DefaultTimeout / 2) // too late for the write on its way to be repeated
-	}, func(t *testing.T, n *node) {
+		time.Sleep(testTimeout / 2) // too late for the write on its way to be repeated
+	}, func(t *testing.T, n *watched) {
 		var wg sync.WaitGroup
 		defer wg.Wait()
 		wg.Go(func() {
-			if o, _, err := n.write("first", []byte("v"), nil, 60); o != failed {
+			if o, _, err := n.Write("first", []byte("v"), nil, 60); o != Failed {
 				t.Errorf("the write whose connection broke: %v, %v", o, err)
 			}
 		})
 		time.Sleep(time.Millisecond)
-		if o, _, err := n.write("second", []byte("v"), nil, 60); o != written {
+		if o, _, err := n.Write("second", []byte("v"), nil, 60); o != Stored {
 			t.Errorf("the write behind it: %v, %v", o, err)
 		}
 	})
@@ -259,7 +259,7 @@ func TestNothingFollowsAHalfSentPacket(t *testing.T) {
 		_, _ = io.WriteString(nc, "STORED\r\n")
 		_, _ = nc.Read(buf[:900]) // the packet of two, up to the middle of its last value
 		_, _ = io.WriteString(nc, strings.Repeat("SERVER_ERROR out of memory storing object\r\n", 2))
-		time.Sleep(2 * DefaultTimeout) // stopped
+		time.Sleep(2 * testTimeout) // stopped
 		for {
 			m, err := nc.Read(buf)
 			if err != nil {
@@ -268,10 +268,10 @@ func TestNothingFollowsAHalfSentPacket(t *testing.T) {
 			taken.Write(buf[:m])
 			_, _ = io.WriteString(nc, "STORED\r\n")
 		}
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		together(n, keysTo(3), strings.Repeat("v", 500))
-		time.Sleep(2 * DefaultTimeout)
-		if _, _, err := n.write("later", []byte("x"), &item{cas: 1, opened: anyConnection}, 60); err != nil {
+		time.Sleep(2 * testTimeout)
+		if _, _, err := n.Write("later", []byte("x"), &Copy{cas: 1, opened: anyConnection}, 60); err != nil {
 			t.Errorf("later: %v", err)
 		}
 		synctest.Wait()
@@ -291,20 +291,20 @@ func TestAPacketThatFailsIsOneFailure(t *testing.T) {
 			return
 		}
 		script(func(string) string { return "STORED\r\n" })(nc, r)
-	}, func(t *testing.T, n *node) {
+	}, func(t *testing.T, n *watched) {
 		var wg sync.WaitGroup
 		for i := range 5 {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i) * time.Millisecond)
-				_, maybe, err := n.write(fmt.Sprint("k", i), []byte("v"), nil, 60)
+				_, maybe, err := n.Write(fmt.Sprint("k", i), []byte("v"), nil, 60)
 				if !errors.Is(err, errTimeout) || maybe != (i == 0) {
 					t.Errorf("%d: %v, maybe stored: %v", i, err, maybe)
 				}
 			})
 		}
 		wg.Wait()
-		if s, _ := n.state(); s != Suspect || n.timeouts.Load() != 1 {
-			t.Errorf("%v after %d timeouts", s, n.timeouts.Load())
+		if len(n.verdicts) != 1 || n.verdict() != TimedOut || n.Counts().Timeouts != 1 {
+			t.Errorf("%v after %d timeouts", n.verdicts, n.Counts().Timeouts)
 		}
 	})
 }
@@ -313,7 +313,7 @@ func TestAPacketThatFailsIsOneFailure(t *testing.T) {
 func TestADialContextThatMisbehaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dials := 0
-		cfg, err := Config{Nodes: []Node{{ID: "n1", Addr: "h:1"}}, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		n := watch(Config{Dial: func(context.Context, string, string) (net.Conn, error) {
 			switch dials++; dials {
 			case 1, 2:
 				return nil, nil
@@ -323,22 +323,18 @@ func TestADialContextThatMisbehaves(t *testing.T) {
 			client, server := net.Pipe()
 			go script(func(string) string { return "STORED\r\n" })(server, bufio.NewReader(server))
 			return client, nil
-		}}.withDefaults()
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := newNode(0, cfg.Nodes[0], &cfg, nodeHooks{running: new(sync.WaitGroup), now: time.Now, clock: newAwakeClock(cfg.Timeout), changed: func(*node, State) {}})
+		}})
 		for range 2 {
 			if _, err := n.getOne("k"); err == nil || strings.Contains(err.Error(), planted) {
 				t.Errorf("get: %v", err)
 			}
-			if _, maybe, err := n.write("k", []byte("v"), nil, 60); err == nil || maybe || strings.Contains(err.Error(), planted) {
+			if _, maybe, err := n.Write("k", []byte("v"), nil, 60); err == nil || maybe || strings.Contains(err.Error(), planted) {
 				t.Errorf("write: %v, maybe stored: %v", err, maybe)
 			}
 		}
-		if o, _, err := n.write("k", []byte("v"), nil, 60); o != written {
+		if o, _, err := n.Write("k", []byte("v"), nil, 60); o != Stored {
 			t.Errorf("afterwards: %v", err)
 		}
-		n.drop()
+		n.end()
 	})
 }

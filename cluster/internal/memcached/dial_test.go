@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"context"
@@ -39,7 +39,7 @@ type roads struct {
 	opened int
 }
 
-func (r *roads) resolve(ctx context.Context, host string) ([]net.IPAddr, error) {
+func (r *roads) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	r.mu.Lock()
 	names, wait, err := slices.Clone(r.names), r.slow, r.fails
 	r.asked++
@@ -52,10 +52,9 @@ func (r *roads) resolve(ctx context.Context, host string) ([]net.IPAddr, error) 
 	if err != nil {
 		return nil, err
 	}
-	var found []net.IPAddr
+	var found []netip.Addr
 	for _, n := range names {
-		a := netip.MustParseAddr(n)
-		found = append(found, net.IPAddr{IP: net.IP(a.AsSlice()), Zone: a.Zone()})
+		found = append(found, netip.MustParseAddr(n))
 	}
 	return found, nil
 }
@@ -73,7 +72,7 @@ func (r *roads) connect(ctx context.Context, network, address string) (net.Conn,
 	case refuses:
 		return nil, &net.OpError{Op: "dial", Net: network, Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	case slow:
-		time.Sleep(waitBetween(DefaultTimeout, 2) * 9 / 8)
+		time.Sleep(waitBetween(testTimeout, 2) * 9 / 8)
 	}
 	client, server := net.Pipe()
 	r.mu.Lock()
@@ -97,8 +96,7 @@ func (r *roads) change(f func()) {
 func onRoads(t *testing.T, roads *roads, test func(t *testing.T, r *route)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRoute("n1.test", "11211", &Config{Timeout: DefaultTimeout})
-		r.resolver, r.connect = roads.resolve, roads.connect
+		r := newRoute("n1.test", "11211", roads.lookup, roads.connect, testTimeout)
 		test(t, r)
 		r.close()
 	})
@@ -106,7 +104,7 @@ func onRoads(t *testing.T, roads *roads, test func(t *testing.T, r *route)) {
 
 // dialled makes one connection within the default timeout, and returns its address.
 func dialled(r *route) (address string, nc net.Conn, took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), DefaultTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), testTimeout)
 	defer cancel()
 	began := time.Now()
 	nc, err = r.dial(ctx, "tcp", "n1.test:11211")
@@ -150,7 +148,7 @@ func TestAllAddressesOfANameAreTriedWithinTheTimeout(t *testing.T) {
 					t.Fatalf("%s, %v", address, err)
 				}
 				defer nc.Close()
-				if most := DefaultTimeout / 2; took > most || c.dead == refuses && took > 0 {
+				if most := testTimeout / 2; took > most || c.dead == refuses && took > 0 {
 					t.Errorf("took %v: the rest of the exchange needs its time too", took)
 				}
 				// The address that worked is the first from then on.
@@ -187,28 +185,28 @@ func TestAFailedDialNamesWhatWasTried(t *testing.T) {
 	for _, c := range []struct {
 		why   string
 		roads *roads
-		want  verdict
+		want  Verdict
 		says  []string
 	}{
 		{
 			"all refuse", &roads{names: []string{"10.0.0.1", "fd00::1"}, ways: map[string]way{"10.0.0.1": refuses, "fd00::1": refuses}},
-			refused,
+			Refused,
 			[]string{"10.0.0.1: connect: connection refused", "fd00::1: connect: connection refused"},
 		},
 		{
 			"one refuses, one is silent", &roads{names: []string{"10.0.0.1", "10.0.0.2"}, ways: map[string]way{"10.0.0.1": refuses, "10.0.0.2": silent}},
-			timedOut,
+			TimedOut,
 			[]string{"10.0.0.1: connect: connection refused", "10.0.0.2: no answer within the timeout"},
 		},
-		{"no such host", &roads{fails: &net.DNSError{Err: "no such host", Name: "n1.test", IsNotFound: true}}, refused, []string{"lookup n1.test", "no such host"}},
-		{"no addresses", &roads{}, refused, []string{"n1.test", "no address"}},
-		{"a resolver that is silent", &roads{slow: time.Hour}, timedOut, []string{"resolver", "n1.test", "no answer within the timeout"}},
+		{"no such host", &roads{fails: &net.DNSError{Err: "no such host", Name: "n1.test", IsNotFound: true}}, Refused, []string{"lookup n1.test", "no such host"}},
+		{"no addresses", &roads{}, Refused, []string{"n1.test", "no address"}},
+		{"a resolver that is silent", &roads{slow: time.Hour}, TimedOut, []string{"resolver", "n1.test", "no answer within the timeout"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {
 			onRoads(t, c.roads, func(t *testing.T, r *route) {
 				_, _, took, err := dialled(r)
 				v, err := judge(unreachable{err})
-				if v != c.want || took > DefaultTimeout || took > 0 && v != timedOut {
+				if v != c.want || took > testTimeout || took > 0 && v != TimedOut {
 					t.Errorf("verdict %v after %v: %v", v, took, err)
 				}
 				for _, want := range c.says {
@@ -216,7 +214,7 @@ func TestAFailedDialNamesWhatWasTried(t *testing.T) {
 						t.Errorf("%q is not in %v", want, err)
 					}
 				}
-				if errors.Is(err, errTimeout) != (v == timedOut) || !isUnsent(err) {
+				if errors.Is(err, errTimeout) != (v == TimedOut) || !isUnsent(err) {
 					t.Errorf("%v", err)
 				}
 			})
@@ -239,7 +237,7 @@ func TestAnAddressThatAnswersIsNotLeft(t *testing.T) {
 			server := net.open["10.0.0.1"]
 			if answers {
 				go func() {
-					time.Sleep(waitBetween(DefaultTimeout, 2) / 2)
+					time.Sleep(waitBetween(testTimeout, 2) / 2)
 					_, _ = server.Write([]byte("x"))
 				}()
 				go func() { _, _ = nc.Read(make([]byte, 1)) }()

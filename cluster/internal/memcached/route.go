@@ -1,4 +1,4 @@
-package cluster
+package memcached
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,7 +19,7 @@ import (
 // route is the way to a node that is named by a host name.
 type route struct {
 	host, port string
-	resolver   func(ctx context.Context, host string) ([]net.IPAddr, error)
+	lookup     func(ctx context.Context, host string) ([]netip.Addr, error)
 	connect    func(ctx context.Context, network, address string) (net.Conn, error)
 	// changed is told, by a goroutine of the route's own, that other addresses are known or
 	// used than before. May be nil.
@@ -43,26 +44,23 @@ type route struct {
 	err     error     // why the last lookup failed
 }
 
-func newRoute(host, port string, cfg *Config) *route {
-	r := &route{host: host, port: port, timeout: cfg.Timeout, connect: (&net.Dialer{}).DialContext}
-	r.resolver = func(ctx context.Context, host string) ([]net.IPAddr, error) {
-		return cfg.resolver().LookupIPAddr(ctx, host)
+// LookupWithin is how long a resolver is waited for at most.
+const LookupWithin = 2 * time.Second
+
+func newRoute(host, port string, lookup func(context.Context, string) ([]netip.Addr, error), connect func(context.Context, string, string) (net.Conn, error), timeout time.Duration) *route {
+	r := &route{host: host, port: port, lookup: lookup, connect: connect, timeout: timeout}
+	if lookup == nil {
+		r.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return Lookup(ctx, net.DefaultResolver, host)
+		}
 	}
 	r.until, r.end = context.WithCancel(context.Background())
 	return r
 }
 
-// resolver is what turns host names into addresses.
-func (cfg *Config) resolver() *net.Resolver {
-	if cfg.Resolver != nil {
-		return cfg.Resolver
-	}
-	return net.DefaultResolver
-}
-
-// addressesOf returns what the resolver found in the one form that each address has, without
-// those that it found twice.
-func addressesOf(found []net.IPAddr) []netip.Addr {
+// Lookup returns the addresses of a host name in the one form that each address has, each once.
+func Lookup(ctx context.Context, resolver *net.Resolver, host string) ([]netip.Addr, error) {
+	found, err := resolver.LookupIPAddr(ctx, host)
 	var as []netip.Addr
 	for _, f := range found {
 		a, ok := netip.AddrFromSlice(f.IP)
@@ -70,7 +68,7 @@ func addressesOf(found []net.IPAddr) []netip.Addr {
 			as = append(as, a)
 		}
 	}
-	return as
+	return as, err
 }
 
 // look asks the resolver, unless it is being asked, and returns what is closed when it has
@@ -83,10 +81,9 @@ func (r *route) look() (answered <-chan struct{}, since time.Time) {
 		r.looking, r.asked = done, time.Now()
 		r.begun.Go(func() {
 			defer close(done)
-			ctx, cancel := context.WithTimeout(r.until, lookupWithin)
+			ctx, cancel := context.WithTimeout(r.until, LookupWithin)
 			defer cancel()
-			found, err := r.resolver(ctx, r.host)
-			r.learn(addressesOf(found), err)
+			r.learn(r.lookup(ctx, r.host))
 		})
 	}
 	return r.looking, r.asked
@@ -225,10 +222,13 @@ func (c *routed) Close() error {
 	return c.Conn.Close()
 }
 
-// nameIn returns the host name and the port of an address that needs a resolver.
-func nameIn(addr string) (host, port string, ok bool) {
+// IsUnix reports whether an address is the path of a unix socket.
+func IsUnix(addr string) bool { return strings.Contains(addr, "/") }
+
+// HostOf returns the host name and the port of an address that needs a resolver.
+func HostOf(addr string) (host, port string, ok bool) {
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil || isUnix(addr) {
+	if err != nil || IsUnix(addr) {
 		return "", "", false
 	}
 	_, err = netip.ParseAddr(host)

@@ -1,0 +1,237 @@
+package memcached
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// This file decides what a Server is made of: its settings, its connections, and what is
+// counted of it.
+
+// Config says where a server is and how it is spoken to. Fields without a default must be set.
+type Config struct {
+	// Addr is host:port, [v6]:port or the path of a unix socket.
+	Addr string
+	// Dial opens connections to Addr, below TLS and login, in the place of Lookup and Connect.
+	// It must return when its context ends. May be nil.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Lookup returns the addresses of a host name. If nil, net.DefaultResolver is asked.
+	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
+	// Connect opens connections to an IP address or a unix socket. If nil, a net.Dialer does.
+	Connect func(ctx context.Context, network, address string) (net.Conn, error)
+	// Known are addresses of the host name in Addr from an earlier lookup. May be empty.
+	Known []netip.Addr
+	// Moved is called, by a goroutine of the Server's own, after the host name in Addr has got
+	// other addresses, or has been used at another one. Its context ends with Close. May be nil.
+	Moved func(ctx context.Context)
+
+	// TLS returns the settings of one new connection, which may be changed. If nil, connections
+	// are not encrypted.
+	TLS func() *tls.Config
+	// Username and Password log in. Both or none must be set.
+	Username, Password string
+
+	// Timeout bounds one exchange: dial, send, and receive.
+	Timeout time.Duration
+	// MaxConns is the most commands on their way at once, small writes aside.
+	MaxConns int
+	// MaxValueBytes is the largest value that is expected.
+	MaxValueBytes int
+	// ProbeKey is a key under which there is nothing. Ping asks for it.
+	ProbeKey string
+
+	// Clock tells the time in which this process ran. Servers of one process share it.
+	Clock *Clock
+	// Running counts what the Server has begun and not ended. Its methods are called only
+	// within something that Running counts as well.
+	Running *sync.WaitGroup
+	// Usable reports whether requests should go on turning to the server. It is asked by each
+	// that had to wait for room.
+	Usable func() bool
+	// Observe is told of each exchange what it says of the server, by the goroutine that had
+	// the exchange, under no lock. One that failed together with others is observed once.
+	Observe func(v Verdict, err error)
+	// Log receives what an operator should know. Never keys or values.
+	Log Logger
+}
+
+// Logger is the part of slog.Logger that is used.
+type Logger interface {
+	Info(message string, args ...any)
+	Warn(message string, args ...any)
+}
+
+// Server is one memcached as this process knows it. It is safe for concurrent use.
+type Server struct {
+	addr    *address
+	dialer  *dialer
+	route   *route // nil: the address needs no resolver, or the app dials
+	connect func(ctx context.Context, network, address string) (net.Conn, error)
+	timeout time.Duration
+	clock   *Clock
+	running *sync.WaitGroup
+	usable  func() bool
+	observe func(v Verdict, err error)
+	log     Logger
+	probe   string // the key that probes ask for; there is none
+
+	reads  *link    // there is one read at a time, that of a batch
+	writes links    // of small writes, which share the pipeline
+	large  links    // of large writes, which have a connection each
+	shared pipeline // of all small writes
+	slots  room     // of reads and large writes
+	small  room     // of small writes
+	batch  batcher
+	get    command // of the batch under way: there is one at a time
+
+	commands, errors, timeouts, reconnects, busy atomic.Uint64
+
+	identity atomic.Pointer[foreign] // what it is, since it is no memcached that can be used; nil: not known
+}
+
+// address is both the net.Addr that the client dials and the selector that always
+// picks it. The client's own list would look names up once and for all.
+type address struct{ network, addr string }
+
+func (a *address) Network() string                     { return a.network }
+func (a *address) String() string                      { return a.addr }
+func (a *address) PickServer(string) (net.Addr, error) { return a, nil }
+func (a *address) Each(f func(net.Addr) error) error   { return f(a) }
+
+func addressOf(addr string) *address {
+	if IsUnix(addr) {
+		return &address{"unix", addr}
+	}
+	return &address{"tcp", addr}
+}
+
+// New returns a Server. It needs no live one.
+func New(cfg Config) *Server {
+	s := &Server{
+		addr: addressOf(cfg.Addr), connect: cfg.Connect, timeout: cfg.Timeout, clock: cfg.Clock, running: cfg.Running,
+		usable: cfg.Usable, observe: cfg.Observe, log: cfg.Log, probe: cfg.ProbeKey,
+		slots: make(room, cfg.MaxConns), small: make(room, smallPerConn*cfg.MaxConns),
+	}
+	if s.connect == nil {
+		s.connect = (&net.Dialer{}).DialContext
+	}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = s.connect
+		if host, port, named := HostOf(cfg.Addr); named {
+			s.route = newRoute(host, port, cfg.Lookup, s.connect, cfg.Timeout)
+			if len(cfg.Known) > 0 {
+				s.route.learn(cfg.Known, nil)
+			}
+			s.route.changed = cfg.Moved
+			dial = s.route.dial
+		}
+	}
+	s.dialer = &dialer{
+		dial: dial, tls: cfg.TLS, username: cfg.Username, password: secretOf(cfg.Password),
+		timeout: cfg.Timeout, clock: cfg.Clock, maxValueBytes: cfg.MaxValueBytes,
+	}
+	s.shared.dialer, s.shared.address = s.dialer, s.addr
+	s.reads = newLink(s.addr, cfg.Timeout, s.connectReads)
+	s.writes.make = func() *link { return newLink(s.addr, cfg.Timeout, s.shared.connect) }
+	s.large.make = func() *link { return newLink(s.addr, cfg.Timeout, s.connectLarge) }
+	s.batch.fetch, s.batch.running = s.fetch, cfg.Running
+	s.batch.loop = s.batch.send
+	s.batch.patience, s.batch.clock, s.batch.refuse = cfg.Timeout, cfg.Clock, s.turnAway
+	s.writes.most, s.large.most = cfg.MaxConns, cfg.MaxConns
+	return s
+}
+
+// connectReads opens the connection of reads, and beside it that of small writes: what is
+// read can then be replaced. That one is waited for only as long as the read can spare.
+func (s *Server) connectReads(_ context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := s.dialer.connect(l, network, address)
+	if err != nil {
+		return nil, err
+	}
+	now, limit := s.clock.Now(), nc.first
+	ctx, cancel := s.clock.context(now + (limit-now)/2)
+	defer cancel()
+	open := make(chan struct{})
+	s.running.Go(func() {
+		s.shared.open(limit)
+		close(open)
+	})
+	select {
+	case <-open:
+	case <-ctx.Done():
+	}
+	return nc, nil
+}
+
+// connectLarge opens a connection for large writes. Where the shared connection still answers
+// behind it, both lead to one process, and the tokens that are good there are good here.
+func (s *Server) connectLarge(_ context.Context, l *link, network, address string) (net.Conn, error) {
+	nc, err := s.dialer.connect(l, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if nc.opened <= l.opened {
+		return nc, nil
+	}
+	ctx, cancel := s.clock.context(nc.first)
+	defer cancel()
+	answered := make(chan uint64, 1)
+	s.running.Go(func() { answered <- s.shared.answers() })
+	select {
+	case opened := <-answered:
+		nc.opened = min(nc.opened, opened)
+	case <-ctx.Done():
+	}
+	return nc, nil
+}
+
+// Drop closes all connections that are not in use.
+func (s *Server) Drop() {
+	s.reads.client.Close()
+	s.large.drop()
+	s.shared.drop()
+}
+
+// Close ends what the Server has begun, and closes its connections. No exchange may be under
+// way.
+func (s *Server) Close() {
+	s.route.close()
+	s.Drop()
+}
+
+// Counts are counts since New.
+type Counts struct {
+	Commands   uint64 // exchanges begun; probes are not among them
+	Errors     uint64 // of them: failed
+	Timeouts   uint64 // of them: for want of an answer in time
+	Reconnects uint64 // connections found broken, after which all were dropped
+	Busy       uint64 // requests that found no room
+	Waiting    int    // gets that wait for the one under way, at the moment
+}
+
+// Counts returns the counts of this Server.
+func (s *Server) Counts() Counts {
+	return Counts{
+		Commands: s.commands.Load(), Errors: s.errors.Load(), Timeouts: s.timeouts.Load(),
+		Reconnects: s.reconnects.Load(), Busy: s.busy.Load(), Waiting: s.batch.depth(),
+	}
+}
+
+// Get sends a request, which is given to the server together with others. Its Latch is told
+// when there is an answer. The caller must be within something that Running counts.
+func (s *Server) Get(r *Request) { s.batch.get(r) }
+
+// Addresses returns those that the host name in Addr is known to lead to, the best first, and
+// the one that is used. There are none where no name is looked up.
+func (s *Server) Addresses() (known []netip.Addr, used netip.Addr) {
+	if s.route == nil {
+		return nil, netip.Addr{}
+	}
+	return s.route.addresses()
+}
