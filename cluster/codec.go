@@ -66,12 +66,9 @@ func (s *stored) encode(key keyHash, seal *sealer) ([]byte, error) {
 func (s *stored) appendTo(b []byte, key keyHash, seal *sealer, most int) ([]byte, error) {
 	var table writerTable
 	attrs := s.marked()
-	size := headerSize + s.bodySize(attrs, &table) + checksumSize
-	if seal != nil {
-		size += sealOverhead
-	}
-	if size > most {
-		return nil, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, size, most)
+	size, err := s.sizeUpTo(most, attrs, seal, &table)
+	if err != nil {
+		return nil, err
 	}
 	b = slices.Grow(b, size)
 	flags := byte(0)
@@ -86,7 +83,6 @@ func (s *stored) appendTo(b []byte, key keyHash, seal *sealer, most int) ([]byte
 		b[2] |= flagSealed
 		body := encoded.Get().(*[]byte)
 		*body = s.appendBody((*body)[:0], attrs, &table)
-		var err error
 		b, err = seal.seal(b, *body, key)
 		keep(body)
 		if err != nil {
@@ -94,6 +90,19 @@ func (s *stored) appendTo(b []byte, key keyHash, seal *sealer, most int) ([]byte
 		}
 	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
+}
+
+// sizeUpTo is how many bytes appendTo appends, or ErrTooLarge where these are more than most. The
+// attributes are those of marked. It fills the empty table.
+func (s *stored) sizeUpTo(most int, attrs []attribute, seal *sealer, table *writerTable) (int, error) {
+	size := headerSize + s.bodySize(attrs, table) + checksumSize
+	if seal != nil {
+		size += sealOverhead
+	}
+	if size > most {
+		return 0, fmt.Errorf("%w: %d bytes encoded, the limit is %d (MaxRecordBytes)", ErrTooLarge, size, most)
+	}
+	return size, nil
 }
 
 // bodySize is how many bytes appendBody appends for these attributes, which are those of

@@ -36,7 +36,7 @@ func (k *call) bury(v *view, destroyed *stored) {
 
 // Delete destroys the session: no copy of it will be served again, also none that
 // turns up later on a node that is out of reach now. Deleting what does not exist
-// is nil, as is an empty key. Like Save it goes on when ctx ends. The error is
+// is nil, as is an empty key. It waits for no save, and goes on when ctx ends. The error is
 // ErrUnavailable or ErrClosed; the session may then be destroyed or not.
 func (c *Cluster) Delete(_ context.Context, key string) error {
 	if err := c.begin(); err != nil {

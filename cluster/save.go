@@ -3,12 +3,11 @@ package cluster
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
-// This file decides when a save is done: by one write to all targets, or by gathering,
-// joining and settling.
+// This file decides when a save is done: by one write to all targets, or by a turn (turn.go),
+// which gathers, joins and settles.
 
 // saveRounds is how often a save gathers and writes before it gives up. Two writers
 // arrive at the same bytes, so rounds are lost only to writers that keep coming.
@@ -19,11 +18,15 @@ const saveRounds = 8
 // down holds them, and these are at least MinCopies. It then holds a new snapshot:
 // the Record can be changed and saved again.
 //
-// Save goes on when ctx ends: a client that goes away in the middle must not leave
-// half a save. It is bounded by a few Timeouts. The error is ErrUnavailable,
-// ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrSealed, ErrEmptyKey or ErrClosed; after
-// ErrUnavailable and ErrConflict the changes may be stored or not.
-func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
+// In one process a save waits while another one of its session is under way, and those that
+// wait then go together: however many they are, none waits for a second one, unless records
+// that were loaded and records from NewRecord are saved under one key at once. The wait ends with
+// ctx, with its error, or with Close; nothing is stored then. A save under way goes on when
+// ctx ends: a client that goes away in the middle must not leave half a save. It is bounded by a
+// few Timeouts. The error is ctx's, ErrUnavailable, ErrDestroyed, ErrConflict, ErrTooLarge,
+// ErrVersion, ErrSealed, ErrEmptyKey or ErrClosed; after ErrUnavailable and ErrConflict the
+// changes may be stored or not.
+func (c *Cluster) Save(ctx context.Context, r *Record) (err error) {
 	if err := c.begin(); err != nil {
 		return err
 	}
@@ -32,21 +35,12 @@ func (c *Cluster) Save(_ context.Context, r *Record) (err error) {
 	if r == nil || r.key == "" {
 		return ErrEmptyKey
 	}
-	k := c.newCall(r.key)
-	// Saves of one session in one process take turns: they would only outrun each
-	// other. Between processes the nodes decide.
-	mine := c.lanes.enter(k.hash)
-	defer func() {
-		if mine {
-			c.lanes.leave(k.hash, errors.Is(err, ErrUnavailable))
-		}
-	}()
-	s := k.newSave(r)
-	err = s.run()
-	if !mine && errors.Is(err, ErrConflict) { // the nodes are back, and others went at once, too
-		mine = c.lanes.enter(k.hash)
-		err = s.run()
+	if ctx == nil {
+		ctx = context.Background()
 	}
+	k := c.newCall(r.key)
+	s := k.newSave(r)
+	err = s.takeTurn(ctx)
 	c.missing.remove(k.hash)
 	switch {
 	case err == nil && !s.idle:
@@ -74,14 +68,18 @@ type save struct {
 	ours     *stored // the snapshot's record with the app's changes
 	read     *stored // what was read last: what it says of removals may be forgotten
 	replace  bool    // no snapshot: what stands is to be replaced, once it is known
-	sooner   bool    // what stood would have lived on
 	placed   []*node // the targets that hold it in the end
 	idle     bool    // what stands says it all, within RefreshSlack
+	fault    error   // why this save cannot be done, whatever becomes of others
+
+	// Of a save that has to wait:
+	turn   chan []*save // its turn, with those that it takes along; nil: another one has taken it along
+	result error        // what has become of it then
 }
 
 func (k *call) newSave(r *Record) *save {
-	s := &save{call: k, rec: r, snap: &r.snap, read: r.snap.base, replace: r.snap.base == nil}
-	k.fresh = s.replace
+	s := &save{call: k, rec: r, snap: &r.snap}
+	k.fresh = r.snap.base == nil
 	now := k.c.cfg.Now()
 	s.deadline = deadlineMilli(r.Deadline)
 	if r.Deadline.IsZero() {
@@ -90,15 +88,21 @@ func (k *call) newSave(r *Record) *save {
 	s.deadline = r.snap.base.atMost(s.deadline)
 	k.c.noteLifetime(s.deadline)
 	k.sawEnd(r.snap.base)
-	s.at = k.stampAfter(s.snap.base)
 	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
 		if base := s.snap.base; base == nil || s.deadline != base.deadline { // what was loaded has the slack already
 			s.deadline = min(s.deadline+slack, maxDeadline)
 		}
 	}
-	s.ours = change(s.snap.base, r.Attrs, s.deadline, s.at)
 	return s
+}
+
+// begin makes the record that the save asks for. It waits for the save's turn: a change that
+// is made later has the later stamp.
+func (s *save) begin() {
+	s.read, s.replace = s.snap.base, s.snap.base == nil
+	s.at = s.stampAfter(s.snap.base)
+	s.ours = change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
 }
 
 // standsFor reports whether the save asks for nothing that the snapshot does not have:
@@ -106,7 +110,7 @@ func (k *call) newSave(r *Record) *save {
 func (s *save) standsFor(slack int64) bool {
 	base := s.snap.base
 	return base != nil && s.deadline <= base.deadline && s.deadline >= base.deadline-slack &&
-		change(base, s.rec.Attrs, base.deadline, s.at).onlyExtends(base)
+		change(base, s.rec.Attrs, base.deadline, stamp{}).onlyExtends(base)
 }
 
 // stampAfter is a stamp above everything in the record, so that a change made after
@@ -115,40 +119,36 @@ func (k *call) stampAfter(s *stored) stamp {
 	return stamp{clock: max(k.c.cfg.Now().UnixMicro(), s.newest()+1), writer: k.c.writer}
 }
 
-// run is the straight line of a save: the fast path, or gather and join.
+// takeTurn carries out the save when it is its turn. One that asks for nothing needs none.
+func (s *save) takeTurn(ctx context.Context) error {
+	var room [2]*node
+	if s.idle && s.knows(s.targets(room[:0])) {
+		s.c.stats.idleSaves.Add(1)
+		return nil
+	}
+	s.idle = false
+	c, key := s.c, s.hash // a save that waits belongs to whoever takes it along
+	if c.lanes.enter(s) {
+		defer c.lanes.leave(key)
+		return s.run()
+	}
+	together, err := c.lanes.wait(ctx, c.closing, key, s)
+	if together == nil {
+		return err
+	}
+	defer c.lanes.leave(key)
+	c.goTogether(together)
+	return s.result
+}
+
+// run is the straight line of a save that goes at once: the fast path, or gather and join.
 func (s *save) run() error {
+	s.begin()
 	done, err := s.fast()
 	if done || err != nil {
 		return err
 	}
-	s.idle = false
-	for _, n := range s.snap.targets {
-		s.wide = s.wide || !slices.Contains(s.targets(nil), n)
-	}
-	s.c.stats.merges.Add(1)
-	for range saveRounds {
-		v, err := s.settle(nil, saveRounds, s.plan, nil)
-		if err != nil {
-			return err
-		}
-		replaced, err := s.withdraw(v)
-		if err != nil {
-			return err
-		}
-		if !replaced {
-			s.placed = v.targets
-			if s.sooner && !s.wide { // a stray may outlive ours
-				s.wide = true
-				v, _ = s.gather(context.Background())
-				if v.joined == nil || len(v.lacking(v.joined)) > 0 {
-					return nil // what the targets do not hold must not be given a short life elsewhere
-				}
-			}
-			s.retire(v, v.joined)
-			return nil
-		}
-	}
-	return ErrConflict
+	return (&turn{call: s.call, saves: []*save{s}}).run()
 }
 
 // shortens reports whether the session is to end before it would have, by more than clocks
@@ -167,24 +167,28 @@ func (s *save) hasEnded() bool {
 	return s.snap.base != nil && (s.snap.ended || !s.snap.base.live(s.c.cfg.Now()))
 }
 
-// fast writes to all targets at once when it can know what it replaces: the session
-// is new, or the snapshot saw each target's copy.
-func (s *save) fast() (done bool, err error) {
-	var room [2]*node
-	targets := s.targets(room[:0])
-	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.replace && s.remote(targets) || s.hasEnded() {
-		return false, nil
+// knows reports whether the save knows what it replaces on these targets: the session is new, or
+// the snapshot saw each target's copy.
+func (s *save) knows(targets []*node) bool {
+	if len(targets) < s.c.cfg.MinCopies || s.shortens() || s.fresh && s.remote(targets) || s.hasEnded() {
+		return false
 	}
-	if !s.replace {
+	if !s.fresh {
 		for _, t := range targets {
 			if s.snap.on(t) == nil {
-				return false, nil
+				return false
 			}
 		}
 	}
-	if s.idle {
-		s.c.stats.idleSaves.Add(1)
-		return true, nil
+	return true
+}
+
+// fast writes to all targets at once when it can know what it replaces.
+func (s *save) fast() (done bool, err error) {
+	var room [2]*node
+	targets := s.targets(room[:0])
+	if !s.knows(targets) {
+		return false, nil
 	}
 	began := time.Now()
 	all, err := s.put(targets, s.ours.forget(s.read), s.snap.on, nil)
@@ -199,65 +203,41 @@ func (s *save) fast() (done bool, err error) {
 	return true, nil
 }
 
-// withdraw removes the older copies of nodes that had no memory for the new one. Others
-// have stood in for them, but nobody would look there while these say the same. Replaced
-// is true when somebody has put another in the place of one: that may lack ours.
-func (s *save) withdraw(v *view) (replaced bool, err error) {
-	// A home that has ours differs from an old copy, and whoever sees both looks further.
-	isSeen := slices.ContainsFunc(v.targets, s.isHome)
-	for _, n := range s.full {
-		a := v.on(n)
-		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
-			return false, s.unavailable()
-		}
-		if a == nil || a.rec == nil || a.rec.includes(s.ours) {
-			continue
-		}
-		gone, err := n.server.Withdraw(s.key, a.item)
-		if err != nil && !isSeen {
-			return false, s.unavailable()
-		}
-		replaced = replaced || err == nil && !gone
-	}
-	return replaced, nil
-}
-
-// plan says which record the targets should hold, given what was gathered.
-func (s *save) plan(v *view) (*stored, error) {
+// plan says which record the targets should hold, given what was read, and what that is with the
+// changes of the saves that go before this one in its turn.
+func (s *save) plan(read, before *stored) (*stored, error) {
 	switch {
-	case v.joined == nil && s.hasEnded():
+	case read == nil && s.hasEnded():
 		return nil, ErrDestroyed
-	case v.joined == nil:
+	case before == nil:
 		s.replace = false
 		return s.ours.forget(s.read), nil
-	case v.joined.destroyed:
-		return v.joined, ErrDestroyed
-	case s.snap.base != nil && !v.joined.live(s.c.cfg.Now()) && v.joined.dstamp != s.at:
+	case s.snap.base != nil && !before.live(s.c.cfg.Now()) && before.dstamp != s.at:
 		return nil, ErrDestroyed // it has ended, and what is there waits for its node to drop it
 	}
-	s.read = v.joined
+	if read != nil {
+		s.read = read
+	}
 	switch {
 	case s.replace:
 		s.replace = false
 		if s.tried {
 			// Somebody may have read ours and gone on from there: it keeps its stamp.
-			s.ours = s.ours.removing(v.joined, s.at)
+			s.ours = s.ours.removing(before, s.at)
 			break
 		}
-		s.at = s.stampAfter(v.joined)
-		s.ours = change(v.joined, s.rec.Attrs, s.deadline, s.at)
-	case !s.tried && v.joined.newest() >= s.at.clock:
-		// Another process, whose clock is ahead, saved since our snapshot. Ours is
-		// the later save, and nothing of it is stored: it moves behind.
-		at := s.stampAfter(v.joined)
+		s.at = s.stampAfter(before)
+		s.ours = change(before, s.rec.Attrs, s.deadline, s.at)
+	case !s.tried && before.newest() >= s.at.clock:
+		// Another one saved since our snapshot: in this process, or in one whose clock is
+		// ahead. Ours is the later save, and nothing of it is stored: it moves behind.
+		at := s.stampAfter(before)
 		s.ours, s.at = s.ours.restamp(s.at, at), at
 	case s.tried:
-		s.ours = s.ours.above(v.joined, s.at, s.stampAfter(v.joined))
+		s.ours = s.ours.above(before, s.at, s.stampAfter(before))
 	}
-	if s.ours.onlyExtends(s.snap.base) && v.joined.deadline >= s.ours.deadline {
-		return join(v.joined, s.snap.base), nil // what stands is at least as fresh
+	if s.ours.onlyExtends(s.snap.base) && before.deadline >= s.ours.deadline {
+		return join(before, s.snap.base), nil // what stands is at least as fresh
 	}
-	want := join(v.joined, s.ours).forget(s.read)
-	s.sooner = s.sooner || v.joined.deadline > want.deadline
-	return want, nil
+	return join(before, s.ours).forget(s.read), nil
 }

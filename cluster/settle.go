@@ -115,8 +115,8 @@ func (w *write) run(wg *sync.WaitGroup) {
 // there, or by add where there was none. All is true when every node has stored it.
 // The error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
 func (k *call) put(nodes []*node, want *stored, on func(*node) *memcached.Copy, count *atomic.Uint64) (all bool, err error) {
-	if want.newest() > latestClock(k.c.cfg.Now()) {
-		return false, fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	if err := want.notAhead(k.c.cfg.Now()); err != nil {
+		return false, err
 	}
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)
@@ -166,6 +166,14 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *memcached.Copy, 
 		}
 	}
 	return missed == 0, err
+}
+
+// notAhead returns ErrUnavailable for a record that no reader would take.
+func (s *stored) notAhead(now time.Time) error {
+	if s.newest() > latestClock(now) {
+		return fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	}
+	return nil
 }
 
 // encoded holds buffers for records on their way out. A write is done with its bytes

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,6 +195,34 @@ func TestCancelledRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	find(t, s, "token", "")
+}
+
+// Nor is it lost where it has to wait, since another request of the session is being saved.
+func TestCancelledRequestThatWaitsForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		env := testenv.Start(t, 3, testenv.InMemory())
+		s := scsstore.New(connectWithin(t, env, 100*time.Millisecond))
+		var isSlow atomic.Bool
+		for _, n := range env.All() {
+			n.OnCommand(func(verb, _ string) {
+				if verb == "add" && isSlow.CompareAndSwap(false, true) {
+					time.Sleep(50 * time.Millisecond)
+				}
+			})
+		}
+		first := make(chan error)
+		go func() { first <- s.CommitCtx(t.Context(), "token", []byte("first"), hour()) }()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.CommitCtx(ctx, "token", []byte("second"), hour()); err != nil {
+			t.Error(err)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		find(t, s, "token", "second")
+	})
 }
 
 func TestAcceptRefusesSessionsOfAnotherCodec(t *testing.T) {

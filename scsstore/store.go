@@ -171,7 +171,8 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	err := cluster.ErrDestroyed
 	if ok {
 		now.rec.Deadline = expiry
-		err = s.cluster.Save(ctx, &now.rec)
+		// Not with ctx: a save that waits for another one of its session would end with the client.
+		err = s.cluster.Save(context.Background(), &now.rec)
 		// After another failure what was known before still is: the app may try again. That
 		// a session was destroyed is known from now on.
 		if err == nil || errors.Is(err, cluster.ErrDestroyed) {

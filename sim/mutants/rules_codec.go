@@ -8,8 +8,8 @@ var codec = []rule{
 		"if newest > latest {", "if false {"),
 	one("codec: a clock that is a day ahead is damage already", "decodeBody",
 		"if newest > latest {", "if newest >= latest {"),
-	one("codec: what no reader would take is written", "(*call).put",
-		"if want.newest() > latestClock(k.c.cfg.Now()) {", "if false {"),
+	one("codec: what no reader would take is written", "(*stored).notAhead",
+		"if s.newest() > latestClock(now) {", "if false {"),
 	one("codec: each writer is searched for from the start", "(*writerTable).place",
 		"if i, known := t.at[w]; known {", `
 			if i := slices.Index(t.rest, w); i >= 0 {
@@ -18,9 +18,9 @@ var codec = []rule{
 			if i, known := t.at[w]; known {`),
 	one("codec: the few writers and the rest lie in each other's places", "(*writerTable).writer",
 		"return t.rest[i-fewWriters]", "return t.rest[len(t.rest)-1-(i-fewWriters)]"),
-	one("codec: a record may be a byte too large", "(*stored).appendTo",
+	one("codec: a record may be a byte too large", "(*stored).sizeUpTo",
 		"if size > most {", "if size > most+1 {"),
-	one("codec: the seal takes no room", "(*stored).appendTo",
+	one("codec: the seal takes no room", "(*stored).sizeUpTo",
 		"size += sealOverhead", "size += 0"),
 	one("a save under way adds nothing to a session's end", "rememberUntil",
 		"max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)", "max(latest, ms)"),
