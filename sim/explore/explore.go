@@ -30,6 +30,9 @@ type Scope struct {
 	// "end" the actor waits until the session has ended by itself, which it does when all wait.
 	// Every actor has loaded the session before, unless it loads by itself.
 	Actors []string
+	// Together is how many of the first actors share one instance. They begin one after the
+	// other, when all wait.
+	Together int
 	// Faulty is the node whose commands may go wrong: 0 primary, 1 backup, -1 none.
 	Faulty int
 	// Losses is how many commands may go wrong: they time out, and arrive at any

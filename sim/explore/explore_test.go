@@ -30,6 +30,10 @@ var scopes = []Scope{
 	{Name: "writer and reader/ended", Actors: []string{"end, save x", "load, end, load"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
 	{Name: "writer and deleter/moments", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Moments: 1},
 	{Name: "writer and deleter/ordered", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: time.Minute},
+	{Name: "saves that go together/primary", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 0, Losses: 1},
+	{Name: "saves that go together/restart", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 1, Restarts: 1},
+	{Name: "saves that go together and a writer", Actors: []string{"save x", "save x", "save y", "save x"}, Together: 3, Faulty: -1, Ahead: time.Minute},
+	{Name: "saves that go together and a deleter", Actors: []string{"save x", "save x", "save y", "delete"}, Together: 3, Faulty: -1},
 	{Name: "writers and a deleter", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ahead: -time.Minute},
 }
 
@@ -40,6 +44,8 @@ var large = []Scope{
 	{Name: "write and remove/moments", Actors: []string{"save x", "remove a"}, Faulty: 1, Losses: 1, Moments: 1},
 	{Name: "write and remove/ordered", Actors: []string{"save x", "remove a"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: -time.Minute},
 	{Name: "writers and a deleter/ordered", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ordered: true, Ahead: -time.Minute},
+	{Name: "saves together and a writer/primary", Actors: []string{"save x", "save x", "save y", "save x"}, Together: 3, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "saves together and a deleter/backup", Actors: []string{"save x", "save x", "save y", "delete"}, Together: 3, Faulty: 1, Losses: 1},
 	{Name: "two attributes/primary 2", Actors: []string{"save x", "save y"}, Faulty: 0, Losses: 2, Ahead: time.Minute},
 	{Name: "loading writers/primary", Actors: []string{"load, save x", "load, save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
 	{Name: "writers and a reader/restart", Actors: []string{"save x", "save x", "load, load"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},

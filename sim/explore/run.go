@@ -54,6 +54,7 @@ type run struct {
 	clock   int64
 	working int // actors that have not ended
 	waiting int // of them, those that wait for the end of the session
+	sharing int // actors that share an instance and have ended
 	over    bool
 	since   time.Duration            // the latest restart, or the end of what was under way then
 	asked   bool                     // the session has been asked for since
@@ -74,7 +75,7 @@ func (r *run) do() {
 	r.setting.begin(r)
 	records := make([]*cluster.Record, len(r.scope.Actors))
 	for i, script := range r.scope.Actors {
-		c := r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
+		c := r.clusterOf(i)
 		if !strings.HasPrefix(script, "load") {
 			records[i] = r.load(c, fmt.Sprint("actor", i))
 		}
@@ -83,11 +84,23 @@ func (r *run) do() {
 	r.working = len(r.scope.Actors)
 	for i, script := range r.scope.Actors {
 		go r.act(i, script, records[i])
+		if i+1 < r.scope.Together {
+			synctest.Wait()
+		}
 	}
 	if r.complete = r.schedule(); r.complete {
 		r.finish()
 	}
 	r.close()
+}
+
+// clusterOf makes the actor's instance, or takes that of the first one.
+func (r *run) clusterOf(i int) *cluster.Cluster {
+	if i > 0 && i < r.scope.Together {
+		r.clusters = append(r.clusters, r.clusters[0])
+		return r.clusters[0]
+	}
+	return r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
 }
 
 // close ends everything, commands under way included.
@@ -176,7 +189,11 @@ func (r *run) act(i int, script string, rec *cluster.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.working--
-	delete(r.told, name)
+	if i >= r.scope.Together {
+		delete(r.told, name)
+	} else if r.sharing++; r.sharing == r.scope.Together { // an instance has ended with its last actor
+		delete(r.told, "actor0")
+	}
 	r.calls["end of "+name] = strings.Join(r.ended[name], " ")
 }
 
