@@ -33,14 +33,17 @@
 //
 // # Save
 //
-//  1. What differs from the snapshot gets one new stamp, above everything read.
-//  2. If the snapshot has a token for each target, or the session is new, the record
+//  1. A save goes at once where no other one of its session is under way in this process.
+//     Those that come meanwhile wait, and then go together: by step 4, with one write that
+//     has the changes of all of them.
+//  2. What differs from the snapshot gets one new stamp, above everything read.
+//  3. If the snapshot has a token for each target, or the session is new, the record
 //     is written to all of them at once, by cas or add. All stored: done.
-//  3. Otherwise, and where the session is to end sooner than it would have, the copies
+//  4. Otherwise, and where the session is to end sooner than it would have, the copies
 //     are gathered and joined with ours, and the join is written where it is missing,
 //     until one round finds or puts it on every target. A node that refuses a
 //     write although it fits what the node itself shows counts as failed for this call.
-//  4. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
+//  5. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
 //     many are up. In the first seconds after an outage a new session must lie on one of the
 //     first 2 × Replicas nodes of its rank: nobody would look for it behind them.
 //
@@ -62,9 +65,10 @@
 // record.go and its join carry everything, forget.go bounds what they remember; ring.go ranks
 // nodes, health.go and service.go judge them; these, codec.go and seal.go are pure; unsealed.go
 // says what a copy without a seal is worth. cluster.go has the public names; load.go, save.go
-// and delete.go are the walks, through gather.go, secondlook.go and settle.go. node.go is what a
+// and delete.go are the walks, through gather.go, secondlook.go and settle.go; lanes.go and
+// turn.go say which saves wait, and what they do together. node.go is what a
 // node is to this process; internal/memcached speaks to its server. refusal.go judges servers that
-// contradict themselves; prober.go waits for one to come back; lanes.go, recent.go, limiter.go,
+// contradict themselves; prober.go waits for one to come back; recent.go, limiter.go,
 // journal.go, stats.go and where.go are what is left, beside config.go, secret.go, writers.go,
 // check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go and misspelt.go,
 // which say what a Cluster may be.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -222,5 +223,66 @@ func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 				w.Errorf("%c: %s", 'A'+i, r.Attrs["x"])
 			}
 		}
+	})
+}
+
+// saves loads the session so many times. What it returns saves all of these at once, each
+// with a change of its own, and has every answer looked at.
+func (w *world) saves(c *Cluster, n int) (save func(look func(error))) {
+	w.Helper()
+	var rs []*Record
+	for i := range n {
+		r := w.load(c, "s")
+		r.Attrs[fmt.Sprint(i)] = []byte("1")
+		rs = append(rs, r)
+	}
+	return func(look func(error)) {
+		var wg sync.WaitGroup
+		for _, r := range rs {
+			wg.Go(func() { look(c.Save(context.Background(), r)) })
+		}
+		wg.Wait()
+	}
+}
+
+// Saves of one session wait for each other, but not for each other's failures.
+func TestManySavesOfOneSessionFailTogether(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		save := w.saves(c, 100)
+		for _, n := range w.env.All() {
+			n.Pause()
+		}
+		began := time.Now()
+		save(func(err error) {
+			if !isErr(err, ErrUnavailable) {
+				w.Errorf("save: %v", err)
+			}
+		})
+		if took := time.Since(began); took > 5*c.cfg.Timeout {
+			w.Errorf("it took %v: %d Timeouts", took, took/c.cfg.Timeout)
+		}
+	})
+}
+
+// Nor do they get in each other's way when the nodes are back.
+func TestManySavesAroundAnOutageAreInNobodysWay(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{MinCopies: 2})
+		w.create(c, "s", "a=1")
+		save := w.saves(c, 60)
+		w.slow()
+		n := w.env.Node(0)
+		n.Kill()
+		var back sync.Once
+		save(func(err error) {
+			switch {
+			case isErr(err, ErrUnavailable):
+				back.Do(n.Restart)
+			case err != nil:
+				w.Errorf("save: %v", err)
+			}
+		})
 	})
 }

@@ -43,7 +43,7 @@ func (l *lanes) enter(s *save) bool {
 // the turn ends with leave. Otherwise they are none, and the error is the outcome of s:
 // another one has taken it along, or the wait has ended before, by ctx or by Close. A save
 // whose wait has ended has stored nothing.
-func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, s *save) (together []*save, err error) {
+func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, key keyHash, s *save) (together []*save, err error) {
 	select {
 	case together = <-s.turn:
 		return together, s.result
@@ -52,7 +52,7 @@ func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, s *save) (tog
 	case <-closing:
 		err = ErrClosed
 	}
-	if l.giveUp(s) {
+	if l.giveUp(key, s) {
 		return nil, err
 	}
 	together = <-s.turn // too late: it is under way
@@ -60,13 +60,13 @@ func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, s *save) (tog
 }
 
 // giveUp takes the save out of the line, and reports whether it stood there.
-func (l *lanes) giveUp(s *save) bool {
+func (l *lanes) giveUp(key keyHash, s *save) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	waiting := l.busy[s.hash]
+	waiting := l.busy[key]
 	i := slices.Index(waiting, s)
 	if i >= 0 {
-		l.busy[s.hash] = slices.Delete(waiting, i, i+1)
+		l.busy[key] = slices.Delete(waiting, i, i+1)
 	}
 	return i >= 0
 }

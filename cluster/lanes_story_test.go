@@ -13,25 +13,6 @@ import (
 // These stories tell which saves of one session wait in one process, for how long, and that
 // those go together.
 
-// saves loads the session so many times. What it returns saves all of these at once, each
-// with a change of its own, and has every answer looked at.
-func (w *world) saves(c *Cluster, n int) (save func(look func(error))) {
-	w.Helper()
-	var rs []*Record
-	for i := range n {
-		r := w.load(c, "s")
-		r.Attrs[fmt.Sprint(i)] = []byte("1")
-		rs = append(rs, r)
-	}
-	return func(look func(error)) {
-		var wg sync.WaitGroup
-		for _, r := range rs {
-			wg.Go(func() { look(c.Save(context.Background(), r)) })
-		}
-		wg.Wait()
-	}
-}
-
 // underWay is how long the save takes that others wait for.
 const underWay = 100 * time.Millisecond
 
@@ -225,48 +206,6 @@ func TestAnIdleSaveTakesNoTurn(t *testing.T) {
 	})
 }
 
-// Saves of one session wait for each other, but not for each other's failures.
-func TestManySavesOfOneSessionFailTogether(t *testing.T) {
-	story(t, 3, func(w *world) {
-		c := w.cluster(Config{})
-		w.create(c, "s", "a=1")
-		save := w.saves(c, 100)
-		for _, n := range w.env.All() {
-			n.Pause()
-		}
-		began := time.Now()
-		save(func(err error) {
-			if !isErr(err, ErrUnavailable) {
-				w.Errorf("save: %v", err)
-			}
-		})
-		if took := time.Since(began); took > 5*c.cfg.Timeout {
-			w.Errorf("it took %v: %d Timeouts", took, took/c.cfg.Timeout)
-		}
-	})
-}
-
-// Nor do they get in each other's way when the nodes are back.
-func TestManySavesAroundAnOutageAreInNobodysWay(t *testing.T) {
-	story(t, 2, func(w *world) {
-		c := w.cluster(Config{MinCopies: 2})
-		w.create(c, "s", "a=1")
-		save := w.saves(c, 60)
-		w.slow()
-		n := w.env.Node(0)
-		n.Kill()
-		var back sync.Once
-		save(func(err error) {
-			switch {
-			case isErr(err, ErrUnavailable):
-				back.Do(n.Restart)
-			case err != nil:
-				w.Errorf("save: %v", err)
-			}
-		})
-	})
-}
-
 // A delete stands in no line. It ends the session for all that wait.
 func TestADeleteDoesNotWaitForSaves(t *testing.T) {
 	story(t, 3, func(w *world) {
@@ -292,6 +231,28 @@ func TestADeleteDoesNotWaitForSaves(t *testing.T) {
 			if s := w.on(n, "s"); s == nil || !s.destroyed {
 				w.Errorf("%s holds %s", n.ID(), show(s))
 			}
+		}
+	})
+}
+
+// The delete comes between the read and the write of those that go together.
+func TestADeleteInTheMiddleOfATurnEndsTheSessionForAll(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c, other := w.cluster(Config{}), w.cluster(Config{})
+		w.create(c, "s", "")
+		outcomes := w.line(context.Background(), c, w.loads(c, 5)...)
+		time.Sleep(underWay / 2)
+		w.once(func(cmd sentCommand) bool { return cmd.verb == "cas" }, func() { w.delete(other, "s") })
+		errs := outcomes()
+		w.allDone(errs[:1])
+		for i, err := range errs[1:] {
+			if !isErr(err, ErrDestroyed) {
+				w.Errorf("save %d: %v, want ErrDestroyed", i+1, err)
+			}
+		}
+		w.missing(c, "s", ErrNotFound)
+		if s := c.Stats(); s.Destroyed != 4 {
+			w.Errorf("stats %+v", s)
 		}
 	})
 }

@@ -50,8 +50,8 @@ func (c *Cluster) probe(n *node) {
 	bad := 0
 	for {
 		v, err := n.ping()
-		if err != nil && bad == 0 {
-			err = n.server.Identify(n.lastError(), err)
+		if err != nil {
+			err = n.server.Identify(n.lastError(), err, bad == 0)
 		}
 		var others []*node
 		if bad++; err == nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/testenv"
@@ -88,5 +89,38 @@ func TestANodeThatBreaksItsConnectionUnderEachWriteStopsNobody(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// A sound home loses one race after the other, until the save does without it. Then the other
+// home dies: what the first one refused was for others' saves, so it is believed again and gets
+// its copy. An error would say that no home can be reached, while one answers at once.
+func TestAHomeThatLostItsRacesIsBelievedAgainWhenTheOtherDies(t *testing.T) {
+	for place := range 2 {
+		story(t, 4, func(w *world) {
+			c := w.cluster(Config{})
+			r := w.create(c, "s", "a=1")
+			fought, dies := w.rank("s")[place], w.rank("s")[1-place]
+			var lost atomic.Int32
+			var died atomic.Bool
+			w.onCommand(func(cmd sentCommand) {
+				switch n := w.env.Node(cmd.node); {
+				case n == fought && cmd.verb == "cas" && lost.Load() < mostRefusals:
+					lost.Add(1)
+					was := w.on(n, "s")
+					w.put(n, "s", change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+				case n == dies && cmd.verb == "gets" && strings.Contains(w.logs.String(), errContradicts.Error()) && died.CompareAndSwap(false, true):
+					n.Kill()
+				}
+			})
+			r.Attrs["a"] = []byte("2")
+			w.save(c, r)
+			w.onCommand(nil)
+			if lost.Load() != mostRefusals || !died.Load() {
+				w.Fatalf("it lost %d races; the other died: %v", lost.Load(), died.Load())
+			}
+			w.holds(fought, "s", "a=2")
+			w.sees(w.cluster(Config{}), "s", "a=2")
+		})
 	}
 }

@@ -11,17 +11,18 @@ import (
 
 // takeTurn carries out the save when it is its turn, alone or with those that wait with it.
 func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
+	key := s.hash // whoever takes the save along gives it another operation
 	if c.lanes.enter(s) {
-		defer c.lanes.leave(s.hash)
+		defer c.lanes.leave(key)
 		t := turn{operation: s.operation, saves: []*save{s}}
 		t.carryOut(s.fromSnapshot())
 		return s.result
 	}
-	together, err := c.lanes.wait(ctx, c.closing, s)
+	together, err := c.lanes.wait(ctx, c.closing, key, s)
 	if together == nil {
 		return err
 	}
-	defer c.lanes.leave(s.hash)
+	defer c.lanes.leave(key)
 	defer func() {
 		for _, s := range together[1:] {
 			s.turn <- nil

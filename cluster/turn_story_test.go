@@ -111,28 +111,6 @@ func TestSavesThatGoTogetherAreNotStampedAgain(t *testing.T) {
 	})
 }
 
-// The delete comes between the read and the write of those that go together.
-func TestADeleteInTheMiddleOfATurnEndsTheSessionForAll(t *testing.T) {
-	story(t, 2, func(w *world) {
-		c, other := w.cluster(Config{}), w.cluster(Config{})
-		w.create(c, "s", "")
-		outcomes := w.line(context.Background(), c, w.loads(c, 5)...)
-		time.Sleep(underWay / 2)
-		w.once(func(cmd sentCommand) bool { return cmd.verb == "cas" }, func() { w.delete(other, "s") })
-		errs := outcomes()
-		w.allDone(errs[:1])
-		for i, err := range errs[1:] {
-			if !isErr(err, ErrDestroyed) {
-				w.Errorf("save %d: %v, want ErrDestroyed", i+1, err)
-			}
-		}
-		w.missing(c, "s", ErrNotFound)
-		if s := c.Stats(); s.Destroyed != 4 {
-			w.Errorf("stats %+v", s)
-		}
-	})
-}
-
 func TestOneSaveThatIsTooLargeFailsAlone(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{MaxRecordBytes: 2000})

@@ -25,7 +25,7 @@ func (s *sim) still() func() {
 			d = 50*time.Millisecond + s.upTo(500*time.Millisecond)
 		}
 		s.note("%s stands still for %v", process, d)
-		crowd := s.crowd(in)
+		crowd := s.crowd(in, 3)
 		time.Sleep(s.upTo(time.Millisecond))
 		s.pauseProcess(process, d)
 		crowd.Wait()
@@ -34,12 +34,12 @@ func (s *sim) still() func() {
 	return nil
 }
 
-// crowd has three requests made to each session at about the same time, by that instance.
-func (s *sim) crowd(in *instance) *sync.WaitGroup {
+// crowd has so many requests made to each session at about the same time, by that instance.
+func (s *sim) crowd(in *instance, each int) *sync.WaitGroup {
 	var all sync.WaitGroup
 	c, process := in.use()
 	for _, u := range s.users {
-		for i := range 3 {
+		for i := range each {
 			key, create := u.session()
 			if create {
 				u.leave(key) // nobody is logged in
@@ -58,35 +58,41 @@ func (s *sim) crowd(in *instance) *sync.WaitGroup {
 	return &all
 }
 
-// starve gives an instance, or all of them, little time to run: the process runs for a moment
-// and then waits for its next share, as under a quota; at times its goroutines wait besides.
-// Timers of a process go on in here while it stands still, and it cannot see that it did but by
-// what it notices late: so the waits are far enough apart for an exchange to meet one of them.
-// Those that follow one another at once belong to package chaos, whose processes really stop.
+// starve gives an instance, or all of them, little time to run: under a quota the process runs for
+// a moment and then waits for its next share, with requests under way each time; or each of its
+// goroutines waits for a processor, and the process for shorter shares besides.
+//
+// In here a process cannot see that it did not run but by what it notices late, since its timers
+// go on meanwhile: of a wait that meets a request on its way to the socket, all but what is kept
+// for a last look is gone. So long waits do not come together with late goroutines, for which
+// that last look would be too short, and they are far enough apart for an exchange to meet one of
+// them. Those that do belong to package chaos, whose processes really stop.
 func (s *sim) starve() func() {
 	defer s.sound()()
 	insts := s.insts
 	if s.rng.IntN(2) == 0 {
 		insts = []*instance{s.anyInstance()}
 	}
-	var most time.Duration
+	late, share := time.Duration(0), 200*time.Millisecond
 	if s.rng.IntN(2) == 0 {
-		most = s.upTo(5 * time.Millisecond)
+		late, share = s.upTo(5*time.Millisecond), timeout/3
 	}
-	var processes []string
 	for _, in := range insts {
 		_, process := in.use()
-		processes = append(processes, process)
-		s.note("%s is short of processors: %v more for each wake-up", process, most)
-		s.world.Starve(process, most)
+		s.note("%s is short of processors: %v more for each wake-up, and waits of up to %v", process, late, share)
+		s.world.Starve(process, late)
 	}
-	crowd := s.crowd(insts[0])
 	for range 10 + s.rng.IntN(20) {
-		s.pauseProcess(processes[s.rng.IntN(len(processes))], s.upTo(200*time.Millisecond))
+		in := insts[s.rng.IntN(len(insts))]
+		_, process := in.use()
+		crowd := s.crowd(in, 1)
+		time.Sleep(s.upTo(time.Millisecond))
+		s.pauseProcess(process, s.upTo(share))
+		crowd.Wait()
 		time.Sleep(3*timeout + s.upTo(200*time.Millisecond))
 	}
-	crowd.Wait()
-	for _, process := range processes {
+	for _, in := range insts {
+		_, process := in.use()
 		s.world.Starve(process, 0)
 	}
 	return nil

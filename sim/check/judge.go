@@ -16,6 +16,10 @@ func (s *session) judge(op *Op) {
 		switch op.Kind {
 		case Load:
 			excused = excused || s.absent(op)
+		case Save:
+			// Of a session that has ended nothing is left, and only a home node can say so: where
+			// none can be reached, an error is right, as it is for a load.
+			excused = excused || s.expired(op)
 		case Delete:
 			excused = excused || s.born >= op.Call || s.expired(op)
 		}

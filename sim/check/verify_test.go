@@ -116,6 +116,8 @@ func TestVerifyDeadline(t *testing.T) {
 	}{
 		{other(Load, 30*time.Second, 30*time.Second+1, NotFound), 1},
 		{other(Load, 61*time.Second, 61*time.Second+1, NotFound), 0},
+		{ending(save(30*time.Second, 30*time.Second+1, Unknown, "a", "2"), 2*time.Minute), 1},
+		{ending(save(61*time.Second, 61*time.Second+1, Unknown, "a", "2"), 2*time.Minute), 0}, // only a home can say that it has ended
 		{other(Delete, 30*time.Second, 30*time.Second+1, Unknown), 1},
 		{other(Delete, 61*time.Second, 61*time.Second+1, Unknown), 0},
 		{read(59*time.Second, "a", "1"), 0},

@@ -4,7 +4,7 @@ package main
 
 var turns = []rule{
 	one("saves of one session do not take turns", "(*save).takeTurn",
-		"if s.c.lanes.enter(s) { defer s.c.lanes.leave(s.hash)", "if true {"),
+		"if c.lanes.enter(s) { defer c.lanes.leave(key)", "if true {"),
 	one("saves that wait go one after the other", "(*lanes).leave",
 		"if n < 0 { n = len(waiting) }", "n = 1"),
 	one("what is known of a session is enough for a new one", "(*lanes).leave",
@@ -14,9 +14,9 @@ var turns = []rule{
 	one("a save waits for its turn while the Cluster is closed", "(*lanes).wait",
 		"case <-closing:", "case <-(chan struct{})(nil):"),
 	one("a save whose wait has ended stands in line", "(*lanes).giveUp",
-		"l.busy[s.hash] = slices.Delete(waiting, i, i+1)", ""),
+		"l.busy[key] = slices.Delete(waiting, i, i+1)", ""),
 	one("a save that was taken along ends with its context", "(*lanes).wait",
-		"if l.giveUp(s) {", "if l.giveUp(s) || true {"),
+		"if l.giveUp(key, s) {", "if l.giveUp(key, s) || true {"),
 	one("a save that asks for nothing waits for its turn", "(*save).takeTurn",
 		"if s.idle && s.knows(s.targets(room[:0])) {", "if room[0] != nil {"),
 	one("the fault of one save is that of all", "(*turn).plan", `

@@ -2,7 +2,6 @@ package memcached
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -128,19 +127,37 @@ func judgeLine(verb, line string) (Verdict, error) {
 	return Senseless, errAnswer
 }
 
-// Identify asks a server that has closed new connections without an answer what it is, and
-// returns that in the place of err where it can be told. Whether it has closed them is seen by
-// err and by the last error before. Nothing is said to the server but greetings: no command, no
-// password.
-func (s *Server) Identify(last, err error) error {
+// mostGreetings is how often in a row a server is asked what it is. Once may be too few: the answer
+// is lost where this machine, or the server's, is short of time. A proxy whose server is down never
+// tells.
+const mostGreetings = 3
+
+// Identify asks a server that closes new connections without an answer what it is, and returns
+// that in the place of err where it can be told. Whether it closes them is seen by err and by the
+// last error before. First is true for the first of several errors in a row. Nothing is said to the
+// server but greetings: no command, no password. There is one caller at a time.
+func (s *Server) Identify(last, err error, first bool) error {
 	silent := errors.As(last, new(errSilent)) || errors.As(err, new(errSilent))
-	if !silent || s.dialer.tls != nil { // behind a handshake is what was expected there
+	if s.greeted++; first || !silent {
+		s.greeted = 1
+	}
+	if !silent && !errors.As(err, new(foreign)) {
+		s.greeted = 0 // another server may follow
+		s.identity.Store(nil)
+	}
+	known := s.identity.Load()
+	switch {
+	case s.dialer.tls != nil, !silent: // behind a handshake, silence is what was expected
+		return err
+	case known != nil && errors.As(err, new(errSilent)):
+		return *known
+	case known != nil || s.greeted > mostGreetings:
 		return err
 	}
-	for _, greet := range []func(context.Context, net.Conn) *foreign{greetInBinary, greetInTLS} {
+	for _, greet := range []func(net.Conn) *foreign{greetInBinary, greetInTLS} {
 		if is := s.greet(greet); is != nil {
+			s.log.Warn("cluster: node cannot be used", "reason", *is) // before anybody sees it elsewhere
 			s.identity.Store(is)
-			s.log.Warn("cluster: node cannot be used", "reason", *is)
 			return *is
 		}
 	}
@@ -161,23 +178,27 @@ func (s *Server) named(v Verdict, err error) error {
 }
 
 // greet says one greeting over a connection of its own.
-func (s *Server) greet(greet func(context.Context, net.Conn) *foreign) *foreign {
-	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
+func (s *Server) greet(greet func(net.Conn) *foreign) *foreign {
+	s.clock.begin()
+	defer s.clock.end()
+	limit := s.dialer.limit()
+	ctx, cancel := s.clock.context(limit)
 	defer cancel()
 	nc, err := s.dialer.dialled(ctx, s.addr.network, s.addr.addr)
 	if err != nil {
 		return nil
 	}
 	defer nc.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = nc.SetDeadline(deadline)
+	patient := &patientConn{Conn: nc, clock: s.clock}
+	if patient.until(limit) != nil {
+		return nil
 	}
-	return greet(ctx, nc)
+	return greet(patient)
 }
 
 // greetInBinary asks for the version in memcached's binary protocol (memcached,
 // doc/protocol-binary.xml): a header of 24 bytes.
-func greetInBinary(_ context.Context, nc net.Conn) *foreign {
+func greetInBinary(nc net.Conn) *foreign {
 	var header [24]byte
 	header[0], header[1] = 0x80, 0x0b
 	if _, err := nc.Write(header[:]); err != nil {
@@ -189,15 +210,13 @@ func greetInBinary(_ context.Context, nc net.Conn) *foreign {
 	return &foreign{errSpeaksBinary}
 }
 
-// greetInTLS begins a handshake. Who the server is does not matter: it is told nothing.
-func greetInTLS(ctx context.Context, nc net.Conn) *foreign {
-	err := tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).HandshakeContext(ctx)
-	if err == nil || errors.As(err, new(tls.AlertError)) {
-		return &foreign{errSpeaksTLS}
-	}
-	var alert *net.OpError // how package tls wraps an alert of the other side
-	if errors.As(err, &alert) && alert.Op == "remote error" {
-		return &foreign{errSpeaksTLS}
+// greetInTLS begins a handshake, and looks at how the answer begins: a server that refuses the
+// handshake, or whose version is too old for it, speaks TLS as well. Unlike a plain command, of
+// which a TLS server leaves a part unread, a greeting is read whole: no reset takes the answer away.
+func greetInTLS(nc net.Conn) *foreign {
+	err := tls.Client(&greetedConn{Conn: nc}, &tls.Config{InsecureSkipVerify: true}).Handshake()
+	if is := (foreign{}); errors.As(err, &is) {
+		return &is
 	}
 	return nil
 }

@@ -29,9 +29,10 @@ type patience struct {
 }
 
 func (c *Clock) patience(limit time.Duration) patience {
-	left := max(limit-c.Now(), 0)
+	wall, now := c.both()
+	left := max(limit-now, 0)
 	look := min(lastLook, left/4)
-	return patience{clock: c, limit: limit, look: look, due: time.Now().Add(left - look)}
+	return patience{clock: c, limit: limit, look: look, due: c.base.Add(wall + left - look)}
 }
 
 // again is asked when due has passed and nothing has come. It returns when to look again,

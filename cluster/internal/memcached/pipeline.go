@@ -56,7 +56,8 @@ type pipelined struct {
 
 	out    []byte        // the command
 	opened uint64        // of the connection that answered
-	answer []byte        // what has not been read of the answer
+	line   []byte        // the answer
+	answer []byte        // what has not been read of it
 	err    error         // why there is none
 	done   bool          // answer or err is there
 	turn   chan struct{} // done, or it is this one's turn to speak; has room for one
@@ -151,7 +152,7 @@ func (p *pipeline) refuseStale(speaker *pipelined) {
 	p.going = slices.DeleteFunc(p.going, func(w *pipelined) bool {
 		stale := w.link.refuses(p.opened)
 		if stale {
-			w.answer = append(w.answer[:0], conflict...)
+			w.answered([]byte(conflict))
 			w.end(speaker)
 		}
 		return stale
@@ -181,6 +182,12 @@ func (p *pipeline) pass(c *pipelined, err error) {
 type echo struct{ error }
 
 func (e echo) Unwrap() error { return e.error }
+
+// answered gives c its answer, in the memory of the last one.
+func (c *pipelined) answered(line []byte) {
+	c.line = append(c.line[:0], line...)
+	c.answer = c.line
+}
 
 // end tells c that its answer is there, unless it is the one that speaks.
 func (c *pipelined) end(speaker *pipelined) {
@@ -221,7 +228,8 @@ func (p *pipeline) send(limit time.Duration) (answered int, err error) {
 		var line []byte
 		if line, err = p.reader.ReadSlice('\n'); err == nil {
 			c := p.going[answered]
-			c.answer, c.opened = append(c.answer[:0], line...), p.opened
+			c.opened = p.opened
+			c.answered(line)
 			answered++
 		}
 	}
