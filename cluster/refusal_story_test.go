@@ -105,18 +105,18 @@ func TestAHomeThatLostItsRacesIsBelievedAgainWhenTheOtherDies(t *testing.T) {
 			var died atomic.Bool
 			w.onCommand(func(cmd sentCommand) {
 				switch n := w.env.Node(cmd.node); {
-				case n == fought && cmd.verb == "cas" && lost.Load() < mostRefusals:
+				case n == fought && cmd.verb == "cas" && lost.Load() < mostConflicts:
 					lost.Add(1)
 					was := w.on(n, "s")
 					w.put(n, "s", change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
-				case n == dies && cmd.verb == "gets" && strings.Contains(w.logs.String(), errContradicts.Error()) && died.CompareAndSwap(false, true):
+				case n == dies && cmd.verb == "gets" && strings.Contains(w.logs.String(), errConflicts.Error()) && died.CompareAndSwap(false, true):
 					n.Kill()
 				}
 			})
 			r.Attrs["a"] = []byte("2")
 			w.save(c, r)
 			w.onCommand(nil)
-			if lost.Load() != mostRefusals || !died.Load() {
+			if lost.Load() != mostConflicts || !died.Load() {
 				w.Fatalf("it lost %d races; the other died: %v", lost.Load(), died.Load())
 			}
 			w.holds(fought, "s", "a=2")

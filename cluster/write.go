@@ -141,13 +141,19 @@ func (op *operation) noteConflict(n *node, alone bool) {
 	op.c.log.warn(n, "cluster: node is passed over for a session", "reason", errConflicts)
 }
 
-// tooMany reports whether the node is to be passed over. Where another can take its place, it has
-// four chances; where none can, six, and only those count that the node alone refused. In an
-// operation that has taken longer than a Timeout it has half of them.
+// CAS conflicts with one node in one operation before it is passed over: where another can take
+// its place; and where none can, but the node alone refuses what all other targets have stored.
+const (
+	mostConflicts      = 4
+	mostConflictsAlone = 6
+)
+
+// tooMany reports whether the node is to be passed over. In an operation that has taken longer
+// than a Timeout it has half the chances.
 func (c conflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
-	most, mostAlone := 4, 6
+	most, mostAlone := mostConflicts, mostConflictsAlone
 	if isLate {
-		most, mostAlone = 2, 3
+		most, mostAlone = most/2, mostAlone/2
 	}
 	return isHomeLeft && (isReplaceable && c.times >= most || c.alone >= mostAlone)
 }
