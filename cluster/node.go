@@ -37,7 +37,7 @@ type nodeHooks struct {
 	now     func() time.Time
 	clock   *memcached.Clock          // of the time in which this process runs
 	changed func(n *node, from State) // after a change of state, under no lock
-	moved   func(context.Context, *node)
+	moved   func(context.Context, *node, memcached.Move)
 	running *sync.WaitGroup
 	log     *journal
 }
@@ -56,7 +56,7 @@ func (n *node) config(cfg *Config, known []netip.Addr) memcached.Config {
 		Lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return memcached.Lookup(ctx, cfg.resolver(), host)
 		},
-		Moved:    func(ctx context.Context) { n.hooks.moved(ctx, n) },
+		Moved:    func(ctx context.Context, m memcached.Move) { n.hooks.moved(ctx, n, m) },
 		Username: cfg.Username, Password: cfg.Password,
 		Timeout: cfg.Timeout, MaxConns: cfg.MaxConns, MaxValueBytes: cfg.MaxRecordBytes,
 		ProbeKey: cfg.KeyPrefix + "holdfast.probe", // a session's key has no dot

@@ -156,17 +156,47 @@ func serversOf(n *node, servers [][]*door) []string {
 
 // nameChanged is told when a node's name has got other addresses, or is used at another.
 // What would have been an error at the start can only be said now.
-func (c *Cluster) nameChanged(ctx context.Context, n *node) {
+func (c *Cluster) nameChanged(ctx context.Context, n *node, m memcached.Move) {
 	known, used := n.server.Addresses()
+	if o := c.besides(ctx, n, used); o != nil {
+		c.log.warn(n, "cluster: two nodes have come to lead to one server, both copies of a session lie on it: give each node the address of a server of its own", "other", o.String(), "server", used.String())
+	}
+	if m.First {
+		return
+	}
+	c.log.info(n, "cluster: the node's name leads elsewhere", "used", used.String(), "addresses", fmt.Sprint(known))
+	// One return proves little: a server may have been away while another stood in for it. But then,
+	// too, each has sessions that the other lacks.
+	if m.Back {
+		c.log.warn(n, "cluster: the node's name leads to one address and to another by turns, and what is saved on one server is not found on the other: list each server as a node of its own", "used", used.String())
+	}
 	var doors []*door
 	for _, a := range known {
 		doors = append(doors, &door{node: n, addr: a})
 	}
-	c.log.info(n, "cluster: the node's name leads elsewhere", "used", used.String(), "addresses", fmt.Sprint(known))
 	if len(doors) < 2 {
 		return
 	}
 	if at := serversOf(n, c.knock(ctx, doors)); len(at) > 1 {
 		c.log.warn(n, "cluster: the node's name leads to several servers, sessions saved on one are not found on the others: list each server as a node of its own", "servers", strings.Join(at, ", "))
 	}
+}
+
+// besides returns another node that leads to the place of n as well, or nil.
+func (c *Cluster) besides(ctx context.Context, n *node, used netip.Addr) *node {
+	for _, o := range c.nodes {
+		if o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(ctx, dialledAs(used)) {
+			return o
+		}
+	}
+	return nil
+}
+
+// leadsTo reports whether the node's address, or its name, leads there now.
+func (n *node) leadsTo(ctx context.Context, at netip.Addr) bool {
+	same := func(a netip.Addr) bool { return dialledAs(a) == at }
+	if a, err := netip.ParseAddrPort(n.Addr); err == nil {
+		return same(a.Addr())
+	}
+	return n.server.LeadsTo(ctx, same)
 }

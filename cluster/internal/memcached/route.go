@@ -3,6 +3,7 @@ package memcached
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -23,7 +24,7 @@ type route struct {
 	connect    func(ctx context.Context, network, address string) (net.Conn, error)
 	// changed is told, by a goroutine of the route's own, that other addresses are known or
 	// used than before. May be nil.
-	changed func(ctx context.Context)
+	changed func(ctx context.Context, m Move)
 
 	timeout time.Duration   // of a dial whose context does not tell
 	until   context.Context // ends with the Cluster, and with it whatever the route has begun
@@ -38,11 +39,22 @@ type route struct {
 	// that last worked leads, and those that did not answer come last.
 	known []netip.Addr
 	used  netip.Addr // that the last connection led to
+	// left are addresses that were used until the name led there no more, and when that was seen.
+	left map[netip.Addr]time.Time
 	// looking is closed when the resolver that is being asked has said something or failed.
 	looking chan struct{}
 	asked   time.Time // when looking was made
 	err     error     // why the last lookup failed
 }
+
+// Move is a change of the addresses of a host name.
+type Move struct {
+	First bool // an address is used for the first time
+	Back  bool // to an address that the name had left: it leads there and elsewhere by turns
+}
+
+// remembered is for how long an address counts that the name has left. It is given to others in time.
+const remembered = time.Hour
 
 // LookupWithin is how long a resolver is waited for at most.
 const LookupWithin = 2 * time.Second
@@ -106,7 +118,7 @@ func (r *route) learn(found []netip.Addr, err error) {
 	stay := slices.DeleteFunc(r.known, func(a netip.Addr) bool { return !slices.Contains(found, a) })
 	r.known = append(stay, slices.DeleteFunc(found, func(a netip.Addr) bool { return slices.Contains(stay, a) })...)
 	if grown && len(r.known) > 1 {
-		r.tellLocked()
+		r.tellLocked(Move{})
 	}
 }
 
@@ -135,12 +147,25 @@ func (r *route) won(a netip.Addr) (turn uint64, ok bool) {
 	}
 	r.known = slices.Insert(slices.Delete(r.known, i, i+1), 0, a)
 	if r.used != a {
+		r.tellLocked(Move{Back: r.leaveLocked(a), First: r.turn.Add(1) == 1})
 		r.used = a
-		if r.turn.Add(1) > 1 {
-			r.tellLocked()
-		}
 	}
 	return r.turn.Load(), true
+}
+
+// leaveLocked remembers the address that is used no more, unless the name leads there still, and
+// reports whether the next one had been left lately.
+func (r *route) leaveLocked(next netip.Addr) (back bool) {
+	now := time.Now()
+	maps.DeleteFunc(r.left, func(_ netip.Addr, at time.Time) bool { return now.Sub(at) > remembered })
+	_, back = r.left[next]
+	if r.used.IsValid() && !slices.Contains(r.known, r.used) {
+		if r.left == nil {
+			r.left = map[netip.Addr]time.Time{}
+		}
+		r.left[r.used] = now
+	}
+	return back
 }
 
 // isUsed reports whether the last connection led there.
@@ -159,9 +184,9 @@ func (r *route) lost(a netip.Addr) {
 	}
 }
 
-func (r *route) tellLocked() {
+func (r *route) tellLocked(m Move) {
 	if r.changed != nil {
-		r.begun.Go(func() { r.changed(r.until) })
+		r.begun.Go(func() { r.changed(r.until, m) })
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,7 @@ type Config struct {
 	Known []netip.Addr
 	// Moved is called, by a goroutine of the Server's own, after the host name in Addr has got
 	// other addresses, or has been used at another one. Its context ends with Close. May be nil.
-	Moved func(ctx context.Context)
+	Moved func(ctx context.Context, m Move)
 
 	// TLS returns the settings of one new connection, which may be changed. If nil, connections
 	// are not encrypted.
@@ -235,4 +236,17 @@ func (s *Server) Addresses() (known []netip.Addr, used netip.Addr) {
 		return nil, netip.Addr{}
 	}
 	return s.route.addresses()
+}
+
+// LeadsTo reports whether the host name in Addr leads there now, for which is asks. The address of
+// the last connection may have been given to another server since, as happens to pods: so the
+// resolver is asked again.
+func (s *Server) LeadsTo(ctx context.Context, is func(netip.Addr) bool) bool {
+	if _, used := s.Addresses(); !used.IsValid() || !is(used) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, LookupWithin)
+	defer cancel()
+	found, err := s.route.lookup(ctx, s.route.host)
+	return err == nil && slices.ContainsFunc(found, is)
 }
