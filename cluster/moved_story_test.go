@@ -29,7 +29,7 @@ func (t *town) moves(c *Cluster, name string, to *testenv.Node) {
 func (w *world) watched(names int) (*Cluster, *town) {
 	c, town := w.named(Config{Replicas: min(names, 2)})
 	c.nodes = c.nodes[:names]
-	c.ring = newRing(c.cfg.Nodes[:names])
+	c.placement = newPlacement(c.cfg.Nodes[:names])
 	return c, town
 }
 
@@ -107,7 +107,7 @@ func TestTwoNamesThatBecomeOneServerAreMentioned(t *testing.T) {
 		c, town := w.watched(1)
 		literal := newNode(1, Node{ID: "n2", Addr: w.env.Node(0).Addr()}, &c.cfg, nil, c.nodes[0].hooks)
 		c.nodes = append(c.nodes, literal)
-		c.ring = newRing([]Node{c.nodes[0].Node, literal.Node})
+		c.placement = newPlacement([]Node{c.nodes[0].Node, literal.Node})
 		cfg := literal.config(&c.cfg, nil)
 		cfg.Dial = w.dial
 		literal.server = memcached.New(cfg)
