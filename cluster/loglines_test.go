@@ -194,6 +194,23 @@ func TestNoNameServerFillsTheLog(t *testing.T) {
 
 var linesOfNames = []string{"the node's name leads elsewhere", "the node's name leads to several servers"}
 
+// He can also have two names lead to one server, and one name to two of them by turns.
+func TestNoNameServerFillsTheLogWithMoves(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c, town := w.watched(2)
+		town.moves(c, "n1.test", w.env.Node(0))
+		began := time.Now()
+		for i := range 300 {
+			town.moves(c, "n2.test", w.env.Node(i%2))
+			time.Sleep(20 * time.Millisecond)
+		}
+		time.Sleep(2 * linesEvery)
+		mustBeFew(t, w.logs, time.Since(began), linesOfMoves...)
+	})
+}
+
+var linesOfMoves = []string{"two nodes have come to lead to one server", "the node's name leads to one address and to another by turns"}
+
 // A node that breaks connections makes the app look at its TLS files, ten times a second at most.
 // Somebody who can write to them could change them as often.
 func TestNoTLSFileFillsTheLog(t *testing.T) {
@@ -231,7 +248,7 @@ var linesOfFiles = []string{"TLS files cannot be used, the last good ones stay i
 // Every line that the package can write is one of those which the tests above cause, or one of
 // those that New writes.
 func TestEveryKindOfLogLineIsBounded(t *testing.T) {
-	known := append(slices.Clone(linesOfNames), linesOfFiles...)
+	known := slices.Concat(linesOfNames, linesOfMoves, linesOfFiles)
 	for _, f := range chatters {
 		known = append(known, f.lines...)
 	}
@@ -267,7 +284,7 @@ func TestEveryKindOfLogLineIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if want := len(atStart) + 11; lines != want {
+	if want := len(atStart) + 13; lines != want {
 		t.Errorf("%d calls write to the log, want %d", lines, want)
 	}
 }
