@@ -300,7 +300,7 @@ func TestNodeRestartsUnderPooledConnections(t *testing.T) {
 		for _, u := range w.crowd {
 			u.finds(a, "a", "3")
 		}
-		if s := a.cluster.Nodes()[0]; s.State != cluster.Up || s.Errors != 0 {
+		if s := a.cluster.Nodes()[0]; s.State != cluster.StateUp || s.Errors != 0 {
 			t.Errorf("the node that restarted is %v after %d errors, the last of them: %s", s.State, s.Errors, s.LastError)
 		}
 	})

@@ -190,7 +190,7 @@ func TestNoPublicValuePrintsASecret(t *testing.T) {
 		"cluster.Node":                     shapes("cluster.Node", nodes[0]),
 		"cluster.Cluster":                  slices.Concat(shapes("*cluster.Cluster", locked), shapes("*cluster.Cluster", c)),
 		"cluster.Record":                   slices.Concat(shapes("cluster.Record", *loaded), shapes("cluster.Record", *rec)),
-		"cluster.State":                    shapes("cluster.State", cluster.Down),
+		"cluster.State":                    shapes("cluster.State", cluster.StateDown),
 		"cluster.NodeStatus":               shapes("cluster.NodeStatus", c.Nodes()[0]),
 		"cluster.Stats":                    shapes("cluster.Stats", c.Stats()),
 		"cluster.Role":                     shapes("cluster.Role", places[0].Role),

@@ -105,7 +105,7 @@ func TestHungNodeCostsARequestOneTimeoutAtMost(t *testing.T) {
 				w.crowd = append(w.crowd, u)
 			}
 		}
-		isDown := func() bool { return a.cluster.Nodes()[1].State == cluster.Down }
+		isDown := func() bool { return a.cluster.Nodes()[1].State == cluster.StateDown }
 		// Each user comes once, then again, while others come at other moments.
 		var slowest, slowestLater time.Duration
 		waited := 0

@@ -215,7 +215,7 @@ func isUp(t *testing.T, apps ...*app) {
 		var sick string
 		eventually(t, "all nodes are up", func() bool {
 			for _, n := range a.cluster.Nodes() {
-				if n.State != cluster.Up {
+				if n.State != cluster.StateUp {
 					sick = a.String()
 					return false
 				}

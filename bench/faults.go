@@ -75,7 +75,7 @@ func (f *faultResults) dead(r *rig, o options) error {
 		l0, s0 := run.slice(each(false), o.slice), run.slice(each(true), o.slice)
 		victim.Kill()
 		_ = settle() // finds the node dead
-		if err := waitState(cl, 1, cluster.Down); err != nil {
+		if err := waitState(cl, 1, cluster.StateDown); err != nil {
 			return err
 		}
 		if err := settle(); err != nil {
@@ -83,7 +83,7 @@ func (f *faultResults) dead(r *rig, o options) error {
 		}
 		l1, s1 := run.slice(each(false), o.slice), run.slice(each(true), o.slice)
 		victim.Restart()
-		if err := waitState(cl, 1, cluster.Up); err != nil {
+		if err := waitState(cl, 1, cluster.StateUp); err != nil {
 			return err
 		}
 		for _, s := range []sample{l0, s0, l1, s1} {

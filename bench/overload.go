@@ -138,7 +138,7 @@ func (r *rig) goRedisStore(clients int) *store {
 func (r *rig) heldStore() (*store, error) {
 	var downs atomic.Int64
 	cl, err := r.clusterWith(&wire{}, cluster.Config{Timeout: overloadTimeout, OnNodeState: func(s cluster.NodeStatus) {
-		if s.State == cluster.Down {
+		if s.State == cluster.StateDown {
 			downs.Add(1)
 		}
 	}})

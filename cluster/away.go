@@ -20,7 +20,7 @@ func (n *node) standing() standing {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return standing{
-		state: n.health.state, failsFast: n.health.prompt,
+		state: n.health.state, failsFast: n.health.failsFast,
 		backLately: !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately,
 	}
 }

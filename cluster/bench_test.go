@@ -74,7 +74,7 @@ func BenchmarkTargets(b *testing.B) {
 				c := bigCluster(b, n)
 				for i := 0; down && i < n; i += 10 {
 					c.nodes[i].mu.Lock()
-					c.nodes[i].health = health{state: Down}
+					c.nodes[i].health = health{state: StateDown}
 					c.nodes[i].mu.Unlock()
 				}
 				ids := make([]string, 1024)
@@ -257,7 +257,7 @@ func TestScaleGoroutinesOfDownNodes(t *testing.T) {
 	}
 	down := 0
 	for _, s := range c.Nodes() {
-		if s.State != Up {
+		if s.State != StateUp {
 			down++
 		}
 	}

@@ -67,7 +67,7 @@ func (w *world) crowded(id string) (c *Cluster, busy func() (release func())) {
 			slow.Store(false)
 			others.Wait()
 			for _, n := range c.Nodes() {
-				if n.State != Up || n.Timeouts != 0 {
+				if n.State != StateUp || n.Timeouts != 0 {
 					w.Errorf("%s is %v after %d timeouts", n.ID, n.State, n.Timeouts)
 				}
 			}
@@ -147,7 +147,7 @@ func TestRequestsThatFindNoRoomAreShown(t *testing.T) {
 				if len(lines) != 0 {
 					w.Errorf("%s: nobody is turned away, and logged is %q", s.ID, lines)
 				}
-			case s.Errors != 0 || s.State != Up:
+			case s.Errors != 0 || s.State != StateUp:
 				w.Errorf("%+v", s)
 			case len(lines) != 2 || !strings.Contains(lines[0], "MaxConns") || !strings.Contains(lines[1], fmt.Sprint("omitted=", s.Busy-2)):
 				w.Errorf("%d are turned away, and logged is %q", s.Busy, lines)

@@ -79,7 +79,7 @@ func TestALateCasDoesNotReviveADestroyedSession(t *testing.T) {
 		homes[0].Resume()
 		time.Sleep(time.Second)
 		for _, app := range []*Cluster{c, other} {
-			w.until(app, homes[0], Up)
+			w.until(app, homes[0], StateUp)
 			w.missing(app, "s", ErrNotFound)
 		}
 		homes[1].Restart()
@@ -98,12 +98,12 @@ func TestALogoutDuringAHangIsRememberedByTheStandIn(t *testing.T) {
 		w.create(c, "s", "a=1")
 		homes[0].Pause()
 		w.delete(c, "s")
-		w.until(c, homes[0], Down)
+		w.until(c, homes[0], StateDown)
 		homes[0].Resume()
 		homes[1].Restart()
 		w.holds(homes[0], "s", "a=1")
 		w.missing(other, "s", ErrNotFound)
-		w.until(c, homes[0], Up)
+		w.until(c, homes[0], StateUp)
 		w.missing(c, "s", ErrNotFound)
 		// And they have spread it.
 		for _, n := range homes {

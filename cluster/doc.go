@@ -4,48 +4,44 @@
 //
 // # Model
 //
-// A node is one memcached server with an ID that stays when its address changes.
-// Every key has a rank: all nodes in the order of rendezvous hashing. The first
-// Replicas nodes of the rank are the session's home, primary and backup. The
-// targets are the first Replicas nodes that are not down; a target that is no home
-// node is a stand-in. Standby nodes rank behind all others.
+// A node is one memcached server with an ID that stays when its address changes. Every
+// key has a preference list: all nodes in the order of rendezvous hashing, standby nodes
+// last. Its first Replicas nodes are the session's home: primary and backup. The targets
+// are the first Replicas nodes that are usable now; a target that is no home node is a
+// fallback.
 //
-// A session is a record: a map of attributes, each with the stamp of the save that
-// wrote it, and a deadline. Copies of a record are joined, never chosen between: of
-// each attribute the newer stamp wins, a removal is remembered, and destroyed
+// A session is a record: a map of attributes, each with the timestamp of the save that
+// wrote it, and a deadline. Copies of a record are merged, never chosen between: of
+// each attribute the newer timestamp wins, a removal is remembered, and a tombstone
 // absorbs everything. So it does not matter which copies are met, in which order,
 // or how often. Live records are written only by add or cas: a set that a hung node
-// applies seconds later would bury a newer value.
+// applies seconds later would replace a newer record.
 //
 // # Load
 //
-//  1. The record is read from all targets at once. A target that fails is replaced
-//     by its stand-in.
-//  2. Where fewer copies than Replicas came, or they differ, or a target has been away since
-//     the last time, the next nodes of the rank are asked too, which may have stood
-//     in, and nodes thought down, which another process may know to be up.
-//  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
-//     [ErrUnavailable].
-//  4. Targets that lack part of the join get it, by cas or add: the repair, which is
-//     how sessions migrate. Copies that others hold are given a minute to live.
-//  5. The session is returned with its snapshot: the join and the CAS token of
-//     each target's copy.
+//  1. Read all targets at once. A target that fails is replaced by its fallback.
+//  2. Read wide where the targets do not settle it: a copy is missing, copies differ, or a
+//     target may have missed writes.
+//  3. Merge the copies. None: [ErrNotFound] if a home node answered, else [ErrUnavailable].
+//  4. Bring every target up to date, by cas or add: the read repair, which is how sessions
+//     migrate. Expire the orphans.
+//  5. Return the session with its snapshot: the merged record and the CAS token of each
+//     target's copy.
 //
 // # Save
 //
-//  1. A save goes at once where no other one of its session is under way in this process.
-//     Those that come meanwhile wait, and then go together: by step 4, with one write that
-//     has the changes of all of them.
-//  2. What differs from the snapshot gets one new stamp, above everything read.
-//  3. If the snapshot has a token for each target, or the session is new, the record
-//     is written to all of them at once, by cas or add. All stored: done.
-//  4. Otherwise, and where the session is to end sooner than it would have, the copies
-//     are gathered and joined with ours, and the join is written where it is missing,
-//     until one round finds or puts it on every target. A node that refuses a
-//     write although it fits what the node itself shows counts as failed for this call.
-//  5. It succeeds on at least MinCopies nodes, and on Replicas nodes whenever that
-//     many are up. In the first seconds after an outage a new session must lie on one of the
-//     first 2 × Replicas nodes of its rank: nobody would look for it behind them.
+//  1. Wait where another save of the session is under way in this process. Those that wait
+//     go together, with one write that has the changes of all of them.
+//  2. Give what differs from the snapshot one new timestamp, above everything read.
+//  3. Write to all targets at once, if the snapshot has a token for each of them or the
+//     session is new. All stored: done.
+//  4. Else read, merge, and write where it is missing, until one round finds or puts the
+//     record on every target, and on at least MinCopies nodes.
+//
+// # Delete
+//
+// Read how long the session could have lived, and put a tombstone that lasts as long on the
+// targets, over each live copy found, and on the next nodes of the preference list.
 //
 // # What is promised
 //
@@ -60,16 +56,27 @@
 // Clocks of app instances may differ by up to half an hour. A session ends at its
 // deadline by the clock of the instance that looks.
 //
+// Why each step is as it is, and what breaks without it, is told in docs/protocol.md.
+//
 // # Reading order
 //
-// record.go and its join carry everything, forget.go bounds what they remember; ring.go ranks
-// nodes, health.go and service.go judge them; these, codec.go and seal.go are pure; unsealed.go
-// says what a copy without a seal is worth. cluster.go has the public names; load.go, save.go
-// and delete.go are the walks, through gather.go, secondlook.go and settle.go; lanes.go and
-// turn.go say which saves wait, and what they do together. node.go is what a
-// node is to this process; internal/memcached speaks to its server. refusal.go judges servers that
-// contradict themselves; prober.go waits for one to come back; recent.go, limiter.go,
-// journal.go, stats.go and where.go are what is left, beside config.go, secret.go, writers.go,
-// check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go and misspelt.go,
-// which say what a Cluster may be.
+// cluster.go makes a Cluster; session.go is what the app holds of a session.
+//
+// The verbs: load.go, save.go, delete.go. lanes.go and turn.go say which saves wait, and
+// what they do together.
+//
+// The loop below them: converge.go reads, decides, and writes, again and again; read.go is
+// one read, policy.go says whom it asks next, ask.go asks, copy.go says what an answer is
+// worth; write.go is one round of writes, conflict.go says when a node that refuses them is
+// passed over; operation.go holds what one operation knows of itself.
+//
+// The nodes: placement.go says which of them a key belongs to, membership.go whether one is
+// up, away.go which may have missed writes, node.go ties that to a server, prober.go asks
+// whether one is back; internal/memcached speaks to it.
+//
+// The record: record.go and its merge, forget.go, latest.go, marks.go, codec.go, writers.go,
+// seal.go, unsealed.go.
+//
+// Beside them: limiter.go, journal.go, stats.go, where.go. What a Cluster may be: config.go,
+// check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go, misspelt.go.
 package cluster

@@ -23,7 +23,7 @@ func TestASuspectIsUsedWhereThereAreTooFewOthers(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
 		w.think(c, 1, memcached.TimedOut)
-		if s := stateOf(c, w.env.Node(1)); s != Suspect {
+		if s := stateOf(c, w.env.Node(1)); s != StateSuspect {
 			w.Fatalf("it is %v", s)
 		}
 		w.create(c, "s", "a=1")
@@ -89,7 +89,7 @@ func TestANodeThatHangsIsNotTriedWhereThereAreTooFewOthers(t *testing.T) {
 		n := w.env.Node(0)
 		n.Pause()
 		w.sees(c, "s", "a=1")
-		w.until(c, n, Down)
+		w.until(c, n, StateDown)
 		began := time.Now()
 		for range 5 {
 			w.change(c, "s", "a", "2")

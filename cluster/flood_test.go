@@ -169,7 +169,7 @@ func TestRealUsersDoNotFeelAFloodWhileANodeHangs(t *testing.T) {
 		f := newFlood(w, c)
 		f.run(time.Second, u.come)
 		first := u.lap()
-		if stateOf(c, hung) != Down {
+		if stateOf(c, hung) != StateDown {
 			w.Fatalf("the node that hangs is %v", stateOf(c, hung))
 		}
 		f.run(2*time.Second, u.come)
@@ -201,7 +201,7 @@ func TestAFloodOnAClusterThatHangsCostsAGoroutineACaller(t *testing.T) {
 		}
 		for _, n := range w.env.All() {
 			n.Resume()
-			w.until(c, n, Up)
+			w.until(c, n, StateUp)
 		}
 		w.sees(c, "user", "a=1")
 		f.end()

@@ -27,7 +27,7 @@ func TestAGapIsNeverFilledWithoutGathering(t *testing.T) {
 			if err := c.Ping(context.Background()); err != nil {
 				w.Fatal(err)
 			}
-			w.until(c, w.rank("s")[1], Down)
+			w.until(c, w.rank("s")[1], StateDown)
 			r.Attrs["a"] = []byte("2")
 			w.forget()
 			w.save(c, r)

@@ -25,7 +25,7 @@ func (w *world) hiccup(c *Cluster, lasts time.Duration) {
 	w.sees(c, "s", "a=1")
 	w.holds(ranks[2], "s", "a=1")
 	ranks[0].Resume()
-	w.until(c, ranks[0], Up)
+	w.until(c, ranks[0], StateUp)
 }
 
 // A session that has ended stays ended: no copy behind the home nodes outlives it, also
@@ -105,11 +105,11 @@ func TestAStandInOfAMomentIsFoundAlsoWhenTheHomesSayTheSame(t *testing.T) {
 		ranks[0].Pause()
 		w.sees(c, "s", "a=1")
 		w.holds(ranks[2], "s", "a=1")
-		if got := stateOf(c, ranks[0]); got != Suspect {
+		if got := stateOf(c, ranks[0]); got != StateSuspect {
 			w.Fatalf("the primary is %v", got)
 		}
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		time.Sleep(time.Minute)
 		w.change(c, "s", "a", "2")
 		w.expires(ranks[2], "s")
@@ -155,7 +155,7 @@ func TestAStandInOfAHiccupIsFoundAlsoWhenTheSessionWasSavedSince(t *testing.T) {
 				ranks[0].Pause()
 				w.sees(c, "s", "a=1")
 				ranks[0].Resume()
-				w.until(c, ranks[0], Up)
+				w.until(c, ranks[0], StateUp)
 				save(w, c, before)
 				for range 10 {
 					time.Sleep(2 * time.Minute)
@@ -231,7 +231,7 @@ func TestAStrayIsNotGivenAnEndThatTheHomesDoNotHave(t *testing.T) {
 		ranks[0].Pause()
 		r := w.load(a, "s")
 		ranks[0].Resume()
-		w.until(a, ranks[0], Up)
+		w.until(a, ranks[0], StateUp)
 		longer := w.load(b, "s")
 		longer.Deadline = time.Now().Add(10 * time.Hour)
 		w.save(b, longer)
@@ -270,7 +270,7 @@ func TestALiveCopyBesideADeletionIsBuried(t *testing.T) {
 		w.delete(c, "s")
 		w.put(ranks[2], "s", live) // it was away meanwhile
 		c.nodes[w.index("s", 0)].note(health.request, memcached.TimedOut, nil)
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.forget()
 		w.missing(c, "s", ErrNotFound)
 		if n := w.count("cas"); n != 0 {

@@ -74,7 +74,7 @@ func TestAChangeSavedDuringAHangIsSeenByAllAtOnce(t *testing.T) {
 		primary.Resume()
 		w.sees(other, "s", "a=2")
 		w.sees(c, "s", "a=2")
-		w.until(c, primary, Up)
+		w.until(c, primary, StateUp)
 		w.sees(c, "s", "a=2")
 	})
 }
@@ -211,7 +211,7 @@ func TestPooledConnectionsOfARestartedNodeFailNoRequest(t *testing.T) {
 		w.env.Node(1).Restart()
 		burst(false)
 		for _, s := range c.Nodes() {
-			if s.State != Up || s.Errors != 0 {
+			if s.State != StateUp || s.Errors != 0 {
 				w.Errorf("a restart counts as a failure: %+v", s)
 			}
 		}

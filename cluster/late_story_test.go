@@ -144,7 +144,7 @@ func TestASaveThatFoundItsSessionDestroyedNeverStoresIt(t *testing.T) {
 		for _, n := range w.env.All() {
 			n.Restart()
 		}
-		w.until(c, w.env.Node(0), Up)
+		w.until(c, w.env.Node(0), StateUp)
 		w.refused(c, late)
 		time.Sleep(25 * time.Hour)
 		w.refused(c, late)

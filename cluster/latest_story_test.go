@@ -109,7 +109,7 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 				v.shorten(w, c)
 				time.Sleep(v.hangs)
 				ranks[0].Resume()
-				w.until(c, ranks[0], Up)
+				w.until(c, ranks[0], StateUp)
 				w.staysEnded(c, w.cluster(Config{}))
 			})
 		})
@@ -134,7 +134,7 @@ func TestEvidenceOutlastsALongerCopyByClocksThatAreBehind(t *testing.T) {
 				end(w, c)
 				time.Sleep(longLife - 5*time.Minute) // it ends a quarter of an hour before that by c's clock
 				ranks[0].Resume()
-				w.until(behind, ranks[0], Up)
+				w.until(behind, ranks[0], StateUp)
 				w.missing(behind, "s", ErrNotFound)
 			})
 		})
@@ -153,7 +153,7 @@ func TestALoadSpreadsThatASessionHasEnded(t *testing.T) {
 		end := w.endsIn(c, time.Minute)
 		time.Sleep(2 * time.Minute)
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.put(ranks[2], "s", longer) // it hung as well
 		w.missing(c, "s", ErrNotFound)
 		for _, n := range ranks[:2] {
@@ -188,7 +188,7 @@ func TestALateSaveSpreadsThatItsSessionHasEnded(t *testing.T) {
 		w.endsIn(c, time.Minute)
 		time.Sleep(10 * time.Minute)
 		ranks[0].Resume()
-		w.until(other, ranks[0], Up)
+		w.until(other, ranks[0], StateUp)
 		late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(longLife)
 		w.refused(other, late)
 		ranks[1].Restart()
@@ -209,7 +209,7 @@ func TestASessionThatIsBegunAnewKeepsTheLatestEnd(t *testing.T) {
 		w.sees(w.cluster(Config{}), "s", "b=1")
 		time.Sleep(20 * time.Minute)
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.staysEnded(c, w.cluster(Config{}))
 	})
 }
@@ -226,7 +226,7 @@ func TestATombstoneLastsAsLongAsTheCopyItMeets(t *testing.T) {
 		ranks[1].Restart()
 		w.delete(w.cluster(Config{Lifetime: time.Hour}), "s")
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.missing(c, "s", ErrNotFound)
 		time.Sleep(29 * 24 * time.Hour)
 		w.put(ranks[2], "s", longer) // from a node that hung all the time

@@ -130,7 +130,7 @@ func TestANodeWithASmallerItemSizeRefusesAndKeepsTheOldSession(t *testing.T) {
 			t.Errorf("a new session: %v", err)
 		}
 		for _, s := range c.Nodes() {
-			if s.State != Up {
+			if s.State != StateUp {
 				t.Errorf("a refusal is no illness: %+v", s)
 			}
 		}
@@ -183,7 +183,7 @@ func TestANodeOutOfMemoryIsReplacedByAStandIn(t *testing.T) {
 				t.Errorf("delete: %v", err)
 			}
 		}
-		if s := c.Nodes()[0]; s.State != Up || s.Errors != 0 {
+		if s := c.Nodes()[0]; s.State != StateUp || s.Errors != 0 {
 			t.Errorf("no memory is no illness: %+v", s)
 		}
 	})

@@ -139,7 +139,7 @@ func TestANodeWithADeadFirstAddressServes(t *testing.T) {
 					w.Errorf("took %v: %v", took, err)
 				}
 				for _, n := range w.env.All() {
-					w.until(cl, n, Up)
+					w.until(cl, n, StateUp)
 				}
 				w.save(cl, r)
 				w.sees(cl, "s", "a=1")
@@ -169,7 +169,7 @@ func TestHiccupsWhileTheNameServersAreDown(t *testing.T) {
 						time.Sleep(100 * time.Millisecond)
 					}
 					n.Resume()
-					w.until(c, n, Up)
+					w.until(c, n, StateUp)
 				}
 				w.sees(c, "s", "a=2")
 				for i := range 10 {

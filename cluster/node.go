@@ -96,12 +96,12 @@ func (l nodeLog) Warn(message string, args ...any) { l.journal.warn(l.node, mess
 func (n *node) state() (s State, prompt bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.health.state, n.health.prompt
+	return n.health.state, n.health.failsFast
 }
 
 func (n *node) isUp() bool {
 	s, _ := n.state()
-	return s == Up
+	return s == StateUp
 }
 
 // note feeds the health with what an exchange showed.
@@ -115,10 +115,10 @@ func (n *node) note(next func(health, memcached.Verdict) health, v memcached.Ver
 	}
 	if to != from {
 		n.since = n.hooks.now()
-		if from == Down {
+		if from == StateDown {
 			n.revived = n.since
 		}
-		if to == Up {
+		if to == StateUp {
 			n.service = n.service.up()
 			n.returned = n.since
 		}

@@ -21,7 +21,7 @@ func TestASessionOutlivesItsNodesOneAfterTheOther(t *testing.T) {
 			n.Kill()
 			w.change(c, "s", "n", want[2:])
 			n.Restart()
-			w.until(c, n, Up)
+			w.until(c, n, StateUp)
 			w.sees(c, "s", want)
 			for _, home := range w.rank("s")[:2] {
 				w.holds(home, "s", want)
@@ -43,7 +43,7 @@ func TestAPrimaryThatRestartedEmptyIsRepairedByARead(t *testing.T) {
 		if s := c.Stats(); s.Repairs != 2 || s.RepairFailures != 0 {
 			w.Errorf("stats %+v", s)
 		}
-		if s := stateOf(c, homes[0]); s != Up {
+		if s := stateOf(c, homes[0]); s != StateUp {
 			w.Errorf("a restart made the node %v", s)
 		}
 	})
@@ -56,7 +56,7 @@ func oldMemory(w *world, c *Cluster) {
 	w.create(c, "s", "a=old")
 	primary.Pause()
 	w.change(c, "s", "a", "new")
-	w.until(c, primary, Down)
+	w.until(c, primary, StateDown)
 	primary.Resume()
 	w.holds(primary, "s", "a=old")
 }
@@ -67,7 +67,7 @@ func TestANodeThatReturnsWithOldMemoryNeverWins(t *testing.T) {
 		oldMemory(w, c)
 		w.sees(other, "s", "a=new") // one that never saw the node fail
 		w.holds(w.rank("s")[0], "s", "a=new")
-		w.until(c, w.rank("s")[0], Up)
+		w.until(c, w.rank("s")[0], StateUp)
 		w.sees(c, "s", "a=new")
 	})
 }
@@ -98,7 +98,7 @@ func TestASaveNeverFillsAGapFromHalfTheEvidence(t *testing.T) {
 		r := w.load(other, "s")
 		homes[0].Pause()
 		w.change(c, "s", "a", "new")
-		w.until(c, homes[0], Down)
+		w.until(c, homes[0], StateDown)
 		homes[0].Resume()
 		homes[1].Restart()
 		r.Attrs["b"] = []byte("1")
@@ -121,7 +121,7 @@ func TestHomeNodesThoughtDownAreAskedWhenANodeFailsInThisCall(t *testing.T) {
 		primary.mu.Lock()
 		primary.probing = true // no prober will find out
 		primary.mu.Unlock()
-		if stateOf(c, homes[0]) != Down {
+		if stateOf(c, homes[0]) != StateDown {
 			w.Fatal("not thought down")
 		}
 		homes[1].Kill()
@@ -138,7 +138,7 @@ func TestStandInCopiesAreRetiredNotDeleted(t *testing.T) {
 		w.change(c, "s", "a", "2") // the stand-in holds it now
 		w.holds(ranks[2], "s", "a=2")
 		ranks[0].Restart()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.forget()
 		w.sees(c, "s", "a=2")
 		w.holds(ranks[0], "s", "a=2")
@@ -172,7 +172,7 @@ func TestAnOutageIsNoMissingSession(t *testing.T) {
 		ranks[2].Kill()
 		ranks[3].Kill()
 		w.missing(c, "s", ErrUnavailable)
-		w.until(c, ranks[3], Down)
+		w.until(c, ranks[3], StateDown)
 		err := c.Save(context.Background(), NewRecord("s"))
 		if !isErr(err, ErrUnavailable) {
 			w.Errorf("save: %v", err)
@@ -211,8 +211,8 @@ func TestAnOutageIsNotRememberedAsMissing(t *testing.T) {
 		for _, n := range w.env.All() {
 			n.Resume()
 		}
-		w.until(c, w.env.Node(0), Up)
-		w.until(c, w.env.Node(1), Up)
+		w.until(c, w.env.Node(0), StateUp)
+		w.until(c, w.env.Node(1), StateUp)
 		w.sees(c, "s", "a=1")
 	})
 }
@@ -245,7 +245,7 @@ func TestLiveRecordsAreNeverSetBlindly(t *testing.T) {
 			}
 			for _, c := range apps {
 				for _, n := range w.env.All() {
-					w.until(c, n, Up)
+					w.until(c, n, StateUp)
 				}
 			}
 		}

@@ -158,7 +158,7 @@ func (op *operation) unavailable() error {
 			}
 		}
 		if reason == "" {
-			if s := n.status(); s.State != Up && s.LastError != "" {
+			if s := n.status(); s.State != StateUp && s.LastError != "" {
 				reason = s.State.String() + ": " + s.LastError
 			}
 		}

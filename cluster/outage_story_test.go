@@ -80,10 +80,10 @@ func TestNothingIsAcknowledgedWhereNobodyWillLook(t *testing.T) {
 		}
 		wire.HealAll()
 		for _, n := range c.Nodes() {
-			for n.State != cluster.Up {
+			for n.State != cluster.StateUp {
 				time.Sleep(time.Second)
 				for _, n = range c.Nodes() {
-					if n.State != cluster.Up {
+					if n.State != cluster.StateUp {
 						break
 					}
 				}
@@ -108,7 +108,7 @@ func TestAfterAnOutageNodesAreTakenBackTogether(t *testing.T) {
 			_, _ = c.Load(ctx, string(rune('a'+i)))
 		}
 		for _, n := range c.Nodes() {
-			if n.State != cluster.Down {
+			if n.State != cluster.StateDown {
 				t.Fatalf("%s is %s", n.ID, n.State)
 			}
 		}
@@ -117,7 +117,7 @@ func TestAfterAnOutageNodesAreTakenBackTogether(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		since := c.Nodes()[0].Since
 		for _, n := range c.Nodes() {
-			if n.State != cluster.Up || !n.Since.Equal(since) {
+			if n.State != cluster.StateUp || !n.Since.Equal(since) {
 				t.Errorf("%s is %s since %v, n1 since %v", n.ID, n.State, n.Since.Sub(since), since)
 			}
 		}

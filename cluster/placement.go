@@ -127,6 +127,6 @@ func targets(list []candidate, replicas int, ts []*node) []*node {
 	return ts
 }
 
-func isUp(c candidate) bool          { return c.state == Up }
-func isSuspect(c candidate) bool     { return c.state == Suspect }
-func isDownButFast(c candidate) bool { return c.state == Down && c.failsFast }
+func isUp(c candidate) bool          { return c.state == StateUp }
+func isSuspect(c candidate) bool     { return c.state == StateSuspect }
+func isDownButFast(c candidate) bool { return c.state == StateDown && c.failsFast }

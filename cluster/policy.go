@@ -67,7 +67,7 @@ func (v *view) beyond(list []candidate, replicas int) round {
 	r := round{wide: true}
 	open := func(c candidate) bool { return !c.passed && v.on(c.node) == nil }
 	for i, next := 0, 0; i < len(list) && next < replicas; i++ {
-		if c := list[i]; open(c) && c.state != Down {
+		if c := list[i]; open(c) && c.state != StateDown {
 			r.ask = append(r.ask, c.node)
 			if !c.backLately {
 				next++
@@ -76,14 +76,14 @@ func (v *view) beyond(list []candidate, replicas int) round {
 	}
 	unresponsive := 0
 	for _, c := range list {
-		if c.state == Down && !c.failsFast {
+		if c.state == StateDown && !c.failsFast {
 			unresponsive++
 		}
 	}
 	missing := v.copies() < max(1, min(replicas, len(list)-unresponsive)) || v.differ()
 	for _, c := range list[:min(2*replicas, len(list))] {
 		switch {
-		case c.state != Down || !open(c) || slices.Contains(r.ask, c.node):
+		case c.state != StateDown || !open(c) || slices.Contains(r.ask, c.node):
 		case c.failsFast:
 			r.ask = append(r.ask, c.node)
 		case missing:

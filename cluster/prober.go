@@ -14,15 +14,15 @@ import (
 // nodeChanged is told of every change of a node's state.
 func (c *Cluster) nodeChanged(n *node, from State) {
 	s := n.status()
-	if s.State == Down {
+	if s.State == StateDown {
 		c.log.warn(n, "cluster: node is down", "reason", s.LastError)
-	} else if from == Down {
+	} else if from == StateDown {
 		c.log.info(n, "cluster: node is up again")
 	}
-	if from == Down {
+	if from == StateDown {
 		n.server.Drop() // its idle connections may lead to a process that is gone
 	}
-	if s.State != Up {
+	if s.State != StateUp {
 		c.startProber(n)
 	}
 	if c.cfg.OnNodeState != nil {
@@ -83,7 +83,7 @@ func (c *Cluster) probe(n *node) {
 // of others.
 func (c *Cluster) backWith(n *node) []*node {
 	n.mu.Lock()
-	comesUp := n.health.state != Up && n.health.probe(memcached.Answered).state == Up
+	comesUp := n.health.state != StateUp && n.health.probe(memcached.Answered).state == StateUp
 	n.mu.Unlock()
 	if !comesUp {
 		return nil
@@ -91,7 +91,7 @@ func (c *Cluster) backWith(n *node) []*node {
 	answers := make(chan *node, len(c.nodes))
 	asked := 0
 	for _, o := range c.nodes {
-		if state, _ := o.state(); o == n || state != Down {
+		if state, _ := o.state(); o == n || state != StateDown {
 			continue
 		}
 		asked++
@@ -137,7 +137,7 @@ func (c *Cluster) check(n *node) error {
 func (n *node) stopProbing() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.health.state == Up {
+	if n.health.state == StateUp {
 		n.probing = false
 	}
 	return !n.probing
@@ -160,3 +160,16 @@ func (n *node) lastError() error {
 
 // errNotAsked is the reason of a node that was not asked.
 var errNotAsked = errors.New("thought down")
+
+// Waits between probes.
+const (
+	probeFirst = 100 * time.Millisecond
+	probeMost  = time.Second
+)
+
+// probeWait is the wait before the next probe after so many bad ones in a row,
+// jittered by a number from 0 to 1 so that a fleet does not probe in step.
+func probeWait(bad int, jitter float64) time.Duration {
+	d := min(probeFirst<<min(bad, 10), probeMost)
+	return d/2 + time.Duration(jitter*float64(d)/2)
+}

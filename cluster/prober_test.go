@@ -26,16 +26,16 @@ func TestANodeComesBackAfterTwoGoodProbes(t *testing.T) {
 		w.create(c, "s", "a=1")
 		n.Kill()
 		w.sees(c, "s", "a=1")
-		if s := stateOf(c, n); s != Down {
+		if s := stateOf(c, n); s != StateDown {
 			w.Fatalf("a node that refuses is %v", s)
 		}
 		time.Sleep(10 * time.Second)
-		if goroutinesIn(inProber) != 1 || stateOf(c, n) != Down {
+		if goroutinesIn(inProber) != 1 || stateOf(c, n) != StateDown {
 			w.Fatalf("%d probers for one dead node, which is %v", goroutinesIn(inProber), stateOf(c, n))
 		}
 		n.Restart()
 		began := time.Now()
-		w.until(c, n, Up)
+		w.until(c, n, StateUp)
 		// Two probes, each up to a second after the one before, the first after a bad one.
 		if took := time.Since(began); took < 50*time.Millisecond || took > 2*time.Second {
 			w.Errorf("up after %v", took)
@@ -46,7 +46,7 @@ func TestANodeComesBackAfterTwoGoodProbes(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		if len(told) != 2 || told[0].State != Down || told[1].State != Up || told[0].ID != n.ID() || told[0].LastError == "" {
+		if len(told) != 2 || told[0].State != StateDown || told[1].State != StateUp || told[0].ID != n.ID() || told[0].LastError == "" {
 			w.Errorf("OnNodeState was told %+v", told)
 		}
 	})
@@ -58,7 +58,7 @@ func TestOneGoodProbeIsNotEnough(t *testing.T) {
 		n := w.env.Node(0)
 		n.Kill()
 		_ = c.Save(context.Background(), NewRecord("s"))
-		w.until(c, n, Down)
+		w.until(c, n, StateDown)
 		// It answers once, and dies again.
 		n.Restart()
 		down := c.nodes[0]
@@ -69,7 +69,7 @@ func TestOneGoodProbeIsNotEnough(t *testing.T) {
 		down.mu.Unlock()
 		n.Kill()
 		time.Sleep(5 * time.Second)
-		if s := stateOf(c, n); s != Down {
+		if s := stateOf(c, n); s != StateDown {
 			w.Errorf("one answer made the node %v", s)
 		}
 	})
@@ -83,12 +83,12 @@ func TestASuspectIsUpAfterOneProbe(t *testing.T) {
 		n.Pause()
 		time.AfterFunc(DefaultTimeout, n.Resume)
 		w.sees(c, "s", "a=1")
-		if s := stateOf(c, n); s == Down {
+		if s := stateOf(c, n); s == StateDown {
 			w.Fatalf("one timeout made the node %v", s)
 		}
 		synctest.Wait()
 		time.Sleep(time.Millisecond)
-		if s := stateOf(c, n); s != Up {
+		if s := stateOf(c, n); s != StateUp {
 			w.Errorf("the node answers the first probe and is %v", s)
 		}
 		synctest.Wait()
@@ -105,7 +105,7 @@ func TestTwoTimeoutsMakeANodeDownAndRequestsNoLongerWait(t *testing.T) {
 		n := w.rank("s")[0]
 		n.Pause()
 		w.sees(c, "s", "a=1")
-		w.until(c, n, Down) // the probe is the second timeout
+		w.until(c, n, StateDown) // the probe is the second timeout
 		began := time.Now()
 		w.change(c, "s", "a", "2")
 		w.delete(c, "s")

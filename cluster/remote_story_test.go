@@ -47,7 +47,7 @@ func TestAKnownSessionIsReplacedFarBehind(t *testing.T) {
 		for _, n := range ranks[:4] {
 			n.Kill()
 			w.sees(c, "s", "a=1")
-			w.until(c, n, Down)
+			w.until(c, n, StateDown)
 		}
 		for i := range 2 { // they have been away for a moment
 			n := c.nodes[w.index("s", 4+i)]

@@ -20,8 +20,8 @@ func TestStandbyNodesServeWhileNothingElseDoes(t *testing.T) {
 		w.holds(w.env.Node(2), "s", "a=1")
 		w.env.Node(0).Restart()
 		w.env.Node(1).Restart()
-		w.until(c, w.env.Node(0), Up)
-		w.until(c, w.env.Node(1), Up)
+		w.until(c, w.env.Node(0), StateUp)
+		w.until(c, w.env.Node(1), StateUp)
 		w.change(c, "s", "a", "2")
 		w.holds(w.env.Node(0), "s", "a=2")
 		w.holds(w.env.Node(1), "s", "a=2")
@@ -83,7 +83,7 @@ func TestOneAndThreeReplicas(t *testing.T) {
 			ranks[0].Kill()
 			w.missing(c, id, ErrUnavailable)
 			ranks[0].Restart()
-			w.until(c, ranks[0], Up)
+			w.until(c, ranks[0], StateUp)
 		}
 	})
 }

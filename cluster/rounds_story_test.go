@@ -67,8 +67,8 @@ func TestMinCopiesCountsNodesThatHangAsWell(t *testing.T) {
 		ranks[1].Pause()
 		ranks[2].Pause()
 		_ = c.Ping(context.Background())
-		w.until(c, ranks[1], Down)
-		w.until(c, ranks[2], Down)
+		w.until(c, ranks[1], StateDown)
+		w.until(c, ranks[2], StateDown)
 		r := w.load(c, "s")
 		r.Attrs["a"] = []byte("2")
 		for _, r := range []*Record{r, NewRecord("new")} {

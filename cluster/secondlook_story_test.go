@@ -23,19 +23,19 @@ func TestTheSecondLookGoesPastNodesThatHaveJustComeBack(t *testing.T) {
 			w.Fatal(err)
 		}
 		for _, n := range ranks[2:4] {
-			w.until(c, n, Down)
+			w.until(c, n, StateDown)
 		}
 		ranks[0].Pause()
 		w.change(c, "s", "a", "new")
 		w.holds(ranks[4], "s", "a=new") // the first of the rank that is up behind the homes
-		w.until(c, ranks[0], Down)
+		w.until(c, ranks[0], StateDown)
 		ranks[0].Resume()
 		ranks[1].Restart()
 		for _, n := range ranks[2:4] {
 			n.Restart()
 		}
 		for _, n := range ranks {
-			w.until(c, n, Up)
+			w.until(c, n, StateUp)
 		}
 		w.sees(c, "s", "a=new")
 	})
@@ -63,7 +63,7 @@ func TestRetiringNeverProlongsACopy(t *testing.T) {
 		ranks[0].Kill()
 		w.save(c, r)
 		ranks[0].Restart()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.load(c, "s")
 		if w.on(ranks[2], "s") == nil {
 			w.Fatal("the stand-in has no copy: the story shows nothing")
@@ -92,7 +92,7 @@ func TestRetiredCopiesDoNotHideTheHomes(t *testing.T) {
 		}
 		w.missing(c, "s", ErrUnavailable)
 		for _, n := range ranks[:2] {
-			w.until(c, n, Down)
+			w.until(c, n, StateDown)
 		}
 		for _, n := range ranks[:2] {
 			n.Resume()

@@ -335,7 +335,7 @@ func TestNodesWithNames(t *testing.T) {
 		}
 	}
 	for _, s := range c.Nodes() {
-		if s.State != Up {
+		if s.State != StateUp {
 			t.Errorf("%s is %v: %s", s.ID, s.State, s.LastError)
 		}
 	}

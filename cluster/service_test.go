@@ -158,7 +158,7 @@ func TestANodeThatHangsOnAllButProbesIsDown(t *testing.T) {
 		}
 		h.serves.Store(true)
 		time.Sleep(5 * time.Second)
-		if s := c.Nodes()[3]; s.State != Up {
+		if s := c.Nodes()[3]; s.State != StateUp {
 			t.Errorf("it serves, and is %v", s.State)
 		}
 	})
@@ -183,7 +183,7 @@ func TestANodeThatDeclinesEverythingIsDown(t *testing.T) {
 		}
 		h.serves.Store(true)
 		time.Sleep(5 * time.Second)
-		if s := c.Nodes()[3]; s.State != Up {
+		if s := c.Nodes()[3]; s.State != StateUp {
 			t.Errorf("it serves, and is %v", s.State)
 		}
 	})

@@ -81,7 +81,7 @@ func TestRefreshSlackDoesNotSpareLostCopies(t *testing.T) {
 		}
 		primary := w.env.ByID(places[0].Node.ID)
 		primary.Kill()
-		for c.Nodes()[slices.IndexFunc(c.Nodes(), func(n NodeStatus) bool { return n.ID == primary.ID() })].State != Down {
+		for c.Nodes()[slices.IndexFunc(c.Nodes(), func(n NodeStatus) bool { return n.ID == primary.ID() })].State != StateDown {
 			_ = c.Ping(ctx)
 			time.Sleep(time.Millisecond)
 		}

@@ -40,7 +40,7 @@ func TestPooledConnectionsToAMemcachedThatRestarted(t *testing.T) {
 			burst(round + 1)
 		}
 		for _, s := range c.Nodes() {
-			if s.State != Up || s.Errors != 0 {
+			if s.State != StateUp || s.Errors != 0 {
 				t.Errorf("a restart counts as a failure: %+v", s)
 			}
 		}

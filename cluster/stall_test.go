@@ -35,7 +35,7 @@ func TestAStallOfTheProcessIsNotHeldAgainstTheNodes(t *testing.T) {
 		hold.Store(2) // both reads of the load
 		w.sees(c, "s", "a=1")
 		for _, n := range c.Nodes() {
-			if n.State != Up || n.Timeouts != 0 {
+			if n.State != StateUp || n.Timeouts != 0 {
 				w.Errorf("%s is %s after %d timeouts", n.ID, n.State, n.Timeouts)
 			}
 		}
@@ -56,7 +56,7 @@ func TestASaveRetiresTheStandInItFinds(t *testing.T) {
 		rec := w.load(c, "s")
 		w.holds(ranks[2], "s", "a=1")
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		rec.Attrs["a"] = []byte("2")
 		w.save(c, rec)
 		w.holds(ranks[0], "s", "a=2")

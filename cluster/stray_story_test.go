@@ -20,7 +20,7 @@ func TestAStandInIsFoundAlsoWhenItsTargetKeptItsMemory(t *testing.T) {
 		w.change(c, "s", "a", "2") // the stand-in holds it now
 		w.holds(ranks[2], "s", "a=2")
 		ranks[0].Resume()
-		w.until(c, ranks[0], Up)
+		w.until(c, ranks[0], StateUp)
 		w.sees(c, "s", "a=2")
 		w.holds(ranks[0], "s", "a=2")
 		w.expires(ranks[2], "s")

@@ -31,7 +31,7 @@ func TestANodeThatAnotherInstanceHasUsedSinceIsFound(t *testing.T) {
 				w.sees(b, "s", "v=1")
 				c.fall(ranks[0])
 				w.sees(a, "s", "v=1")
-				w.until(a, ranks[0], Down)
+				w.until(a, ranks[0], StateDown)
 				c.rise(ranks[0])
 				ranks[1].Kill()
 				w.change(b, "s", "v", "2") // b uses the primary, and the stand-in
@@ -58,7 +58,7 @@ func TestAStandInThatAnotherInstanceHasUsedSinceIsFound(t *testing.T) {
 				break
 			}
 		}
-		w.until(a, ranks[2], Down)
+		w.until(a, ranks[2], StateDown)
 		ranks[2].Restart()
 		w.sees(b, "s", "v=1")
 		ranks[0].Kill()
@@ -79,7 +79,7 @@ func TestAStandInIsNotBelievedWhereAHomeNodeWasSilent(t *testing.T) {
 		w.create(a, "s", "v=1")
 		ranks[0].Pause()
 		w.sees(b, "s", "v=1")
-		w.until(b, ranks[0], Down)
+		w.until(b, ranks[0], StateDown)
 		w.holds(ranks[2], "s", "v=1")
 		ranks[0].Resume()
 		w.change(a, "s", "v", "2") // a never knew

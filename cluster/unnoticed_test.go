@@ -72,7 +72,7 @@ func (p *tardy) dial(ctx context.Context, network, addr string) (net.Conn, error
 func (p *tardy) blameless(c *Cluster) {
 	p.Helper()
 	for _, n := range c.Nodes() {
-		if n.State != Up || n.Timeouts != 0 || n.Errors != 0 {
+		if n.State != StateUp || n.Timeouts != 0 || n.Errors != 0 {
 			p.Errorf("%s is %v after %d timeouts and %d errors", n.ID, n.State, n.Timeouts, n.Errors)
 		}
 	}
@@ -152,7 +152,7 @@ func TestABreakNoticedLateIsRepeated(t *testing.T) {
 		w.env.Node(0).Restart()
 		stall.Store(true)
 		w.missing(c, "s", ErrNotFound)
-		if s := c.Nodes()[0]; s.State != Up || s.Errors != 0 || s.Reconnects == 0 {
+		if s := c.Nodes()[0]; s.State != StateUp || s.Errors != 0 || s.Reconnects == 0 {
 			w.Errorf("%+v", s)
 		}
 	})

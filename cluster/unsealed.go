@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -62,19 +61,3 @@ func earlierEnd(a, b int64) int64 {
 
 // isUnsealed reports whether bytes that were decoded lack a seal that they should have.
 func (s *sealer) isUnsealed(b []byte) bool { return s != nil && b[2]&flagSealed == 0 }
-
-// distrust drops what copies without a seal say where a sealed copy was found. They count as
-// damaged: they are replaced, and a session is not destroyed by a tombstone among them.
-func (op *operation) distrust(v *view) {
-	if !slices.ContainsFunc(v.answers, func(a answer) bool { return a.rec != nil && !a.unsealed }) {
-		return
-	}
-	for i := range v.answers {
-		if a := &v.answers[i]; a.rec != nil && a.unsealed {
-			a.tampered = true
-			op.damaged(a, errBesideSealed)
-		}
-	}
-}
-
-var errBesideSealed = fmt.Errorf("%w, and another copy is", errUnsealed)

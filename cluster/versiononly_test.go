@@ -120,7 +120,7 @@ func besideHanging(w *world, place, size int, p policy, check func(u *crowd, h *
 				defer mu.Unlock()
 				return strings.Join(states, " ")
 			})
-		} else if s.State != Up {
+		} else if s.State != StateUp {
 			w.Errorf("%s is %v", s.ID, s.State)
 		}
 	}
@@ -157,7 +157,7 @@ func TestANodeThatSaysOnlyItsVersionCostsFewRequestsAWait(t *testing.T) {
 			u.most(4*size, aWait(size), longer(u, DefaultTimeout/4, "load", "save", "login", "logout", "invented"))
 			// So is an id of nobody, since somebody else may know the node to be up.
 			u.most(u.asked["invented"], aWait(size), "invented")
-			if n.State != Down || len(strings.Fields(states())) > 6 {
+			if n.State != StateDown || len(strings.Fields(states())) > 6 {
 				w.Errorf("it is %v, its states were %s", n.State, states())
 			}
 			if lines := strings.Count(w.logs.String(), "\n"); lines > 4 || len(linesIn(w.logs, "node is down")) == 0 {

@@ -11,12 +11,12 @@ import (
 // Role is what a node is for one session.
 type Role string
 
-// The roles, in the order of a rank.
+// The roles, in the order of a preference list.
 const (
-	Primary Role = "primary"  // the first home node
-	Backup  Role = "backup"   // any other home node
-	StandIn Role = "stand-in" // a regular node behind them
-	Standby Role = "standby"  // a standby node that is not a home
+	RolePrimary  Role = "primary"  // the first home node
+	RoleBackup   Role = "backup"   // any other home node
+	RoleFallback Role = "fallback" // a regular node behind them
+	RoleStandby  Role = "standby"  // a standby node that is not a home
 )
 
 // Placement is what one node has of a session.
@@ -59,16 +59,16 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 	var reachable []*node
 	for i := range min(len(c.nodes), whereMost) {
 		n := op.preferred(i)
-		p := Placement{Node: n.status(), Role: StandIn}
+		p := Placement{Node: n.status(), Role: RoleFallback}
 		switch {
 		case i == 0:
-			p.Role = Primary
+			p.Role = RolePrimary
 		case i < c.cfg.Replicas:
-			p.Role = Backup
+			p.Role = RoleBackup
 		case n.Standby:
-			p.Role = Standby
+			p.Role = RoleStandby
 		}
-		if p.Node.State == Down {
+		if p.Node.State == StateDown {
 			p.Err = fmt.Errorf("cluster: node %s is down", n)
 		} else {
 			reachable = append(reachable, n)

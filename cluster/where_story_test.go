@@ -23,7 +23,7 @@ func TestWhereShowsTheCopiesAndChangesNothing(t *testing.T) {
 			return places
 		}
 		for i, p := range where() {
-			if p.Held || p.Err != nil || p.Node.ID != ranks[i].ID() || p.Role != []Role{Primary, Backup, StandIn, StandIn, Standby}[i] {
+			if p.Held || p.Err != nil || p.Node.ID != ranks[i].ID() || p.Role != []Role{RolePrimary, RoleBackup, RoleFallback, RoleFallback, RoleStandby}[i] {
 				w.Errorf("place %d: %+v", i, p)
 			}
 		}
@@ -31,7 +31,7 @@ func TestWhereShowsTheCopiesAndChangesNothing(t *testing.T) {
 		ranks[0].Kill()
 		w.change(c, "s", "a", "2")
 		places := where()
-		if p := places[0]; p.Held || p.Err == nil || p.Node.State != Down {
+		if p := places[0]; p.Held || p.Err == nil || p.Node.State != StateDown {
 			w.Errorf("a node that is down: %+v", p)
 		}
 		if !places[1].Held || !places[2].Held || places[3].Held || places[1].Version != places[2].Version || places[1].Bytes == 0 {

@@ -103,7 +103,7 @@ func outage(t testing.TB, env *testenv.Env, c *cluster.Cluster, during func()) {
 	eventually(t, "all nodes are up again", func() bool {
 		_, err := c.Load(context.Background(), "no such session")
 		for _, n := range c.Nodes() {
-			if n.State != cluster.Up {
+			if n.State != cluster.StateUp {
 				return false
 			}
 		}

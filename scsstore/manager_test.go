@@ -277,7 +277,7 @@ func TestSessionSurvivesTheDeathOfEachNode(t *testing.T) {
 			v.expect("user", "ann")
 			v.put("round", i)
 			n.Restart()
-			eventually(t, func() bool { return c.Nodes()[i].State == cluster.Up })
+			eventually(t, func() bool { return c.Nodes()[i].State == cluster.StateUp })
 			v.expect("round", i)
 			v.expect("user", "ann")
 		}

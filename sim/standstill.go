@@ -120,7 +120,7 @@ func (s *sim) sound() (end func()) {
 // doubts notes that a process has taken a node for down. While all nodes are sound, it must not.
 func (s *sim) doubts(process string) func(cluster.NodeStatus) {
 	return func(n cluster.NodeStatus) {
-		if n.State != cluster.Down || !s.allSound.Load() {
+		if n.State != cluster.StateDown || !s.allSound.Load() {
 			return
 		}
 		s.mu.Lock()

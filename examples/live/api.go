@@ -199,7 +199,7 @@ func (d *demo) nodeState(n cluster.Node) nodeState {
 			continue
 		}
 		seen[in.name] = view.State.String()
-		if view.State == cluster.Down {
+		if view.State == cluster.StateDown {
 			down++
 		}
 		if d.watch.cut(n.ID, in.name) {

@@ -81,7 +81,7 @@ func hint(cards []card) string {
 		if c.Look != "up" || c.Holds == "ended" || c.Holds == "old" {
 			return ""
 		}
-		if c.Role == string(cluster.Primary) && c.Holds == "fresh" {
+		if c.Role == string(cluster.RolePrimary) && c.Holds == "fresh" {
 			primary = c.ID
 		}
 	}
@@ -155,7 +155,7 @@ func opinion(by map[string][]string) string {
 // show puts what the node has of the visitor's session on the card.
 func (c *card) show(p cluster.Placement, newest int64) {
 	c.Role = string(p.Role)
-	home := p.Role == cluster.Primary || p.Role == cluster.Backup
+	home := p.Role == cluster.RolePrimary || p.Role == cluster.RoleBackup
 	switch {
 	case p.Err != nil && !home:
 		c.Role = ""

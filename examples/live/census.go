@@ -41,10 +41,10 @@ func moved(id string, all [][]cluster.Placement) string {
 	for _, places := range all {
 		atHome := false
 		for _, p := range places {
-			atHome = atHome || p.Node.ID == id && (p.Role == cluster.Primary || p.Role == cluster.Backup)
+			atHome = atHome || p.Node.ID == id && (p.Role == cluster.RolePrimary || p.Role == cluster.RoleBackup)
 		}
 		for _, p := range places {
-			if atHome && p.Held && (p.Role == cluster.StandIn || p.Role == cluster.Standby) {
+			if atHome && p.Held && (p.Role == cluster.RoleFallback || p.Role == cluster.RoleStandby) {
 				on[p.Node.ID]++
 				sum++
 				break

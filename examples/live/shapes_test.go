@@ -88,9 +88,9 @@ func TestWhereTheSecondCopiesAre(t *testing.T) {
 		return cluster.Placement{Node: cluster.NodeStatus{ID: id}, Role: role, Held: held}
 	}
 	got := moved("n1", [][]cluster.Placement{
-		{at("n1", cluster.Primary, false), at("n2", cluster.Backup, true), at("n3", cluster.StandIn, true)},
-		{at("n3", cluster.Primary, true), at("n1", cluster.Backup, false), at("n2", cluster.StandIn, true)},
-		{at("n2", cluster.Primary, true), at("n3", cluster.Backup, true), at("n1", cluster.StandIn, true)}, // never was there
+		{at("n1", cluster.RolePrimary, false), at("n2", cluster.RoleBackup, true), at("n3", cluster.RoleFallback, true)},
+		{at("n3", cluster.RolePrimary, true), at("n1", cluster.RoleBackup, false), at("n2", cluster.RoleFallback, true)},
+		{at("n2", cluster.RolePrimary, true), at("n3", cluster.RoleBackup, true), at("n1", cluster.RoleFallback, true)}, // never was there
 	})
 	if want := "2 sessions that belonged on n1 have the second copy elsewhere now: 1 on n2, 1 on n3."; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -91,7 +91,7 @@ func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 
 	s.say("%s is restarted, with empty memory.", primary.ID())
 	primary.Restart()
-	if err := s.everywhere(ctx, primary, cluster.Up); err != nil {
+	if err := s.everywhere(ctx, primary, cluster.StateUp); err != nil {
 		return err
 	}
 	if err := s.counts(app1, app2); err != nil {
@@ -105,7 +105,7 @@ func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 	}
 	s.say("%s is restarted, with empty memory.", backup.ID())
 	backup.Restart()
-	if err := s.everywhere(ctx, backup, cluster.Up); err != nil {
+	if err := s.everywhere(ctx, backup, cluster.StateUp); err != nil {
 		return err
 	}
 	if err := s.counts(app2); err != nil {
@@ -133,7 +133,7 @@ func (s *story) tell(ctx context.Context, cfg cluster.Config) error {
 	s.say("%s goes on, with its old memory, and %s is restarted empty. Somebody presents her old cookie.", primary.ID(), backup.ID())
 	primary.Resume()
 	backup.Restart()
-	if err := s.everywhere(ctx, primary, cluster.Up); err != nil {
+	if err := s.everywhere(ctx, primary, cluster.StateUp); err != nil {
 		return err
 	}
 	if err := s.staysOut(app1, app2); err != nil {
@@ -255,7 +255,7 @@ func (s *story) showCopies() error {
 			has = "knows of the logout"
 		case p.Held && p.Version == newest:
 			has = "the session of " + time.UnixMicro(p.Version).Format("15:04:05.000")
-		case p.Held && p.Role == cluster.StandIn:
+		case p.Held && p.Role == cluster.RoleFallback:
 			has = "an older copy, left to expire"
 		case p.Held:
 			has = "an older copy"
@@ -274,9 +274,9 @@ func (s *story) homes(ctx context.Context) (primary, backup *testenv.Node, err e
 	}
 	for _, p := range places {
 		switch p.Role {
-		case cluster.Primary:
+		case cluster.RolePrimary:
 			primary = s.env.ByID(p.Node.ID)
-		case cluster.Backup:
+		case cluster.RoleBackup:
 			backup = s.env.ByID(p.Node.ID)
 		}
 	}

@@ -155,9 +155,9 @@ func (w *watch) look(ctx context.Context) {
 			}
 			live++
 			switch s.State {
-			case cluster.Down:
+			case cluster.StateDown:
 				down++
-			case cluster.Up:
+			case cluster.StateUp:
 				up++
 			}
 			if s.Since.After(latest) {
@@ -207,9 +207,9 @@ func (w *watch) settled() bool {
 	for _, n := range w.d.nodes.all() {
 		up := w.d.nodes.state(n.ID) == testenv.Up
 		for _, in := range w.d.apps {
-			want := cluster.Down
+			want := cluster.StateDown
 			if up && !w.cut(n.ID, in.name) {
-				want = cluster.Up
+				want = cluster.StateUp
 			}
 			if s, ok := in.sees(n.ID); ok && s.State != want {
 				return false

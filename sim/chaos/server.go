@@ -232,7 +232,7 @@ func (o *Orders) Spent(_ struct{}, s *Spent) error {
 
 // changed counts the nodes that are taken for down.
 func (o *Orders) changed(n cluster.NodeStatus) {
-	if n.State == cluster.Down {
+	if n.State == cluster.StateDown {
 		o.doubted.Add(1)
 	}
 }
@@ -260,7 +260,7 @@ func (o *Orders) Ready(_ struct{}, ready *bool) error {
 		return nil
 	}
 	for _, n := range c.Nodes() {
-		if n.State != cluster.Up {
+		if n.State != cluster.StateUp {
 			return nil
 		}
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 func TestHealthTransitions(t *testing.T) {
-	up, suspect := health{state: Up}, health{state: Suspect}
-	down, refusing := health{state: Down}, health{state: Down, prompt: true}
-	almost := health{state: Down, good: 1, prompt: true}
+	up, suspect := health{state: StateUp}, health{state: StateSuspect}
+	down, refusing := health{state: StateDown}, health{state: StateDown, failsFast: true}
+	almost := health{state: StateDown, good: 1, failsFast: true}
 	for _, c := range []struct {
 		why   string
 		from  health
@@ -70,9 +70,11 @@ func TestProbesBackOff(t *testing.T) {
 }
 
 func TestStatesAreWords(t *testing.T) {
-	for s, want := range map[State]string{Up: "up", Suspect: "suspect", Down: "down"} {
-		if s.String() != want {
-			t.Errorf("%d is %q", s, s)
+	for s, want := range map[State]string{StateUp: "up", StateSuspect: "suspect", StateDown: "down"} {
+		text, err := s.MarshalText()
+		var back State
+		if s.String() != want || string(text) != want || err != nil || back.UnmarshalText(text) != nil || back != s {
+			t.Errorf("%d is %q, %q", s, s, text)
 		}
 	}
 }
