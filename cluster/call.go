@@ -39,10 +39,6 @@ type call struct {
 	full []*node
 	// fresh is true while the session may be a new one, which no node has to have.
 	fresh bool
-	// latest is the latest end, in ms, that the session has anywhere, or had, as far as this
-	// call has seen. Nodes keep what it writes until then: a session that was given an
-	// earlier end must not be outlived by the memory of a node that was away.
-	latest int64
 	// final is true for a deletion: its tombstones are set over what cannot be read, too.
 	final bool
 	// tried is true once something of the caller's may be stored on a node: from
@@ -77,13 +73,6 @@ func (k *call) ranked(i int) *node {
 		k.order = k.c.ring.rank(k.hash, min(most, len(k.c.nodes)), k.order[:0])
 	}
 	return k.c.nodes[k.order[i]]
-}
-
-// sawEnd notes the end of a session's record.
-func (k *call) sawEnd(s *stored) {
-	if s != nil {
-		k.latest = max(k.latest, s.deadline)
-	}
 }
 
 // isOld reports whether what was seen, or begun, at that time is too long ago to be the last

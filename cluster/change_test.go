@@ -49,6 +49,9 @@ func TestChangeStampsWhatDiffersAndNothingElse(t *testing.T) {
 		} else if got.deadline != deadline || got.dstamp != at {
 			t.Fatalf("deadline %d@%v\ngot: %s", deadline, at, show(got))
 		}
+		if want := max(latestOf(before), got.deadline); latestOf(got) != want || got.latest != 0 && got.latest <= got.deadline {
+			t.Fatalf("the latest end is not %d\nbase: %s\ngot: %s", want, show(base), show(got))
+		}
 		// A change always beats what was read.
 		if base != nil && !sameRecord(join(base, got), got) {
 			t.Fatalf("the change does not win against its own base\nbase: %s\ngot: %s\njoin: %s", show(base), show(got), show(join(base, got)))

@@ -22,7 +22,7 @@ import (
 //
 // What stands between header and checksum is sealed where there are seal keys
 // (seal.go). Header and checksum stay where they are in every version. A session that came
-// without a seal has one more removed attribute, its mark (unsealed.go).
+// without a seal, or was given an earlier end, has one more removed attribute, a mark (marks.go).
 // Equal records have equal bytes, so two writers that arrive at the same join
 // write the same copy. Everything here is pure.
 //

@@ -52,7 +52,7 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 	v, _ := k.gather(context.Background())
 	err := k.unavailable()
 	if !v.blind() {
-		err = k.destroy(tombstone(rememberUntil(v.joined, k.latest, c.cfg.Now(), c.longest.Load())))
+		err = k.destroy(tombstone(rememberUntil(v.joined, c.cfg.Now(), c.longest.Load())))
 	}
 	if err != nil {
 		c.stats.unavailable.Add(1)
@@ -68,22 +68,22 @@ const clockSkew = time.Hour
 
 // rememberUntil is until when a deletion must be remembered, in ms since 1970: as long as a
 // copy of that session may live on a node, or in a request that is under way and will save it.
-// What was found of it says how long: latest is the latest end of all copies, and a save that
-// has just moved the end, unseen, gave the session no longer a life than the last save which
-// moved it. What such requests ask for after that end does not count: who saves a session
+// What was found of it says how long: its latest end, and a save that has just moved the end,
+// unseen, gave the session no longer a life than the saves before, from the last that moved it to the
+// latest end. What such requests ask for after that end does not count: who saves a session
 // that has ended finds it destroyed (hasEnded). Where nothing was found, a request may have it
 // all the same, and it may live as long as the longest, in ms, that this process has seen.
-func rememberUntil(s *stored, latest int64, now time.Time, longest int64) int64 {
+func rememberUntil(s *stored, now time.Time, longest int64) int64 {
 	ms := now.UnixMilli()
 	switch {
 	case s == nil:
 		ms += longest
-	case s.destroyed && s.deadline >= max(latest, ms):
+	case s.destroyed && s.deadline >= ms:
 		return s.deadline // it was deleted before, by one who knew more
 	case s.destroyed:
-		ms = max(ms+longest, latest)
+		ms += longest
 	default:
-		ms = max(ms+s.deadline-s.dstamp.clock/1000, latest, ms)
+		ms = max(ms+s.end()-s.dstamp.clock/1000, s.end(), ms)
 	}
 	return min(ms+clockSkew.Milliseconds(), maxDeadline)
 }

@@ -14,8 +14,10 @@
 // wrote it, and a deadline. Copies of a record are joined, never chosen between: of
 // each attribute the newer stamp wins, a removal is remembered, and destroyed
 // absorbs everything. So it does not matter which copies are met, in which order,
-// or how often. Live records are written only by add or cas: a set that a hung node
-// applies seconds later would bury a newer value.
+// or how often. A record that was given an earlier end keeps the latest one it ever had: nodes
+// hold it until then, as evidence against a node that was away and holds the longer copy. Live
+// records are written only by add or cas: a set that a hung node applies seconds later would
+// bury a newer value.
 //
 // # Load
 //
@@ -25,9 +27,10 @@
 //     the last time, the next nodes of the rank are asked too, which may have stood
 //     in, and nodes thought down, which another process may know to be up.
 //  3. What came is joined. Nothing: [ErrNotFound] if a home node answered, else
-//     [ErrUnavailable].
+//     [ErrUnavailable]. A session that has ended: [ErrNotFound].
 //  4. Targets that lack part of the join get it, by cas or add: the repair, which is
-//     how sessions migrate. Copies that others hold are given a minute to live.
+//     how sessions migrate. Copies that others hold are given a minute to live. So it is with a
+//     session that has ended sooner than a copy of it may still say.
 //  5. The session is returned with its snapshot: the join and the CAS token of
 //     each target's copy.
 //
@@ -51,8 +54,8 @@
 //
 //   - One node at a time is killed, hung, cut off or restarted empty, and the session
 //     gets a request before the next one: no session and no acknowledged change is lost.
-//   - A node that returns with its old memory never makes an old session win, and
-//     never brings a deleted one back.
+//   - A node that returns with its old memory never makes an old session win, and never
+//     brings a deleted one back, nor one that was given an earlier end.
 //   - Parallel requests that change different attributes keep each other's changes; of
 //     the same attribute the later save wins.
 //   - An outage is an error, never "no session".
@@ -62,9 +65,10 @@
 //
 // # Reading order
 //
-// record.go and its join carry everything, forget.go bounds what they remember; ring.go ranks
-// nodes, health.go and service.go judge them; these, codec.go and seal.go are pure; unsealed.go
-// says what a copy without a seal is worth. cluster.go has the public names; load.go, save.go
+// record.go and its join carry everything, forget.go bounds what they remember, latest.go says
+// what they keep of a later end; ring.go ranks nodes, health.go and service.go judge them; these,
+// codec.go, marks.go and seal.go are pure; unsealed.go says what a copy without a seal is worth.
+// cluster.go has the public names; load.go, save.go
 // and delete.go are the walks, through gather.go, secondlook.go and settle.go; lanes.go and
 // turn.go say which saves wait, and what they do together. node.go is what a
 // node is to this process; internal/memcached speaks to its server. refusal.go judges servers that

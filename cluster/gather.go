@@ -146,7 +146,6 @@ func (k *call) gather(ctx context.Context) (*view, error) {
 		if !a.forged {
 			v.joined = join(v.joined, a.rec)
 		}
-		k.sawEnd(a.rec)
 	}
 	v.homes = k.homesIn(v)
 	switch {

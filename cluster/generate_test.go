@@ -55,6 +55,9 @@ func anyRecord(r *rand.Rand) *stored {
 	if r.IntN(3) == 0 {
 		s.endBy(1 + anyDeadline(r))
 	}
+	if r.IntN(3) == 0 {
+		s.livedUntil(anyDeadline(r))
+	}
 	return s
 }
 
@@ -83,6 +86,9 @@ func show(s *stored) string {
 	fmt.Fprintf(&b, "floor %d deadline %d@%v", s.floor, s.deadline, s.dstamp)
 	if s.until != 0 {
 		fmt.Fprintf(&b, " until %d", s.until)
+	}
+	if s.latest != 0 {
+		fmt.Fprintf(&b, " latest %d", s.latest)
 	}
 	for _, a := range s.attrs {
 		value := fmt.Sprintf("%q", a.value)

@@ -69,6 +69,17 @@ func newerOf(a, b attribute) attribute {
 	return a
 }
 
+// latestOf is the latest end that a session ever had, told without end.
+func latestOf(s *stored) int64 { return max(s.deadline, s.latest) }
+
+// foundUntil is until when somebody may find that the session lives, or remember that it does not.
+func foundUntil(s *stored) int64 {
+	if s.destroyed {
+		return s.deadline
+	}
+	return min(latestOf(s)+hour/1000, maxDeadline)
+}
+
 func TestJoinHoldsTheNewestOfEveryName(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for range generated {
@@ -81,7 +92,7 @@ func TestJoinHoldsTheNewestOfEveryName(t *testing.T) {
 			continue
 		}
 		if a.destroyed || b.destroyed {
-			if !ab.destroyed || len(ab.attrs) > 0 {
+			if !ab.destroyed || len(ab.attrs) > 0 || ab.deadline != max(foundUntil(a), foundUntil(b)) {
 				t.Fatalf("destroyed does not absorb\na: %s\nb: %s\na·b: %s", show(a), show(b), show(ab))
 			}
 			continue
@@ -91,6 +102,9 @@ func TestJoinHoldsTheNewestOfEveryName(t *testing.T) {
 			if newerOf(want, got).stamp != got.stamp || want.removed != got.removed || string(want.value) != string(got.value) {
 				t.Fatalf("%q\na: %s\nb: %s\na·b: %s\nwant %v, got %v", name, show(a), show(b), show(ab), want, got)
 			}
+		}
+		if got, want := latestOf(ab), max(latestOf(a), latestOf(b)); got != want || ab.latest != 0 && ab.latest <= ab.deadline {
+			t.Fatalf("the latest end is %d, want %d\na: %s\nb: %s\na·b: %s", got, want, show(a), show(b), show(ab))
 		}
 		if ab.floor != max(a.floor, b.floor) {
 			t.Fatalf("floor\na: %s\nb: %s\na·b: %s", show(a), show(b), show(ab))

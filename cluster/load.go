@@ -95,9 +95,9 @@ type loaded struct {
 }
 
 // worthRepair reports whether copies should be brought up to date with s: a session
-// that has ended is left to expire.
+// that has ended is left to expire, unless it tells of copies that would live on.
 func (s *stored) worthRepair(now time.Time) bool {
-	return s != nil && (s.destroyed || s.live(now))
+	return s != nil && (s.destroyed || s.live(now) || s.isEvidence(now))
 }
 
 // tokens appends the copies of targets that a save may replace by cas. Their bytes

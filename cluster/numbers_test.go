@@ -112,7 +112,7 @@ func FuzzRecordNumbers(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if until := rememberUntil(s, s.deadline, now, hour); until < min(s.deadline, maxDeadline) || until > maxDeadline || until < now.UnixMilli() {
+		if until := rememberUntil(s, now, hour); until < min(s.end(), maxDeadline) || until > maxDeadline || until < now.UnixMilli() {
 			t.Fatalf("%s\nits deletion is remembered until %d", show(s), until)
 		}
 		if destroyed {

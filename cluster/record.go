@@ -57,6 +57,9 @@ type stored struct {
 	destroyed bool
 	deadline  int64 // ms since 1970; of a destroyed record: until when it is kept
 	dstamp    stamp // who set the deadline; zero when destroyed
+	// latest, in ms, is the latest end that the session ever had, where that is later than the
+	// deadline; else 0 (latest.go).
+	latest int64
 	// until, in ms, is set for a session that was read without a seal: no deadline lies
 	// behind it (unsealed.go).
 	until int64
@@ -102,15 +105,8 @@ func join(a, b *stored) *stored {
 		return b
 	case b == nil:
 		return a
-	case a.destroyed && b.destroyed:
-		if b.deadline > a.deadline {
-			return b
-		}
-		return a
-	case a.destroyed:
-		return a
-	case b.destroyed:
-		return b
+	case a.destroyed || b.destroyed:
+		return joinDestroyed(a, b)
 	}
 	out := &stored{floor: max(a.floor, b.floor)}
 	out.deadline, out.dstamp = a.deadline, a.dstamp
@@ -118,6 +114,7 @@ func join(a, b *stored) *stored {
 		out.deadline, out.dstamp = b.deadline, b.dstamp
 	}
 	out.endBy(earlierEnd(a.until, b.until))
+	out.livedUntil(max(a.end(), b.end()))
 	out.attrs = make([]attribute, 0, max(len(a.attrs), len(b.attrs)))
 	for i, j := 0, 0; i < len(a.attrs) || j < len(b.attrs); {
 		var x, y attribute
@@ -157,7 +154,7 @@ func (s *stored) equal(o *stored) bool {
 		return true
 	}
 	if s == nil || o == nil || s.destroyed != o.destroyed || s.deadline != o.deadline ||
-		s.dstamp != o.dstamp || s.floor != o.floor || s.until != o.until || len(s.attrs) != len(o.attrs) {
+		s.dstamp != o.dstamp || s.floor != o.floor || s.until != o.until || s.latest != o.latest || len(s.attrs) != len(o.attrs) {
 		return false
 	}
 	for i := range s.attrs {
@@ -184,6 +181,7 @@ func change(base *stored, attrs map[string][]byte, deadline int64, at stamp) *st
 	if deadline != base.deadline || base.dstamp == (stamp{}) {
 		out.deadline, out.dstamp = deadline, at
 	}
+	out.livedUntil(base.end())
 	listed := 0
 	for _, a := range base.attrs {
 		value, wanted := attrs[a.name]
@@ -272,7 +270,7 @@ func (s *stored) values() map[string][]byte {
 	return m
 }
 
-// tombstone is the destroyed record: final, joined with nothing.
+// tombstone is the destroyed record: final, whatever it is joined with.
 func tombstone(until int64) *stored { return &stored{destroyed: true, deadline: until} }
 
 // maxDeadline keeps deadlines inside what time.UnixMilli and the record format

@@ -17,24 +17,24 @@ func TestADeletionIsRememberedForTheLifeOfItsOwnSession(t *testing.T) {
 	}
 	const h, day = time.Hour, 24 * time.Hour
 	for _, c := range []struct {
-		name   string
-		s      *stored
-		latest int64
-		want   int64
+		name string
+		s    *stored
+		want int64
 	}{
-		{"a session that was given an hour just now", session(0, h), at(h), at(2 * h)},
-		{"a save under way may give it an hour from now", session(-h/2, h/2), at(h / 2), at(2 * h)},
-		{"it has ended, and such a save began before", session(-3*h, -2*h), at(-2 * h), at(2 * h)},
-		{"another copy has a later end", session(-h, h), at(30 * day), at(30*day + h)},
-		{"who set the end was ahead of us", session(h/2, h), at(h), at(2 * h)},
-		{"and so far ahead that it seems to have ended before", session(2*h, h), at(h), at(2 * h)},
-		{"it has no end", &stored{deadline: maxDeadline, dstamp: stamp{1, 1}}, maxDeadline, maxDeadline},
-		{"nothing is known of it", nil, 0, at(3*day + h)},
-		{"it was deleted before", tombstone(at(h)), at(h), at(h)},
-		{"it was deleted before, by one who did not see all copies", tombstone(at(h)), at(30 * day), at(30*day + h)},
-		{"it was deleted before, and that is over", tombstone(at(-h)), at(-h), at(3*day + h)},
+		{"a session that was given an hour just now", session(0, h), at(2 * h)},
+		{"a save under way may give it an hour from now", session(-h/2, h/2), at(2 * h)},
+		{"it has ended, and such a save began before", session(-3*h, -2*h), at(2 * h)},
+		{"another copy has a later end", join(session(-h, h), session(-2*h, 30*day)), at(30*day + 2*h)},
+		{"it was given an earlier end, and a save under way may give it as much as it had", &stored{deadline: at(h), latest: at(2 * day), dstamp: stamp{now.Add(-day).UnixMicro(), 1}}, at(3*day + h)},
+		{"who set the end was ahead of us", session(h/2, h), at(2 * h)},
+		{"and so far ahead that it seems to have ended before", session(2*h, h), at(2 * h)},
+		{"it has no end", &stored{deadline: maxDeadline, dstamp: stamp{1, 1}}, maxDeadline},
+		{"nothing is known of it", nil, at(3*day + h)},
+		{"it was deleted before", tombstone(at(h)), at(h)},
+		{"it was deleted before, by one who did not see all copies", join(tombstone(at(h)), session(-h, 30*day)), at(30*day + h)},
+		{"it was deleted before, and that is over", tombstone(at(-h)), at(3*day + h)},
 	} {
-		if got := rememberUntil(c.s, c.latest, now, (3 * day).Milliseconds()); got != c.want {
+		if got := rememberUntil(c.s, now, (3 * day).Milliseconds()); got != c.want {
 			t.Errorf("%s: for %v, want %v", c.name, time.UnixMilli(got).Sub(now), time.UnixMilli(c.want).Sub(now))
 		}
 	}

@@ -87,7 +87,6 @@ func (k *call) newSave(r *Record) *save {
 	}
 	s.deadline = r.snap.base.atMost(s.deadline)
 	k.c.noteLifetime(s.deadline)
-	k.sawEnd(r.snap.base)
 	if slack := k.c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.standsFor(slack)
 		if base := s.snap.base; base == nil || s.deadline != base.deadline { // what was loaded has the slack already
@@ -153,7 +152,7 @@ func (s *save) run() error {
 
 // shortens reports whether the session is to end before it would have, by more than clocks
 // that are kept in step differ. A copy that has stood in for another would outlive it then,
-// and be taken for it: nodes do not remember sessions that have ended. So it must be looked
+// and be taken for it once the targets have lost what says so (latest.go). So it must be looked
 // for.
 func (s *save) shortens() bool {
 	base := s.snap.base
@@ -213,7 +212,7 @@ func (s *save) plan(read, before *stored) (*stored, error) {
 		s.replace = false
 		return s.ours.forget(s.read), nil
 	case s.snap.base != nil && !before.live(s.c.cfg.Now()) && before.dstamp != s.at:
-		return nil, ErrDestroyed // it has ended, and what is there waits for its node to drop it
+		return nil, ErrDestroyed // it has ended; what is there is evidence, or waits for its node to drop it
 	}
 	if read != nil {
 		s.read = read

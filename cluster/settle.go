@@ -125,8 +125,7 @@ func (k *call) put(nodes []*node, want *stored, on func(*node) *memcached.Copy, 
 	if err != nil {
 		return false, err
 	}
-	k.sawEnd(want)
-	lives := memcached.TTL(k.latest, k.c.cfg.Now())
+	lives := memcached.TTL(want.keptUntil(), k.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {

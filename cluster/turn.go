@@ -15,6 +15,7 @@ type turn struct {
 	*call
 	saves  []*save // in the order of arrival
 	sooner bool    // what stood would have lived on
+	ending *stored // what ends the session again, where it had ended (endAgain)
 }
 
 // goTogether carries out the saves, tells each its outcome, and wakes all but the first.
@@ -35,7 +36,6 @@ func (c *Cluster) carryOut(saves []*save) {
 	k.fresh = saves[0].fresh
 	t := &turn{call: k, saves: saves}
 	for _, s := range saves {
-		k.sawEnd(s.snap.base)
 		s.call = k
 		s.begin()
 	}
@@ -67,6 +67,9 @@ func (t *turn) run() error {
 		if err != nil {
 			return err
 		}
+		if t.ending != nil {
+			return ErrDestroyed
+		}
 		replaced, err := t.withdraw(v)
 		if err != nil {
 			return err
@@ -96,6 +99,9 @@ func (t *turn) plan(v *view) (want *stored, err error) {
 	if v.joined != nil && v.joined.destroyed {
 		return v.joined, ErrDestroyed
 	}
+	if t.endAgain(v); t.ending != nil {
+		return join(v.joined, t.ending), nil
+	}
 	want, left := v.joined, false
 	for _, s := range t.saves {
 		if s.fault != nil {
@@ -117,6 +123,33 @@ func (t *turn) plan(v *view) (want *stored, err error) {
 	}
 	t.sooner = t.sooner || v.joined != nil && v.joined.deadline > want.deadline
 	return want, nil
+}
+
+// endAgain is for saves that have put their changes in the place of a longer copy, on a node that
+// had hung while the session was given an earlier end, which has passed. Their snapshots did not
+// know of it either. Their changes say that the session lives: what ends it has to be newer.
+func (t *turn) endAgain(v *view) {
+	if t.ending != nil || !t.tried {
+		return
+	}
+	isOurs := func(rec *stored) bool {
+		return slices.ContainsFunc(t.saves, func(s *save) bool { return s.at == rec.dstamp })
+	}
+	var others *stored
+	for i := range v.answers {
+		if a := &v.answers[i]; a.rec != nil && !a.forged && !isOurs(a.rec) {
+			others = join(others, a.rec)
+		}
+	}
+	if others == nil || others.live(t.c.cfg.Now()) {
+		return
+	}
+	for _, s := range t.saves {
+		if s.fault == nil && (s.snap.base == nil || others.dstamp.compare(s.snap.base.dstamp) <= 0) {
+			return // it may begin the session anew, or knew of that end
+		}
+	}
+	t.ending = change(v.joined, v.joined.values(), others.deadline, t.stampAfter(v.joined))
 }
 
 // refuses says why put would not write the record, whichever node takes it.

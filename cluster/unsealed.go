@@ -3,8 +3,6 @@ package cluster
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -16,10 +14,7 @@ import (
 //     one was written by an instance with the keys, which had read what was there before.
 //  3. The first save seals what it has read, forged or not. So that a forged session does not
 //     live on behind the seal for as long as somebody uses it, the record keeps until when it
-//     may live: a mark that no later save moves.
-//
-// The mark is one more removed attribute. Readers of format 1 that do not know it keep it as
-// they keep any removal, and show it to nobody.
+//     may live: a mark that no later save moves (marks.go).
 
 // mostUnsealed bounds the life that a copy without a seal can claim: the 30 days of a
 // gorilla session, and a day for clocks that differ. Apps whose sessions live longer set
@@ -30,11 +25,6 @@ const mostUnsealed = 31 * 24 * time.Hour
 // written it, so another copy may take its place.
 var errUnsealed = fmt.Errorf("%w: it is not sealed", ErrSealed)
 
-const (
-	markPrefix = "\x00holdfast unsealed until " // a decimal number of ms since 1970 follows
-	markWriter = 1                              // any but 0: the removal must not look forgotten
-)
-
 // boundUnsealed gives a record that came without a seal its last end: the deadline that it came
 // with, or one lifetime after its newest change, whichever is later. Both are the same for
 // every process, so that two which seal it arrive at the same record.
@@ -43,7 +33,9 @@ func (s *stored) boundUnsealed(now time.Time, lifetime time.Duration) {
 		return
 	}
 	end := max(s.deadline, s.newest()/1000+lifetime.Milliseconds())
-	s.endBy(min(end, now.Add(max(lifetime, mostUnsealed)).UnixMilli()))
+	most := now.Add(max(lifetime, mostUnsealed)).UnixMilli()
+	s.endBy(min(end, most))
+	s.livedUntil(min(s.latest, most)) // no copy that it tells of is believed for longer
 }
 
 // endBy lowers the record's last end.
@@ -66,38 +58,6 @@ func earlierEnd(a, b int64) int64 {
 		return max(a, b)
 	}
 	return min(a, b)
-}
-
-// marked returns the attributes as they are stored: with the mark, where there is a last
-// end. It has the newest clock, so that nobody forgets it sooner than anything else.
-func (s *stored) marked() []attribute {
-	if s.until == 0 {
-		return s.attrs
-	}
-	name := markPrefix + strconv.FormatInt(s.until, 10)
-	at, taken := s.find(name)
-	if taken {
-		return s.attrs
-	}
-	return slices.Insert(slices.Clone(s.attrs), at, attribute{name: name, stamp: stamp{s.newest(), markWriter}, removed: true})
-}
-
-// takeMarks makes the record's last end of its marks. There may be several, of instances that
-// did not know of each other: the earliest holds.
-func (s *stored) takeMarks() {
-	isMark := func(a attribute) bool { return strings.HasPrefix(a.name, markPrefix) }
-	if !slices.ContainsFunc(s.attrs, isMark) {
-		return
-	}
-	for _, a := range s.attrs {
-		if !isMark(a) {
-			continue
-		}
-		if until, err := strconv.ParseInt(a.name[len(markPrefix):], 10, 64); err == nil && until > 0 {
-			s.endBy(until)
-		}
-	}
-	s.attrs = slices.DeleteFunc(s.attrs, isMark)
 }
 
 // isUnsealed reports whether bytes that were decoded lack a seal that they should have.

@@ -5,6 +5,7 @@ package gorillastore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"testing"
@@ -189,4 +190,37 @@ func TestRenewedSessionsLifetime(t *testing.T) {
 		})
 		ends(t, c, store, u, 90*time.Second)
 	})
+}
+
+// A session that was given a shorter MaxAge ends with that, also where a node hung meanwhile and
+// holds it as it was: a cookie that somebody has kept opens it no more.
+func TestShortenedMaxAgeHolds(t *testing.T) {
+	for what, end := range map[string]func(store *gorillastore.Store, u *user){
+		"saved":         func(store *gorillastore.Store, u *user) { u.setWithMaxAge(store, 600) },
+		"saved for 1 s": func(store *gorillastore.Store, u *user) { u.setWithMaxAge(store, 1) },
+		"logged out":    func(store *gorillastore.Store, u *user) { u.setWithMaxAge(store, -1) },
+	} {
+		for i := range 3 { // two of them hold it
+			t.Run(fmt.Sprint(what, " ", i), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					env := testenv.Start(t, 3, testenv.InMemory())
+					store, u := newStore(t, newCluster(t, env)), newVirtualUser(t)
+					u.setWithMaxAge(store, 3*3600)
+					cookie := u.cookie("app")
+					time.Sleep(time.Minute)
+					env.Node(i).Pause()
+					u.setWithMaxAge(store, 600)
+					end(newStore(t, newCluster(t, env)), u)
+					time.Sleep(100 * time.Minute)
+					env.Node(i).Resume()
+					time.Sleep(time.Minute)
+					for range 3 {
+						u.present("app", cookie)
+						u.wantFresh(store, "app")
+						time.Sleep(20 * time.Minute)
+					}
+				})
+			})
+		}
+	}
 }

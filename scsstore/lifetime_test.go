@@ -4,6 +4,7 @@ package scsstore_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -92,4 +93,30 @@ func TestSetDeadline(t *testing.T) {
 		time.Sleep(39 * 24 * time.Hour) // longer than memcached takes for a relative expiry
 		v.expect("user", "bob")
 	})
+}
+
+// A session that was given an earlier end ends then, also where a node hung meanwhile and holds
+// it as it was.
+func TestEarlierDeadlineHolds(t *testing.T) {
+	for i := range 3 { // two of them hold it
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			inVirtualTime(t, func(t *testing.T, env *testenv.Env, v *visitor) {
+				v.sessions.Lifetime = 3 * time.Hour
+				v.put("user", "ann")
+				cookie := v.cookie
+				time.Sleep(time.Minute)
+				env.Node(i).Pause()
+				v.must(func(ctx context.Context) { v.sessions.SetDeadline(ctx, time.Now().Add(10*time.Minute)) })
+				v.put("a", "1") // does not prolong it
+				time.Sleep(40 * time.Minute)
+				env.Node(i).Resume()
+				time.Sleep(time.Minute)
+				for range 3 {
+					v.cookie = cookie
+					v.expect("user", nil)
+					time.Sleep(30 * time.Minute)
+				}
+			})
+		})
+	}
 }

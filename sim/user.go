@@ -145,6 +145,8 @@ func (t *tab) request() {
 		v.idle(30 * time.Second)
 	case n < 66:
 		t.sim.working.Go(v.late)
+	case n < 76:
+		v.shorten()
 	default:
 		v.serve(n)
 	}

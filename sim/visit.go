@@ -66,6 +66,18 @@ func (v *visit) late() {
 	}
 }
 
+// shorten gives the session an end within minutes. Mostly nobody uses it from then on.
+func (v *visit) shorten() {
+	rec := v.load()
+	if rec == nil {
+		return
+	}
+	v.saveFor(rec, map[string]string{v.name: v.user.value(v.key, v.name, 0)}, time.Second+time.Duration(v.rng.Int64N(int64(5*time.Minute))))
+	if v.rng.IntN(4) > 0 {
+		v.user.leave(v.key)
+	}
+}
+
 // serve is one ordinary request.
 func (v *visit) serve(n int) {
 	rec := v.load()
@@ -121,6 +133,11 @@ func (v *visit) load() *cluster.Record {
 
 // save applies the changes and reports whether it was acknowledged.
 func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
+	return v.saveFor(rec, changes, v.user.lifetime)
+}
+
+// saveFor is save with an end so far from now.
+func (v *visit) saveFor(rec *cluster.Record, changes map[string]string, life time.Duration) bool {
 	op := check.Op{Client: v.process, Key: v.key, Kind: check.Save, Begun: v.begun, Call: v.sim.now(), Write: changes}
 	for name, value := range changes {
 		if value == "" {
@@ -130,8 +147,8 @@ func (v *visit) save(rec *cluster.Record, changes map[string]string) bool {
 		}
 	}
 	v.wait()
-	rec.Deadline = v.in.clock().Add(v.user.lifetime)
-	op.Deadline = v.sim.now() + v.in.ahead + v.user.lifetime
+	rec.Deadline = v.in.clock().Add(life)
+	op.Deadline = v.sim.now() + v.in.ahead + life
 	err := v.c.Save(context.Background(), rec)
 	v.wait()
 	op.Return = v.sim.now()

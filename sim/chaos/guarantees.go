@@ -227,8 +227,8 @@ that is short of memory evicts sessions. All that is measured here, not demanded
 	}
 	b.WriteString(`
 A session whose end was moved forward, by the app or by an instance whose clock is behind, can be found once more after that end,
-as it was before, on a node that has stood in for another and could not be reached when the end was moved: no node remembers a
-session that has ended.
+as it was before, on a node that could not be reached when the end was moved, where all nodes that hold the earlier end have lost
+it since.
 
 A limit of the method: a machine that stalls for longer than ` + "`Timeout`" + ` makes
 all nodes hang at once for the instances on it, which is an outage on top of the fault: on busy machines choose a ` + "`-timeout`" + ` above the stalls.

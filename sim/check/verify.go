@@ -214,7 +214,11 @@ func (s *session) collect() {
 				s.born = min(s.born, stands(op))
 			}
 			if op.Deadline != 0 {
-				s.deadlines.writes = append(s.deadlines.writes, &write{call: s.begin(op), done: stands(op), last: s.givenUp(op), op: op})
+				w := &write{call: s.begin(op), done: stands(op), last: s.givenUp(op), op: op}
+				if len(op.Write) == 0 && s.opts.Slack > 0 {
+					w.done = Never // it may have asked nobody
+				}
+				s.deadlines.writes = append(s.deadlines.writes, w)
 			}
 			for attr, v := range op.Write {
 				r := s.register(attr)

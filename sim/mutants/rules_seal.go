@@ -14,18 +14,13 @@ var sealing = []rule{
 	one("a session without a seal has no last end", "(*call).read",
 		"a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)", ""),
 	one("a session without a seal lives as long as it claims", "(*stored).boundUnsealed",
-		"s.endBy(min(end, now.Add(max(lifetime, mostUnsealed)).UnixMilli()))", "s.endBy(end)"),
+		"s.endBy(min(end, most))", "s.endBy(end)"),
 	one("a session without a seal ends with its present deadline", "(*stored).boundUnsealed",
 		"end := max(s.deadline, s.newest()/1000+lifetime.Milliseconds())", "end := s.deadline"),
 	one("the last end is that of the reader", "(*stored).boundUnsealed",
 		"s.newest()/1000+lifetime.Milliseconds()", "now.UnixMilli()+lifetime.Milliseconds()"),
-	one("the last end is not stored", "(*stored).marked", `
-			if s.until == 0 {
-				return s.attrs
-			}`, `
-			if s.until >= 0 {
-				return s.attrs
-			}`),
+	one("the last end is not stored", "(*stored).marked",
+		"mark(markPrefix, s.until)", ""),
 	one("the last end is not read", "decode",
 		"s.takeMarks()", ""),
 	one("the last end is lost in a join", "cluster.join",

@@ -1,0 +1,264 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell of a node that hangs while a session is given an earlier end: it goes on
+// holding the longer copy, and must not bring the session back.
+
+const longLife = 2 * time.Hour
+
+// hangs has the primary hang with a copy of a session of two hours.
+func (w *world) hangs(c *Cluster) []*testenv.Node {
+	w.Helper()
+	w.createFor(c, "s", "a=1", longLife)
+	time.Sleep(time.Second)
+	ranks := w.rank("s")
+	ranks[0].Pause()
+	return ranks
+}
+
+// endsIn saves the session with an end so soon.
+func (w *world) endsIn(c *Cluster, life time.Duration) time.Time {
+	w.Helper()
+	r := w.load(c, "s")
+	r.Attrs["short"], r.Deadline = []byte("1"), time.Now().Add(life)
+	w.save(c, r)
+	return r.Deadline
+}
+
+// staysEnded fails where the session is found by one of them, now or until it could have ended last.
+func (w *world) staysEnded(cs ...*Cluster) {
+	w.Helper()
+	for began := time.Now(); ; time.Sleep(10 * time.Minute) {
+		for i, c := range cs {
+			if r, err := c.Load(context.Background(), "s"); !errors.Is(err, ErrNotFound) {
+				w.Fatalf("instance %d, after %v: %q until %v, %v", i+1, time.Since(began), r.Attrs, r.Deadline, err)
+			}
+		}
+		if time.Since(began) > longLife {
+			return
+		}
+	}
+}
+
+func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
+	for name, v := range map[string]struct {
+		nodes   int
+		hangs   time.Duration
+		shorten func(w *world, c *Cluster)
+	}{
+		"saved by another request since": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, 10*time.Minute)
+			w.change(w.cluster(Config{}), "s", "b", "1")
+		}},
+		"saved again by the same request": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+			r := w.load(c, "s")
+			r.Deadline = time.Now().Add(10 * time.Minute)
+			w.save(c, r)
+			r.Attrs["b"] = []byte("1")
+			w.save(c, r)
+		}},
+		"saved anew, twice": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.createFor(c, "s", "b=1", 10*time.Minute)
+			w.createFor(w.cluster(Config{}), "s", "b=2", 10*time.Minute)
+		}},
+		"prolonged for a little": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, time.Minute)
+			w.endsIn(w.cluster(Config{}), 20*time.Minute)
+		}},
+		"shortened twice": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, time.Hour)
+			w.endsIn(w.cluster(Config{}), time.Minute)
+		}},
+		"and refreshed within the slack": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, 10*time.Minute)
+			slack := w.cluster(Config{RefreshSlack: time.Minute})
+			w.endsIn(slack, 10*time.Minute)
+			w.save(slack, w.load(slack, "s"))
+		}},
+		"and evidence of it brought to a node that lost it": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, time.Minute)
+			time.Sleep(10 * time.Minute)
+			ranks := w.rank("s")
+			ranks[1].Restart()
+			w.missing(c, "s", ErrNotFound)
+			ranks[2].Restart()
+			w.missing(c, "s", ErrNotFound)
+		}},
+		"and deleted": {3, 100 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, time.Minute)
+			w.delete(w.cluster(Config{Lifetime: time.Minute}), "s")
+		}},
+		"and deleted after its end": {2, 100 * time.Minute, func(w *world, c *Cluster) {
+			w.endsIn(c, time.Minute)
+			time.Sleep(10 * time.Minute)
+			w.delete(w.cluster(Config{Lifetime: time.Minute}), "s")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, v.nodes, func(w *world) {
+				c := w.cluster(Config{})
+				ranks := w.hangs(c)
+				v.shorten(w, c)
+				time.Sleep(v.hangs)
+				ranks[0].Resume()
+				w.until(c, ranks[0], Up)
+				w.staysEnded(c, w.cluster(Config{}))
+			})
+		})
+	}
+}
+
+// The clocks by which the longer copy was written, and is judged, are behind: its node keeps it
+// longer than its end, and so must those that know of the earlier end.
+func TestEvidenceOutlastsALongerCopyByClocksThatAreBehind(t *testing.T) {
+	for name, end := range map[string]func(w *world, c *Cluster){
+		"shortened": func(w *world, c *Cluster) { w.endsIn(c, time.Minute) },
+		"shortened and deleted": func(w *world, c *Cluster) {
+			w.endsIn(c, time.Minute)
+			w.delete(c, "s")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 2, func(w *world) {
+				behind := w.cluster(Config{Now: func() time.Time { return time.Now().Add(-29 * time.Minute) }})
+				c := w.cluster(Config{Lifetime: time.Minute})
+				ranks := w.hangs(behind)
+				end(w, c)
+				time.Sleep(longLife - 5*time.Minute) // it ends a quarter of an hour before that by c's clock
+				ranks[0].Resume()
+				w.until(behind, ranks[0], Up)
+				w.missing(behind, "s", ErrNotFound)
+			})
+		})
+	}
+}
+
+// A load that finds a session ended brings what says so to the node with the longer copy, and
+// takes that from nodes behind the targets.
+func TestALoadSpreadsThatASessionHasEnded(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.createFor(c, "s", "a=1", longLife)
+		ranks := w.rank("s")
+		longer := w.on(ranks[0], "s")
+		ranks[0].Pause()
+		end := w.endsIn(c, time.Minute)
+		time.Sleep(2 * time.Minute)
+		ranks[0].Resume()
+		w.until(c, ranks[0], Up)
+		w.put(ranks[2], "s", longer) // it hung as well
+		w.missing(c, "s", ErrNotFound)
+		for _, n := range ranks[:2] {
+			if s := w.on(n, "s"); s == nil || s.deadline != end.UnixMilli() || s.end() != longer.deadline {
+				t.Errorf("%s holds %s, want the end %d and the latest end %d", n.ID(), show(s), end.UnixMilli(), longer.deadline)
+			}
+		}
+		w.expires(ranks[2], "s")
+		w.forget()
+		w.missing(c, "s", ErrNotFound)
+		if n := w.count("cas", "add", "set"); n > 0 {
+			t.Errorf("%d writes where all is said", n)
+		}
+		// When the latest end and the skew are over, nobody writes it any more.
+		time.Sleep(longLife + clockSkew + time.Minute)
+		for _, n := range ranks {
+			if s := w.on(n, "s"); s != nil {
+				t.Errorf("%s still holds %s", n.ID(), show(s))
+			}
+		}
+	})
+}
+
+// So does a late save that finds its session ended.
+func TestALateSaveSpreadsThatItsSessionHasEnded(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c, other := w.cluster(Config{}), w.cluster(Config{})
+		w.createFor(c, "s", "a=1", longLife)
+		late := w.load(other, "s")
+		ranks := w.rank("s")
+		ranks[0].Pause()
+		w.endsIn(c, time.Minute)
+		time.Sleep(10 * time.Minute)
+		ranks[0].Resume()
+		w.until(other, ranks[0], Up)
+		late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(longLife)
+		w.refused(other, late)
+		ranks[1].Restart()
+		w.missing(w.cluster(Config{}), "s", ErrNotFound)
+	})
+}
+
+// A save without a snapshot begins an ended session anew, as ever, and nobody forgets the longer
+// copy of the one before it.
+func TestASessionThatIsBegunAnewKeepsTheLatestEnd(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		ranks := w.hangs(c)
+		w.endsIn(c, time.Minute)
+		time.Sleep(10 * time.Minute)
+		w.missing(c, "s", ErrNotFound)
+		w.createFor(c, "s", "b=1", 10*time.Minute)
+		w.sees(w.cluster(Config{}), "s", "b=1")
+		time.Sleep(20 * time.Minute)
+		ranks[0].Resume()
+		w.until(c, ranks[0], Up)
+		w.staysEnded(c, w.cluster(Config{}))
+	})
+}
+
+// A deletion by one that saw no copy is remembered for as long as it thinks. Who finds a longer
+// copy beside the tombstone has it remembered for as long as that could live.
+func TestATombstoneLastsAsLongAsTheCopyItMeets(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.createFor(c, "s", "a=1", 30*24*time.Hour)
+		ranks := w.rank("s")
+		longer := w.on(ranks[0], "s")
+		ranks[0].Pause()
+		ranks[1].Restart()
+		w.delete(w.cluster(Config{Lifetime: time.Hour}), "s")
+		ranks[0].Resume()
+		w.until(c, ranks[0], Up)
+		w.missing(c, "s", ErrNotFound)
+		time.Sleep(29 * 24 * time.Hour)
+		w.put(ranks[2], "s", longer) // from a node that hung all the time
+		ranks[0].Restart()
+		w.missing(c, "s", ErrNotFound)
+		if s := w.on(ranks[0], "s"); s == nil || !s.destroyed || s.deadline < r.Deadline.Add(clockSkew).UnixMilli() {
+			t.Errorf("%s holds %s", ranks[0].ID(), show(s))
+		}
+	})
+}
+
+// Where clocks differ by a little, saves move the end back by a little. The next one that moves
+// it on leaves nothing of that.
+func TestAMarkGoesWithTheNextLaterEnd(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.createFor(c, "s", "a=1", time.Hour)
+		size := func() int {
+			b, _ := w.rank("s")[0].Get(hashKey("s").memcacheKey(""))
+			return len(b)
+		}
+		before := size()
+		r := w.load(c, "s")
+		r.Deadline = r.Deadline.Add(-20 * time.Millisecond)
+		w.save(c, r)
+		if got := size() - before; got <= 0 || got > 64 {
+			t.Errorf("an earlier end costs %d bytes", got)
+		}
+		r.Deadline = r.Deadline.Add(time.Second)
+		w.save(c, r)
+		if got := size() - before; got > 16 { // the save's own stamp
+			t.Errorf("%d bytes more after a later end", got)
+		}
+	})
+}

@@ -1,0 +1,37 @@
+package main
+
+// This file holds the mutants of what is kept of a later end that a session once had.
+
+var latest = []rule{
+	one("nodes forget a session at the earlier end that its save asks for", "(*stored).keptUntil",
+		"if s.latest == 0 {", "if s.latest >= 0 {"),
+	one("nodes forget the end that a save had loaded", "change",
+		"out.livedUntil(base.end())", ""),
+	one("a join forgets the latest end", "cluster.join",
+		"out.livedUntil(max(a.end(), b.end()))", ""),
+	one("a copy that lacks the latest end says the same", "(*stored).equal",
+		"|| s.latest != o.latest", ""),
+	one("the latest end is not stored", "(*stored).marked",
+		"mark(latestPrefix, s.latest)", ""),
+	one("a latest end lies behind the last of days", "(*stored).takeMarks",
+		"min(a.markOf(latestPrefix), maxDeadline)", "a.markOf(latestPrefix)"),
+	one("of two latest ends the last one read holds", "(*stored).takeMarks",
+		"latest = max(latest, min(a.markOf(latestPrefix), maxDeadline))",
+		"if a.markOf(latestPrefix) > 0 { latest = min(a.markOf(latestPrefix), maxDeadline) }"),
+	one("a copy without a seal tells of copies without end", "(*stored).boundUnsealed",
+		"s.livedUntil(min(s.latest, most))", ""),
+	one("an earlier end is forgotten when the later one has passed by one clock", "(*stored).foundUntil",
+		"min(s.end()+clockSkew.Milliseconds(), maxDeadline)", "s.end()"),
+	one("a session that ended sooner is left to expire", "(*stored).worthRepair",
+		"|| s.isEvidence(now)", ""),
+	one("a late save in the place of a longer copy revives its session", "(*turn).endAgain",
+		"if t.ending != nil || !t.tried {", "if true {"),
+	one("a late save in the place of a longer copy is acknowledged", "(*turn).run",
+		"if t.ending != nil {", "if false {"),
+	one("a tombstone forgets the longer copy that it meets", "joinDestroyed",
+		"return s.foundUntil()", "return 0"),
+	one("a deletion is remembered for a shortened life", "rememberUntil",
+		"max(ms+s.end()-s.dstamp.clock/1000, s.end(), ms)", "max(ms+s.deadline-s.dstamp.clock/1000, s.deadline, ms)"),
+	one("a save under way gives a shortened session no more than that", "rememberUntil",
+		"ms+s.end()-s.dstamp.clock/1000", "ms+s.deadline-s.dstamp.clock/1000"),
+}
