@@ -208,13 +208,15 @@ func TestReplayedSavesOfOneRequestChangeNothing(t *testing.T) {
 	})
 }
 
-// outrun has each cas come too late: another instance has just moved the deadline.
+// outrun has each cas come too late: another instance has just moved the deadline. The later it
+// did, the later the session ends.
 func (w *world) outrun(id string) {
 	w.onCommand(func(cmd sentCommand) {
 		if cmd.verb == "cas" {
 			n := w.env.Node(cmd.node)
 			was := w.on(n, id)
-			w.put(n, id, change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+			at := stamp{was.newest() + 1, 7}
+			w.put(n, id, change(was, was.values(), was.deadline+at.clock-was.dstamp.clock, at))
 		}
 	})
 }

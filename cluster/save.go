@@ -66,7 +66,6 @@ type save struct {
 	replace    bool    // no snapshot: what is there is to be replaced, once it is known
 	placed     []*node // the targets that hold it in the end
 	idle       bool    // no write needed, within RefreshSlack
-	over       bool    // the session had ended, as was found when a node had taken ours
 	fault      error   // why this save cannot be done, whatever becomes of others
 
 	// Of a save that has to wait:
@@ -143,27 +142,6 @@ func (s *save) fromSnapshot() *view {
 	return v
 }
 
-// endedBefore reports whether the session had ended when this save put its changes in the place of
-// a longer copy: the snapshot did not know, nor did that node, which had hung meanwhile. Ours becomes
-// what ends the session again.
-func (s *save) endedBefore(v *view) bool {
-	if s.snap.base == nil || s.over {
-		return s.over
-	}
-	var others *stored
-	for i := range v.answers {
-		if a := &v.answers[i]; a.rec != nil && !a.tampered && a.rec.dstamp != s.at {
-			others = join(others, a.rec)
-		}
-	}
-	if others == nil || others.live(s.c.cfg.Now()) || others.dstamp.compare(s.snap.base.dstamp) <= 0 {
-		return false
-	}
-	s.over = true
-	s.ours = change(v.merged, v.merged.values(), others.deadline, s.stampAfter(v.merged))
-	return true
-}
-
 // plan says which record the targets should hold, given what was read, and what that is with the
 // changes of the saves that go before this one in its turn.
 func (s *save) plan(v *view, before *stored) (*stored, error) {
@@ -182,8 +160,6 @@ func (s *save) plan(v *view, before *stored) (*stored, error) {
 		s.read = v.merged
 	}
 	switch {
-	case s.mayBeStored && s.endedBefore(v):
-		return join(before, s.ours), nil
 	case s.replace:
 		s.replace = false
 		if s.mayBeStored {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // This file decides what saves of one session do together: they read once, each makes its
@@ -35,7 +36,8 @@ func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
 // turn is one operation for one or more saves of a session, in the order of arrival.
 type turn struct {
 	*operation
-	saves []*save
+	saves  []*save
+	ending *stored // what ends the session again, where it had ended (endAgain)
 }
 
 func (c *Cluster) newTurn(saves []*save) *turn {
@@ -47,7 +49,7 @@ func (c *Cluster) newTurn(saves []*save) *turn {
 	for _, s := range saves {
 		s.operation = op
 	}
-	return &turn{op, saves}
+	return &turn{operation: op, saves: saves}
 }
 
 // carryOut tells each save its outcome. It begins with what is known of the targets; nil: nothing.
@@ -72,13 +74,12 @@ func (t *turn) carryOut(known *view) {
 	if err == nil {
 		t.expireOrphans(v, v.merged)
 	}
+	if err == nil && t.ending != nil {
+		err = ErrDestroyed
+	}
 	for _, s := range t.saves {
 		s.placed = v.targets
-		switch s.result = s.fault; {
-		case s.fault != nil:
-		case s.over && err == nil:
-			s.result = ErrDestroyed
-		default:
+		if s.result = s.fault; s.fault == nil {
 			s.result = err
 		}
 	}
@@ -90,6 +91,9 @@ func (t *turn) carryOut(known *view) {
 func (t *turn) decide(v *view) decision {
 	if v.merged != nil && v.merged.destroyed {
 		return decision{want: v.merged, err: ErrDestroyed}
+	}
+	if t.endAgain(v); t.ending != nil {
+		return decision{want: join(v.merged, t.ending)}
 	}
 	d := decision{want: v.merged}
 	left := false
@@ -111,10 +115,34 @@ func (t *turn) decide(v *view) decision {
 		d.err = nil
 		return d
 	}
-	if now := t.c.cfg.Now(); v.merged.isEvidence(now) {
-		return decision{want: v.merged, err: d.err}
-	}
 	return decision{err: d.err}
+}
+
+// endAgain is for saves that have put their changes in the place of a longer copy, on a node that
+// had hung while the session was given an earlier end, which has passed. Their snapshots did not
+// know of it either. Their changes say that the session lives: what ends it has to be newer.
+func (t *turn) endAgain(v *view) {
+	if t.ending != nil || !t.mayBeStored {
+		return
+	}
+	isOurs := func(rec *stored) bool {
+		return slices.ContainsFunc(t.saves, func(s *save) bool { return s.at == rec.dstamp })
+	}
+	var others *stored
+	for i := range v.answers {
+		if a := &v.answers[i]; a.rec != nil && !a.tampered && !isOurs(a.rec) {
+			others = join(others, a.rec)
+		}
+	}
+	if others == nil || others.live(t.c.cfg.Now()) {
+		return
+	}
+	for _, s := range t.saves {
+		if s.fault == nil && (s.snap.base == nil || others.dstamp.compare(s.snap.base.dstamp) <= 0) {
+			return // it may begin the session anew, or knew of that end
+		}
+	}
+	t.ending = change(v.merged, v.merged.values(), others.deadline, t.stampAfter(v.merged))
 }
 
 // refuses says why no node would be sent the record.

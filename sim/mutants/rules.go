@@ -23,4 +23,4 @@ type edit struct{ anchor, old, new string }
 func one(name, anchor, old, new string) rule { return rule{name, []edit{{anchor, old, new}}} }
 
 // rules are all of them, in the order of a session's way.
-var rules = slices.Concat(writing, turns, reading, joining, codec, deleting, nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)
+var rules = slices.Concat(writing, turns, reading, joining, codec, latest, deleting, nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)

@@ -75,7 +75,7 @@ var reading = []rule{
 	one("a new session is saved at once where nobody looks", "(*save).knows",
 		"|| s.fresh && s.remote(targets) ||", "||"),
 	one("a deletion is not repaired", "(*stored).worthRepair",
-		"s != nil && (s.destroyed || s.live(now))", "s != nil && s.live(now)"),
+		"s.destroyed || s.live(now)", "s.live(now)"),
 	one("stand-in copies deleted at once", "(*call).retire",
 		"wg.Go(func() { _ = a.node.server.Expire(k.key, a.item, value, min(strayTTL, memcached.TTL(want.deadline, k.c.cfg.Now()))) })",
 		"_ = value; wg.Go(func() { _ = a.node.server.Delete(k.key) })"),
@@ -140,14 +140,12 @@ var joining = []rule{
 			}
 			out := &stored{floor: max(a.floor, b.floor)}`),
 	one("destroyed does not absorb", "cluster.join", `
-			case a.destroyed:
-				return a
-			case b.destroyed:
-				return b`, `
-			case a.destroyed:
+			case a.destroyed || b.destroyed:`, `
+			case a.destroyed && !b.destroyed:
 				return b
-			case b.destroyed:
-				return a`),
+			case b.destroyed && !a.destroyed:
+				return a
+			case a.destroyed:`),
 	one("no horizon", "horizon",
 		"const horizon = time.Hour", "const horizon = time.Microsecond"),
 	one("removals forgotten without a floor", "(*stored).forget",

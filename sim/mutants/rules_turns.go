@@ -35,8 +35,6 @@ var turns = []rule{
 		"s.plan(v.joined, want)", "s.plan(v.joined, v.joined)"),
 	one("a copy with the changes of one save has those of all", "(*turn).isIn",
 		"slices.ContainsFunc(t.saves, func", "slices.ContainsFunc(t.saves[:1], func"),
-	one("nodes forget the ends that those taken along had loaded", "(*Cluster).carryOut",
-		"k.sawEnd(s.snap.base)", ""),
 	one("a clock that nobody believes shows in the write of all", "(*call).refuses",
 		"want.notAhead(k.c.cfg.Now())", "error(nil)"),
 	one("an end that has passed is one for the first save only", "(*save).plan",
