@@ -12,10 +12,18 @@ import (
 
 // This file decides how a configuration is written as environment variables.
 
+// standbyVariable lists the standby nodes. Until this word was used in both, the environment had
+// another than Node.Standby.
+const (
+	standbyVariable       = "MEMCACHED_STANDBY_NODES"
+	formerStandbyVariable = "MEMCACHED_FAILOVER_NODES"
+)
+
 // variables are all that ConfigFromEnv reads.
 var variables = []string{
 	"MEMCACHED_NODES",
-	"MEMCACHED_FAILOVER_NODES",
+	standbyVariable,
+	formerStandbyVariable,
 	"MEMCACHED_REPLICAS",
 	"MEMCACHED_MIN_COPIES",
 	"MEMCACHED_TIMEOUT",
@@ -36,7 +44,8 @@ var variables = []string{
 // such as os.Getenv (which a nil one stands for). MEMCACHED_NODES is required, all else optional:
 //
 //	MEMCACHED_NODES             node list, as ParseNodes reads it
-//	MEMCACHED_FAILOVER_NODES    ids of the standby nodes, separated by commas or spaces
+//	MEMCACHED_STANDBY_NODES     ids of the standby nodes, separated by commas or spaces;
+//	                            its former name, MEMCACHED_FAILOVER_NODES, is read as well
 //	MEMCACHED_REPLICAS          Config.Replicas
 //	MEMCACHED_MIN_COPIES        Config.MinCopies
 //	MEMCACHED_TIMEOUT           Config.Timeout, such as 150ms
@@ -97,7 +106,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		errs = append(errs, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "cluster: ")))
 	} else {
 		cfg.Nodes = nodes
-		if err := markStandby(cfg.Nodes, getenv("MEMCACHED_FAILOVER_NODES")); err != nil {
+		if err := markStandby(cfg.Nodes, getenv); err != nil {
 			errs = append(errs, err)
 		}
 	}

@@ -93,9 +93,9 @@ func ExampleParseNodes() {
 
 func ExampleConfigFromEnv() {
 	env := map[string]string{
-		"MEMCACHED_NODES":          "n1:10.0.0.1:11211,n2:10.0.0.2:11211,n3:10.0.0.3:11211",
-		"MEMCACHED_FAILOVER_NODES": "n3",
-		"MEMCACHED_TIMEOUT":        "100ms",
+		"MEMCACHED_NODES":         "n1:10.0.0.1:11211,n2:10.0.0.2:11211,n3:10.0.0.3:11211",
+		"MEMCACHED_STANDBY_NODES": "n3",
+		"MEMCACHED_TIMEOUT":       "100ms",
 	}
 	cfg, err := cluster.ConfigFromEnv(func(name string) string { return env[name] }) // an app passes os.Getenv
 	if err != nil {

@@ -20,7 +20,7 @@ const envPrefix = "MEMCACHED_"
 // one is not set they are one: a user without a password, or connections in the clear.
 var otherNames = map[string][]string{
 	"MEMCACHED_NODES":            {"SERVERS", "SERVER", "HOSTS"},
-	"MEMCACHED_FAILOVER_NODES":   {"STANDBY_NODES", "FAILOVER", "FAILOVERS"},
+	standbyVariable:              {"STANDBY", "STANDBYS", "FAILOVER", "FAILOVERS"},
 	"MEMCACHED_KEY_PREFIX":       {"PREFIX"},
 	"MEMCACHED_USERNAME":         {"USER"},
 	"MEMCACHED_PASSWORD":         {"PASS", "PASSWD"},

@@ -197,11 +197,16 @@ func checkNotation(entry string) error {
 	return checkASCII(name)
 }
 
-// markStandby marks the listed ids as standby nodes.
-func markStandby(nodes []Node, ids string) error {
-	const name = "MEMCACHED_FAILOVER_NODES"
-	if ids == "" {
+// markStandby marks the ids that the environment lists as standby nodes.
+func markStandby(nodes []Node, getenv func(string) string) error {
+	name, ids, former := standbyVariable, getenv(standbyVariable), getenv(formerStandbyVariable)
+	switch {
+	case ids == "" && former == "":
 		return nil
+	case ids != "" && former != "":
+		return fmt.Errorf("%s and %s are both set: the second is the former name of the first, remove it", name, formerStandbyVariable)
+	case ids == "":
+		name, ids = formerStandbyVariable, former
 	}
 	var known []string
 	for _, n := range nodes {

@@ -136,7 +136,7 @@ func TestStandbyListsThatNameNothing(t *testing.T) {
 			t.Errorf("%q: %v, want %q", c.ids, err, c.want)
 		}
 	}
-	if cfg, err := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", "n2,\n")); err != nil || !cfg.Nodes[1].Standby {
+	if cfg, err := ConfigFromEnv(env("MEMCACHED_STANDBY_NODES", "n2,\n")); err != nil || !cfg.Nodes[1].Standby {
 		t.Errorf("a comma at the end: %v", err)
 	}
 }
