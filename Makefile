@@ -2,7 +2,7 @@
 GO ?= go
 LINTERS := .bin/staticcheck
 # Modules beside the root one, each with dependencies that users must not get.
-MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) $(wildcard examples/*/go.mod)))
+MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) $(wildcard */*/go.mod)))
 
 SEEDS ?= 270
 FUZZ ?= 60
@@ -11,10 +11,10 @@ CELL ?= load/1024B/64
 .PHONY: test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
-	@$(GO) build -o .bin/live ./examples/live && .bin/live
+	@$(GO) build -o .bin/demo ./demo && .bin/demo
 
 demo-text: ## The same as a story in the terminal.
-	@$(GO) build -o .bin/live ./examples/live && .bin/live -text
+	@$(GO) build -o .bin/demo ./demo && .bin/demo -text
 
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...
@@ -35,16 +35,16 @@ $(LINTERS): tools/go.mod tools/go.sum
 	cd tools && $(GO) build -o ../.bin/ tool
 
 sim: ## Hours of random faults in virtual time: make sim SEEDS=10000
-	cd sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation$$' . -seeds $(SEEDS)
+	cd test/sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation$$' . -seeds $(SEEDS)
 
 interleavings: ## Every order of a few requests on one session, in small scopes and, for some minutes, large ones.
-	cd sim && $(GO) test -count=1 -timeout 0 -v ./explore -large
+	cd test/sim && $(GO) test -count=1 -timeout 0 -v ./explore -large
 
 mutants: memcached ## Takes the rules out one at a time and demands that the tests fail.
-	cd sim && $(GO) run ./mutants
+	cd test/sim && $(GO) run ./mutants
 
 chaos: memcached ## Some minutes of real faults on real nodes, beside stores that keep one copy.
-	cd sim && $(GO) run ./chaos
+	cd test/sim && $(GO) run ./chaos
 
 fuzz: ## Every decoder and parser, FUZZ seconds each, as many at once as there are processors.
 	sh scripts/fuzz $(FUZZ)

@@ -1,0 +1,199 @@
+// Command chaos runs instances of a web app and memcached nodes as processes, breaks these in every way it
+// knows while users are at it, and counts what the users lose. The same happens at the
+// same moments to two stores without this library's protocol.
+//
+//	go run ./chaos [-for 3m] [-short] [-seed n] [-users n] [-faults kill,hang] [-write] [-out file]
+//
+// A round of all faults takes about 55 seconds the first time, with a hang of 30
+// seconds in it, and about 30 each time after that; more on a machine that is busy. Rounds begin
+// until the time given by -for has passed, and the last one is finished: a run takes up to half a
+// minute longer than that. Each fault is printed as it begins, with what is still to come.
+//
+// Its status is 1 when the harness failed, and when
+//
+//   - under a fault that is promised to do no harm, a promise was broken, an error page or a request
+//     without an answer came that is no part of the fault, or a driver had no save acknowledged
+//   - the HTTP server of an instance logged an error, such as a panic
+//   - of all faults, one of the two other stores lost no session: they were too gentle
+//   - of all faults, without -short, "app" left no session half written: it did not hit
+//
+// With -faults only the first two are asked, of the faults that were chosen.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// settings say how long and how hard.
+type settings struct {
+	lasts   time.Duration // at least one round of all faults is made
+	short   bool
+	seed    uint64
+	users   int // of each system; the baselines have half as many
+	timeout time.Duration
+	hold    time.Duration
+	faults  []*fault // nil: all
+}
+
+// chosen returns the faults that a run makes.
+func (s settings) chosen() []*fault {
+	if s.faults != nil {
+		return s.faults
+	}
+	var all []*fault
+	for _, f := range faults {
+		if !f.long || !s.short {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func main() {
+	serveIfTold()
+	var s settings
+	var names, out, simulation string
+	var write bool
+	flag.DurationVar(&s.lasts, "for", 3*time.Minute, "how long; at least one round of all faults is made")
+	flag.BoolVar(&s.short, "short", false, "one quick round of all faults, about 25 s")
+	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()%1_000_000), "decides what users do and which nodes fail")
+	flag.IntVar(&s.users, "users", 12, "users of each driver; each baseline has half as many")
+	flag.DurationVar(&s.timeout, "timeout", 150*time.Millisecond, "Config.Timeout of all instances")
+	flag.StringVar(&names, "faults", "", "only these, by commas: "+strings.Join(faultNames(), ","))
+	flag.BoolVar(&write, "write", false, "rewrite the page of guarantees")
+	flag.StringVar(&out, "out", "../../docs/guarantees.md", "the page of guarantees")
+	flag.StringVar(&simulation, "simulation", "results.md", "a Markdown file with what the page is to tell of the simulation, the interleavings and the mutants")
+	flag.Parse()
+	_ = os.Unsetenv(testenv.NodesVariable) // nodes that others use are not for this
+	program := testenv.NewProgram("chaos", os.Stderr)
+	status := 0
+	r, err := do(program, s, names)
+	if err == nil && write {
+		err = r.write(out, simulation)
+	}
+	if err == nil {
+		err = r.verdict()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		status = 1
+	}
+	program.Close()
+	os.Exit(status)
+}
+
+// do makes the faults of these names, or all, and prints what came of it.
+func do(program *testenv.Program, s settings, names string) (*results, error) {
+	if names != "" {
+		for name := range strings.SplitSeq(names, ",") {
+			f, err := byName(name)
+			if err != nil {
+				return nil, fmt.Errorf("-faults: %w; there are %s", err, strings.Join(faultNames(), ", "))
+			}
+			s.faults = append(s.faults, f)
+		}
+	}
+	r, err := run(program, s, os.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	r.print(os.Stdout)
+	return r, nil
+}
+
+func faultNames() []string {
+	var names []string
+	for _, f := range faults {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// run makes the faults, again and again, and returns what was counted.
+func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
+	s.hold = time.Second
+	if s.short {
+		s.hold, s.lasts = 400*time.Millisecond, 0
+	}
+	chosen := s.chosen()
+	t := newTally()
+	r := newResults(t, s)
+	r.stall = newStall()
+	defer r.stall.end()
+	fmt.Fprintf(progress, "%d faults a round; about 55s for the first round, about 30s for each that begins within %v; seed %d\n", len(chosen), s.lasts, s.seed)
+	for round := 0; round == 0 || t.now() < s.lasts; round++ {
+		for _, place := range []string{"", "evict", "full"} {
+			var here []*fault
+			for _, f := range chosen {
+				if f.place == place && (round == 0 || !f.long) {
+					here = append(here, f)
+				}
+			}
+			if len(here) == 0 {
+				continue
+			}
+			if err := act(tb, place, round, t, s, here, progress); err != nil {
+				return nil, err
+			}
+		}
+	}
+	r.took = t.now()
+	return r, nil
+}
+
+// act makes the faults of one arena, in the order of the list in the first round and in
+// another one in each that follows.
+func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*fault, progress io.Writer) (err error) {
+	var opts []testenv.Option
+	switch place {
+	case "evict":
+		opts = []testenv.Option{testenv.MemoryMB(4)}
+	case "full":
+		opts = []testenv.Option{testenv.MemoryMB(4), testenv.Args("-M")}
+	}
+	s.seed += uint64(round)
+	a, err := newArena(tb, fmt.Sprintf("%s%d", place, round), t, s, opts...)
+	if err != nil {
+		return err
+	}
+	order := slices.Clone(here)
+	if round > 0 {
+		a.rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+	}
+	a.begin(order[0])
+	defer func() {
+		a.close()
+		err = a.failed() // the end of an instance may have shown more
+	}()
+	for i, f := range order {
+		var next *fault
+		if i+1 < len(order) {
+			next = order[i+1]
+		}
+		fmt.Fprintf(progress, "%7.1fs round %d, %d of %d%s: %s\n", t.now().Seconds(), round+1, i+1, len(order), where(place), f.what)
+		a.strike(f, next)
+		if f.place == "evict" {
+			t.evict(a.evictions())
+		}
+		if err := a.failed(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// where tells people of the arena.
+func where(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " on nodes of little memory"
+}

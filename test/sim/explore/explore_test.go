@@ -1,0 +1,158 @@
+package explore
+
+import (
+	"flag"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-go/holdfast/test/sim/check"
+)
+
+var (
+	largeFlag = flag.Bool("large", false, "explore the large scopes, too; minutes")
+	mostFlag  = flag.Int("most", 0, "end each exploration after this many schedules; 0: never")
+	scopeFlag = flag.String("scope", "", "only scopes whose name contains this")
+)
+
+var scopes = []Scope{
+	{Name: "two writers/primary", Actors: []string{"save x", "save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "two writers/backup", Actors: []string{"save x", "save x"}, Faulty: 1, Losses: 1, Ahead: -time.Minute},
+	{Name: "write and remove/primary", Actors: []string{"save x", "remove a"}, Faulty: 0, Losses: 1, Ahead: -time.Minute},
+	{Name: "writer and deleter/primary", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writer and deleter/backup", Actors: []string{"save x", "delete"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
+	{Name: "two writers/restart", Actors: []string{"save x", "save y"}, Faulty: 1, Restarts: 1, Ahead: time.Minute},
+	{Name: "writer and deleter/restart", Actors: []string{"save x", "delete"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},
+	{Name: "two writers/ended", Actors: []string{"end, save x", "end, save y"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writer and reader/ended", Actors: []string{"end, save x", "load, end, load"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
+	{Name: "writer and deleter/moments", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Moments: 1},
+	{Name: "writer and deleter/ordered", Actors: []string{"save x", "delete"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: time.Minute},
+	{Name: "saves that go together/primary", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 0, Losses: 1},
+	{Name: "saves that go together/restart", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 1, Restarts: 1},
+	{Name: "saves that go together and a writer", Actors: []string{"save x", "save x", "save y", "save x"}, Together: 3, Faulty: -1, Ahead: time.Minute},
+	{Name: "saves that go together and a deleter", Actors: []string{"save x", "save x", "save y", "delete"}, Together: 3, Faulty: -1},
+	{Name: "writers and a deleter", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ahead: -time.Minute},
+}
+
+// large are the scopes that take minutes.
+var large = []Scope{
+	{Name: "two writers/rolling", Actors: []string{"save x", "save y, load"}, Faulty: 0, Restarts: 2, Rolling: true, Ahead: time.Minute},
+	{Name: "writer and deleter/rolling", Actors: []string{"save x", "load, delete, load"}, Faulty: 0, Restarts: 2, Rolling: true, Ahead: time.Minute},
+	{Name: "write and remove/moments", Actors: []string{"save x", "remove a"}, Faulty: 1, Losses: 1, Moments: 1},
+	{Name: "write and remove/ordered", Actors: []string{"save x", "remove a"}, Faulty: 0, Losses: 1, Ordered: true, Ahead: -time.Minute},
+	{Name: "writers and a deleter/ordered", Actors: []string{"save x", "save x", "delete"}, Faulty: -1, Ordered: true, Ahead: -time.Minute},
+	{Name: "saves together and a writer/primary", Actors: []string{"save x", "save x", "save y", "save x"}, Together: 3, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "saves together and a deleter/backup", Actors: []string{"save x", "save x", "save y", "delete"}, Together: 3, Faulty: 1, Losses: 1},
+	{Name: "two attributes/primary 2", Actors: []string{"save x", "save y"}, Faulty: 0, Losses: 2, Ahead: time.Minute},
+	{Name: "loading writers/primary", Actors: []string{"load, save x", "load, save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a reader/restart", Actors: []string{"save x", "save x", "load, load"}, Faulty: 0, Restarts: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/primary", Actors: []string{"save x", "save x", "delete"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/backup", Actors: []string{"save x", "save x", "delete"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
+	{Name: "writers and a deleter/restart", Actors: []string{"save x", "save x", "delete"}, Faulty: 1, Restarts: 1, Ahead: time.Minute},
+}
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	m.Run()
+}
+
+func TestInterleavings(t *testing.T) {
+	all := scopes
+	if *largeFlag {
+		all = append(all, large...)
+	}
+	for _, s := range all {
+		if !strings.Contains(s.Name, *scopeFlag) {
+			continue
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			s.Most = *mostFlag
+			s.Progress = func(r *Result) {
+				t.Logf("%s: %d schedules and %d states so far", s.Name, r.Schedules, r.States)
+			}
+			r := Explore(s, func(f func()) { synctest.Test(t, func(*testing.T) { f() }) })
+			t.Log(r)
+			if r.Violations != nil {
+				var b strings.Builder
+				r.History.Print(&b, key)
+				t.Errorf("broken: %v\nschedule:\n  %s\nhistory:\n%s", r.Violations, strings.Join(r.Failed, "\n  "), b.String())
+			}
+		})
+	}
+}
+
+// What is left out because it differs only in the order of events that commute must not
+// be all that leads somewhere.
+func TestNoStateIsMissedByLeavingOutOrders(t *testing.T) {
+	for _, name := range []string{"two writers/primary", "writer and deleter/backup", "writer and deleter/restart"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := scopes[slices.IndexFunc(scopes, func(s Scope) bool { return s.Name == name })]
+			bubble := func(f func()) { synctest.Test(t, func(*testing.T) { f() }) }
+			quick := Explore(s, bubble)
+			s.plodding = true
+			all := Explore(s, bubble)
+			if quick.States != all.States {
+				t.Errorf("%d states, of %d", quick.States, all.States)
+			}
+			if quick.Schedules >= all.Schedules {
+				t.Errorf("%d schedules, where all are %d: nothing was left out", quick.Schedules, all.Schedules)
+			}
+		})
+	}
+}
+
+func TestWhatCommutes(t *testing.T) {
+	arrives := event{kind: arrival, actor: "a", node: 1}
+	for _, c := range []struct {
+		name string
+		a, b event
+		want bool
+	}{
+		{"two actors, two nodes", arrives, event{kind: arrival, actor: "b", node: 2}, true},
+		{"one actor, which may do otherwise after the first answer", arrives, event{kind: arrival, actor: "a", node: 2}, false},
+		{"one node, which may answer otherwise", arrives, event{kind: arrival, actor: "b", node: 1}, false},
+		{"two reads of one node", event{kind: arrival, actor: "a", node: 1, reads: true}, event{kind: arrival, actor: "b", node: 1, reads: true}, true},
+		{"a read and a write", event{kind: arrival, actor: "a", node: 1, reads: true}, event{kind: arrival, actor: "b", node: 1}, false},
+		{"a command given up, which the node does not notice", arrives, event{kind: timeout, actor: "b", node: 1}, true},
+		{"two given up, of which there may be one", event{kind: timeout, actor: "a", node: 1}, event{kind: timeout, actor: "b", node: 1}, false},
+		{"a late command to another node", arrives, event{kind: late, node: 2}, true},
+		{"a late command to the same node", arrives, event{kind: late, node: 1}, false},
+		{"a restart of any node", arrives, event{kind: restart, node: 2}, false},
+		{"a moment", arrives, event{kind: moment}, false},
+	} {
+		if c.a.commutes(c.b) != c.want || c.b.commutes(c.a) != c.want {
+			t.Errorf("%s: want %v", c.name, c.want)
+		}
+	}
+}
+
+// Else a save would count as older than whatever it overwrote.
+func TestASaveBeginsWithItsActorsLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &run{scope: Scope{Actors: []string{"save x", "load, save x"}, Faulty: -1}, setting: prepare(), known: seen{}}
+		r.do()
+		loaded, saves := map[string]time.Duration{}, 0
+		for _, op := range r.hist.Ops() {
+			switch {
+			case op.Kind == check.Load:
+				loaded[op.Client] = op.Call
+			case loaded[op.Client] > 0:
+				saves++
+				if op.Begun != loaded[op.Client] {
+					t.Errorf("a save of %s begins at %d, its load at %d", op.Client, op.Begun, loaded[op.Client])
+				}
+			}
+			if op.Begun == 0 {
+				t.Errorf("%v begins before everything", op)
+			}
+		}
+		if saves != 2 {
+			t.Errorf("%d saves", saves)
+		}
+	})
+}

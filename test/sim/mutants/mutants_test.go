@@ -1,0 +1,90 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/gorillastore"
+	"github.com/holdfast-go/holdfast/scsstore"
+	"github.com/holdfast-go/holdfast/serializer"
+)
+
+// The go command repeats a test when its program has changed, not when a file of another
+// module has that it reads. So the program holds the code that the mutants change.
+var underTest = []any{
+	cluster.New, (*cluster.Cluster).Load, (*cluster.Cluster).Save, (*cluster.Cluster).Delete, (*cluster.Cluster).Where,
+	gorillastore.New, (*gorillastore.Store).Get, (*gorillastore.Store).Save, (*gorillastore.Store).RenewID,
+	scsstore.New, (*scsstore.Store).FindCtx, (*scsstore.Store).CommitCtx, (*scsstore.Store).DeleteCtx, (*scsstore.Store).LoadAndSave,
+	serializer.Marshal, serializer.Unmarshal, serializer.MarshalKey, serializer.UnmarshalKey,
+	serializer.Codec{},
+}
+
+// A mutant whose text no longer stands in the code tests nothing.
+func TestEveryMutantFitsTheCode(t *testing.T) {
+	production, err := readCode(filepath.Join("..", "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool, len(underTest)+len(rules))
+	for _, m := range rules {
+		if _, err := production.mutated(m); err != nil {
+			t.Errorf("%s: %v", m.name, err)
+		}
+		if seen[m.name] {
+			t.Errorf("two mutants are called %q", m.name)
+		}
+		seen[m.name] = true
+	}
+}
+
+func TestPartsAreAllOfThem(t *testing.T) {
+	var all []string
+	for _, p := range []string{"1/3", "2/3", "3/3"} {
+		*part = p
+		chosen, err := choose()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range chosen {
+			all = append(all, m.name)
+		}
+	}
+	for _, bad := range []string{"0/3", "4/3", "x"} {
+		if *part = bad; !fails(choose()) {
+			t.Errorf("-part %q is taken", bad)
+		}
+	}
+	*part = "1/1"
+	whole, _ := choose()
+	if len(all) != len(whole) || !slices.Equal(all, namesOf(whole)) {
+		t.Errorf("three thirds are %d mutants of %d", len(all), len(whole))
+	}
+}
+
+func fails(_ []rule, err error) bool { return err != nil }
+
+func namesOf(rules []rule) (names []string) {
+	for _, m := range rules {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+func TestFailing(t *testing.T) {
+	for _, c := range []struct {
+		name, out string
+		want      []string
+	}{
+		{"all pass", "=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\n", nil},
+		{"one fails, and so does a part of it", "=== RUN   TestA\n=== RUN   TestA/x\n    --- FAIL: TestA/x (0.00s)\n--- FAIL: TestA (0.01s)\n=== RUN   TestB\n--- PASS: TestB (0.00s)\nFAIL\n", []string{"TestA"}},
+		{"the program dies", "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\npanic: oh\n\ngoroutine 7:\n", []string{"TestB"}},
+		{"a test never ends", "=== RUN   TestA\npanic: test timed out after 3m0s\n\trunning tests:\n\t\tTestA (3m0s)\n", []string{"TestA"}},
+		{"the program does not begin", "cannot execute\n", nil},
+	} {
+		if got := failing(c.out); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
