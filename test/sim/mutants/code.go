@@ -133,7 +133,7 @@ func (c *code) read(path, rel string) error {
 	return nil
 }
 
-// receiver is what stands before a method's name: "(*call)." or "health.".
+// receiver is what stands before a method's name: "(*operation)." or "health.".
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil || len(f.Recv.List) != 1 {
 		return ""

@@ -6,7 +6,7 @@ import "slices"
 // that holds the rule, the text in it that is the rule, and what to put in its place.
 //
 // A declaration is named as a stack trace names it, without its package: join,
-// (*call).gather, health.after; so are types, constants and variables. It may stand in any
+// (*operation).read, health.after; so are types, constants and variables. It may stand in any
 // file of any package, so that a rule survives a move. Where two packages have the name,
 // the package goes before it: scsstore.(*Store).find. The text is a row of whole tokens of
 // Go and has to stand there exactly once; white space, semicolons and comments do not
@@ -23,4 +23,5 @@ type edit struct{ anchor, old, new string }
 func one(name, anchor, old, new string) rule { return rule{name, []edit{{anchor, old, new}}} }
 
 // rules are all of them, in the order of a session's way.
-var rules = slices.Concat(writing, turns, reading, joining, codec, latest, deleting, nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)
+var rules = slices.Concat(writing, converging, turns, reading, asking, joining, codec, latest, deleting,
+	nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)

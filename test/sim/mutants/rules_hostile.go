@@ -3,10 +3,10 @@ package main
 // This file lists the rules about nodes in hostile hands that are taken out.
 
 var hostile = []rule{
-	one("a node that breaks its connection under each write is written for ever", "(*call).staled",
-		"r.stale >= mostStale", "r.stale < 0"),
-	one("a node that refuses what all others store is asked for ever", "(*call).refused",
-		"r.alone >= mostRefusalsAlone", "r.alone < 0"),
+	one("a node that breaks its connection under each write is written for ever", "(*operation).writeLive",
+		"if writes[i].outcome == memcached.Conflict {", "if writes[i].outcome == memcached.Conflict && !memcached.IsStale(writes[i].err) {"),
+	one("a node that refuses what all others store is asked for ever", "conflicts.tooMany",
+		"c.alone >= mostAlone", "c.alone < 0"),
 	one("what a node announces is paid for before it comes", "(*guardedConn).inspect",
 		"isValue && size > mostAnnounced &&", "isValue && size < 0 &&"),
 }

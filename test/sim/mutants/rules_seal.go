@@ -3,16 +3,16 @@ package main
 // This file holds the mutants of what copies without a seal are worth.
 
 var sealing = []rule{
-	one("a copy without a seal is one of tomorrow", "(*call).read",
+	one("a copy without a seal is one of tomorrow", "(*operation).decode",
 		"errors.Is(err, errForged) || errors.Is(err, errUnsealed)", "errors.Is(err, errForged)"),
 	one("records without a seal are believed unasked", "decode",
 		"case seal != nil && !seal.allowUnsealed: return nil, errUnsealed", ""),
-	one("a copy without a seal is joined with a sealed one", "(*call).gather",
-		"k.distrust(v)", ""),
+	one("a copy without a seal is joined with a sealed one", "(*operation).merge",
+		"op.distrust(v)", ""),
 	one("a copy without a seal that says the same is left beside a sealed one", "(*view).lacking",
-		"|| a.item.Orphan || a.forged {", "|| a.item.Orphan {"),
-	one("a session without a seal has no last end", "(*call).read",
-		"a.rec.boundUnsealed(k.c.cfg.Now(), k.c.cfg.Lifetime)", ""),
+		"|| a.item.Orphan || a.tampered {", "|| a.item.Orphan {"),
+	one("a session without a seal has no last end", "(*operation).decode",
+		"a.rec.boundUnsealed(cfg.Now(), cfg.Lifetime)", ""),
 	one("a session without a seal lives as long as it claims", "(*stored).boundUnsealed",
 		"s.endBy(min(end, most))", "s.endBy(end)"),
 	one("a session without a seal ends with its present deadline", "(*stored).boundUnsealed",
@@ -35,6 +35,6 @@ var sealing = []rule{
 		"markWriter = 1", "markWriter = 0"),
 	one("an open window is not told", "(*Cluster).logStart",
 		"if c.cfg.AllowUnsealed {", "if false {"),
-	one("copies without a seal are not counted", "(*call).hear",
-		"k.c.stats.unsealed.Add(1)", ""),
+	one("copies without a seal are not counted", "(*operation).hear",
+		"op.c.stats.unsealed.Add(1)", ""),
 }

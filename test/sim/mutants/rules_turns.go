@@ -3,12 +3,12 @@ package main
 // This file lists the rules of saves that wait and go together that are taken out.
 
 var turns = []rule{
-	one("saves of one session do not take turns", "(*save).takeTurn",
+	one("saves of one session do not take turns", "(*Cluster).takeTurn",
 		"if c.lanes.enter(s) { defer c.lanes.leave(key)", "if true {"),
 	one("saves that wait go one after the other", "(*lanes).leave",
 		"if n < 0 { n = len(waiting) }", "n = 1"),
 	one("what is known of a session is enough for a new one", "(*lanes).leave",
-		"return s.fresh != waiting[0].fresh })", "return false })"),
+		"return s.mayBeNew != waiting[0].mayBeNew })", "return false })"),
 	one("a save waits for its turn when its context has ended", "(*lanes).wait",
 		"case <-ctx.Done():", "case <-(chan struct{})(nil):"),
 	one("a save waits for its turn while the Cluster is closed", "(*lanes).wait",
@@ -17,28 +17,22 @@ var turns = []rule{
 		"l.busy[key] = slices.Delete(waiting, i, i+1)", ""),
 	one("a save that was taken along ends with its context", "(*lanes).wait",
 		"if l.giveUp(key, s) {", "if l.giveUp(key, s) || true {"),
-	one("a save that asks for nothing waits for its turn", "(*save).takeTurn",
-		"if s.idle && s.knows(s.targets(room[:0])) {", "if room[0] != nil {"),
-	one("the fault of one save is that of all", "(*turn).plan", `
-			if s.fault = fault; fault != nil {
-				err = fault
-				continue`, `
-			if s.fault = fault; fault != nil {
-				return nil, fault`),
-	one("a save with a fault is acknowledged with the others", "(*Cluster).carryOut",
-		"s.fault == nil {", "true {"),
-	one("that one save is too large shows in the write of all", "(*turn).plan",
-		"fault = t.refuses(next)", ""),
-	one("what a node does not take of all it is not offered of each", "(*Cluster).carryOut",
-		"len(saves) > 1 &&", "len(saves) < 0 &&"),
-	one("saves that go together know nothing of each other", "(*turn).plan",
-		"s.plan(v.joined, want)", "s.plan(v.joined, v.joined)"),
-	one("a copy with the changes of one save has those of all", "(*turn).isIn",
-		"slices.ContainsFunc(t.saves, func", "slices.ContainsFunc(t.saves[:1], func"),
-	one("a clock that nobody believes shows in the write of all", "(*call).refuses",
-		"want.notAhead(k.c.cfg.Now())", "error(nil)"),
+	one("a save that asks for nothing waits for its turn", "(*Cluster).Save",
+		"if s.idle && s.fromSnapshot() != nil {", "if false {"),
+	one("the fault of one save is that of all", "(*turn).decide",
+		"if s.fault != nil { d.err = s.fault }", "if s.fault != nil { return decision{err: s.fault} }"),
+	one("a save with a fault is acknowledged with the others", "(*turn).carryOut",
+		"if s.result = s.fault; s.fault == nil {", "if s.result = s.fault; true {"),
+	one("that one save is too large shows in the write of all", "(*turn).decide",
+		"err = t.refuses(next)", ""),
+	one("what a node does not take of all it is not offered of each", "(*turn).carryOut",
+		"len(t.saves) > 1 &&", "len(t.saves) < 0 &&"),
+	one("saves that go together know nothing of each other", "(*turn).decide",
+		"s.plan(v, d.want)", "s.plan(v, v.merged)"),
+	one("a clock that nobody believes shows in the write of all", "(*operation).refuses",
+		"want.notAhead(op.c.cfg.Now())", "error(nil)"),
 	one("an end that has passed is one for the first save only", "(*save).plan",
-		"case read == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
+		"case v.merged == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
 	one("scs: a save that waits ends with its client", "scsstore.(*Store).CommitCtx",
 		"s.cluster.Save(context.Background(), &now.rec)", "s.cluster.Save(ctx, &now.rec)"),
 }

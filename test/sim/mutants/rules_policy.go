@@ -1,0 +1,49 @@
+package main
+
+// This file lists the rules of whom a read asks next, and of what its answers are worth, that are
+// taken out.
+
+var asking = []rule{
+	one("a copy that is missing is not looked for", "(*operation).next",
+		"!v.isIncomplete(op.c.cfg.Replicas) &&", ""),
+	one("a read goes wide again and again", "(*operation).next",
+		"v.wide = true", ""),
+	one("nodes behind the first candidates are no targets", "(*operation).targets",
+		"if up < replicas {", "if false {"),
+	one("a node that has failed is up", "(*operation).targets",
+		"if !list[i].passed && isUp(list[i]) {", "if isUp(list[i]) {"),
+
+	// Beyond the targets.
+	one("a wide read asks nodes again that have failed", "(*view).beyond",
+		"return !c.passed && v.on(c.node) == nil", "return v.on(c.node) == nil"),
+	one("a wide read asks nodes again that have answered", "(*view).beyond",
+		"return !c.passed && v.on(c.node) == nil", "return !c.passed"),
+	one("a wide read waits for nodes that are down", "(*view).beyond",
+		"if c := list[i]; open(c) && c.state != StateDown {", "if c := list[i]; open(c) {"),
+	one("a wide read asks every node", "(*view).beyond",
+		"i < len(list) && next < replicas", "i < len(list)"),
+	one("a wide read asks nodes thought down again that have failed", "(*view).beyond",
+		"c.state != StateDown || !open(c) ||", "c.state != StateDown ||"),
+	one("a node that fails fast is asked for a missing copy only", "(*view).beyond",
+		"case c.failsFast: r.ask", "case c.failsFast && missing: r.ask"),
+	one("an unresponsive node has a whole timeout", "(*operation).ask",
+		"op.c.cfg.Timeout/4", "op.c.cfg.Timeout"),
+	one("a node that answers a wide read stays down", "(*operation).learn",
+		"if n := v.answers[i].node; !n.isUp() {", "if n := v.answers[i].node; false && !n.isUp() {"),
+	one("sessions that were found wait with the unknown ids", "(*operation).read",
+		"op.unverified && !v.holdsAny() &&", "op.unverified &&"),
+	one("saves wait with the unknown ids", "(*operation).read",
+		"if op.unverified && !v.holdsAny() &&", "if !v.holdsAny() &&"),
+
+	// What the answers are worth.
+	one("a home whose copy cannot be read has said that there is no session", "(*operation).merge",
+		"&& !a.unreadable && op.isHome", "&& op.isHome"),
+	one("a home whose copy was tampered with has said that there is no session", "(*operation).merge",
+		"if !a.tampered && !a.unreadable", "if !a.unreadable"),
+	one("a session of which a tampered copy is left is no session", "(*operation).merge",
+		"v.unreadable = v.tampered", ""),
+	one("a session that cannot be read is no session", "(*operation).mayBelieve",
+		"case v.unreadable != nil:", "case false:"),
+	one("what a fallback does not know is no session", "(*operation).mayBelieve",
+		"v.homes == 0 && (v.merged == nil || op.hadNoRoom()):", "v.homes == 0 && op.hadNoRoom():"),
+}
