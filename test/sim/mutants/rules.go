@@ -23,5 +23,5 @@ type edit struct{ anchor, old, new string }
 func one(name, anchor, old, new string) rule { return rule{name, []edit{{anchor, old, new}}} }
 
 // rules are all of them, in the order of a session's way.
-var rules = slices.Concat(writing, converging, turns, reading, asking, joining, codec, latest, deleting,
+var rules = slices.Concat(writing, converging, turns, reading, asking, merging, codec, latest, deleting,
 	nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)

@@ -3,7 +3,7 @@ package main
 // This file lists the rules of nodes and of the drivers that are taken out.
 
 var nodes = []rule{
-	one("no stand-in", "targets",
+	one("no fallback", "targets",
 		"for i := 0; i < len(list) && len(ts) < replicas; i++ {", "for i := 0; i < min(replicas, len(list)); i++ {"),
 	one("requests ask nodes that are down", "targets",
 		"{isUp, isSuspect,", "{func(c candidate) bool { return isUp(c) || c.state == StateDown }, isSuspect,"),
@@ -13,7 +13,7 @@ var nodes = []rule{
 		"if broke {", "if broke && s == nil {"),
 	one("a break that is noticed late is no restart", "(*Server).exchange",
 		"s.clock.Now()-began < s.timeout", "s.clock.lost.Load().sum+s.clock.Now()-began < s.timeout"),
-	one("a node that hung costs every waiter a timeout", "(*Server).enter", `
+	one("a node that hung costs every waiting request a timeout", "(*Server).enter", `
 			if !s.usable() {
 				<-r
 				return errNotUsable
@@ -59,7 +59,7 @@ var nodes = []rule{
 	}},
 	one("a packet may be of any size", "(*pipeline).take",
 		"n > 0 && size > maxPacket", "false"),
-	one("those who wait behind a failed get wait again", "(*batcher).send",
+	one("requests behind a failed get wait again", "(*batcher).send",
 		"batch = b.rest(batch)", ""),
 	one("answers to another question are believed", "(*Request).fetch",
 		"case it.Key != w.Key: return errOutOfStep", ""),
@@ -67,9 +67,9 @@ var nodes = []rule{
 		"if errors.Is(err, errOutOfStep) { s.Drop()", "if errors.Is(err, errOutOfStep) {"),
 	one("an answer too many over the shared connection is dropped", "(*pipeline).send",
 		"case err == nil && p.reader.Buffered() > 0:", "case false:"),
-	one("those who wait behind a failed write wait again", "(*pipeline).pass",
+	one("requests behind a failed write wait again", "(*pipeline).pass",
 		"if err != nil && !isBroken(err) {", "if false {"),
-	one("those who wait behind a broken connection fail with it", "(*pipeline).pass",
+	one("requests behind a broken connection fail with it", "(*pipeline).pass",
 		"if err != nil && !isBroken(err) {", "if err != nil {"),
 	one("a shared connection that failed is used again", "(*pipeline).send", `
 			p.nc.Close()
@@ -101,7 +101,7 @@ var nodes = []rule{
 		`"set auth 0 -1 %d\r\n%s %s\r\n"`, `"set auth 0 0 %d\r\n%s %s\r\n"`),
 	one("a suspect node is asked like any other", "targets",
 		"{isUp, isSuspect,", "{func(c candidate) bool { return isUp(c) || isSuspect(c) }, isSuspect,"),
-	one("suspect nodes do not fill in", "targets",
+	one("suspect nodes are no fallbacks", "targets",
 		"{isUp, isSuspect,", "{isUp,"),
 	one("one timeout takes a node out", "health.request",
 		"return health{state: StateSuspect}", "return health{state: StateDown}"),
@@ -119,7 +119,7 @@ var nodes = []rule{
 		"const goodAnswers = 2", "const goodAnswers = 1"),
 	one("nodes that refuse are never tried", "targets",
 		"isSuspect, isDownButFast}", "isSuspect}"),
-	one("ranks by the order of the list", "(*placement).best",
+	one("preference lists follow the order of the node list", "(*placement).best",
 		"s := mix(seed ^ key)", "s := mix(uint64(i) ^ key); _ = seed"),
 }
 

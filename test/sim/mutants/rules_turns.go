@@ -29,7 +29,7 @@ var turns = []rule{
 		"len(t.saves) > 1 &&", "len(t.saves) < 0 &&"),
 	one("saves that go together know nothing of each other", "(*turn).decide",
 		"s.plan(v, d.want)", "s.plan(v, v.merged)"),
-	one("a clock that nobody believes shows in the write of all", "(*operation).refuses",
+	one("an untrusted clock shows in the write of all", "(*operation).refuses",
 		"want.notAhead(op.c.cfg.Now())", "error(nil)"),
 	one("an end that has passed is one for the first save only", "(*save).plan",
 		"case v.merged == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
