@@ -1,17 +1,18 @@
 package memcached
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
 )
 
-// This file decides which gets of a node travel together. The get that finds the
-// node idle goes at once and alone; those that arrive while it is under way go
-// together next. So a lone caller waits for nobody, and many callers cost the node
-// one command instead of one each. A get never joins a command that was sent before
-// it arrived: it could miss a write that was acknowledged in between.
+// This file decides which gets go to the server in one command, and what becomes of those that
+// wait too long. A get never joins a command that was sent before it arrived: it could miss a
+// write that was acknowledged in between.
 
 const (
 	maxBatchKeys     = 256
@@ -19,45 +20,8 @@ const (
 	maxBatchBytes    = 2 << 20  // of the answer
 )
 
-// Request is one get on its way, and then what came of it.
-type Request struct {
-	Key   string
-	Latch *Latch
-	Copy  *Copy // nil: a miss
-	Err   error
-
-	found Copy          // what Copy points to
-	since time.Duration // when it arrived in the queue, on the wall
-	at    time.Duration // the same, by the awake clock
-}
-
-// Latch is when the last of a caller's gets has its answer: the caller is woken once.
-type Latch struct {
-	left atomic.Int32
-	last chan struct{} // has room for one
-}
-
-// NewLatch returns a Latch that waits for so many answers.
-func NewLatch(answers int) *Latch {
-	a := &Latch{last: make(chan struct{}, 1)}
-	a.Reset(answers)
-	return a
-}
-
-// Reset has a Latch whose Done has been received from wait once more.
-func (a *Latch) Reset(answers int) { a.left.Store(int32(answers)) }
-
-// Done is received from once, when all answers are there.
-func (a *Latch) Done() <-chan struct{} { return a.last }
-
-func (a *Latch) note() {
-	if a.left.Add(-1) == 0 {
-		a.last <- struct{}{}
-	}
-}
-
-// batcher sends the gets of one node. A goroutine of its own does so while there are
-// any: callers may stop waiting at any time.
+// batcher sends the gets of one server. A goroutine of its own does so while there are any:
+// callers may stop waiting at any time.
 type batcher struct {
 	fetch    func(batch []*Request) error // sets what was found
 	running  *sync.WaitGroup
@@ -66,97 +30,65 @@ type batcher struct {
 	refuse   func(err error, waited, awake time.Duration) error
 	loop     func() // send, bound once: a go statement then allocates nothing
 
-	mu      sync.Mutex // guards below
-	busy    bool
-	most    int        // waiters a batch may have, from the size of what came last; 0: not known
-	waiting []*Request // in the order of Latch
-	going   []*Request // the batch under way
+	queue coalescer[*Request]
+	most  atomic.Int64 // requests that a batch may have, from the size of what came last; 0: not known
+	going []*Request   // the batch under way
 }
 
-// depth is how many wait.
-func (b *batcher) depth() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.waiting)
-}
-
-// get notes w's Latch when there is an answer. The caller must be within an operation
-// that running counts.
-func (b *batcher) get(w *Request) {
-	w.since, w.at = b.clock.both()
-	b.mu.Lock()
-	b.waiting = append(b.waiting, w)
-	idle := !b.busy
-	b.busy = true
-	b.mu.Unlock()
-	if idle {
+// get has r answered, and its Latch told. The caller must be within an operation that running
+// counts.
+func (b *batcher) get(r *Request) {
+	r.since, r.at = b.clock.both()
+	if b.queue.join(r) {
 		b.running.Add(1)
 		go b.loop()
 	}
 }
 
+// send leads until nobody waits.
 func (b *batcher) send() {
 	defer b.running.Done()
-	for {
-		batch := b.next()
-		if len(batch) == 0 {
-			return
-		}
-		wall, now := b.clock.both()
-		for _, w := range b.late(now) {
-			w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
-			w.Latch.note()
-		}
-		err := b.fetch(batch)
+	for more := true; more; _, more = b.queue.handOn() {
+		clear(b.going)
+		b.going = b.queue.take(b.going[:0], b.fit)
+		b.turnAwayLate()
+		err := b.fetch(b.going)
 		if err != nil {
-			// All that wait fail too: each has another node to turn to, and none may
-			// wait for a sick node a second time.
-			batch = b.rest(batch)
+			// All that wait fail too: each has another server to turn to, and none may wait for a
+			// sick one a second time.
+			b.going = b.queue.take(b.going, everyone)
 		}
-		b.sized(batch)
-		for _, w := range batch {
-			w.Err = err
-			w.Latch.note()
+		b.sized(b.going)
+		for _, r := range b.going {
+			r.Err = err
+			r.Latch.answered()
 		}
 	}
 }
 
-// late takes those off the queue that have waited longer than anybody should and do not
-// fit into the next command either: a node that answers, but slower than it is asked, would
-// make the queue grow for ever. What counts is the node's time: of a queue that has grown
-// since this process did not get to run, nobody is sent away.
-func (b *batcher) late(now time.Duration) []*Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := 0
-	for n < len(b.waiting) && b.patience > 0 && now-b.waiting[n].at > b.patience {
-		n++
+// turnAwayLate answers those who have waited longer than anybody should and do not fit into the
+// batch that goes now either: a server that answers, but slower than it is asked, would make the
+// queue grow for ever. What counts is the server's time: of a queue that has grown since this
+// process did not get to run, nobody is turned away.
+func (b *batcher) turnAwayLate() {
+	wall, now := b.clock.both()
+	late := b.queue.take(nil, func(waiting []*Request) (n int) {
+		for n < len(waiting) && b.patience > 0 && now-waiting[n].at > b.patience {
+			n++
+		}
+		return n
+	})
+	for _, r := range late {
+		r.Err = b.refuse(errBehind, wall-r.since, now-r.at)
+		r.Latch.answered()
 	}
-	if n == 0 {
-		return nil
-	}
-	late := slices.Clone(b.waiting[:n])
-	b.waiting = slices.Delete(b.waiting, 0, n)
-	return late
 }
 
-// next takes the next batch off the queue; an empty one ends the goroutine.
-func (b *batcher) next() []*Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := b.fit(max(b.most, 1))
-	clear(b.going)
-	b.going = append(b.going[:0], b.waiting[:n]...)
-	b.waiting = slices.Delete(b.waiting, 0, n)
-	b.busy = n > 0
-	return b.going
-}
-
-// fit is how many of those that wait fit into one command of at most so many keys.
-func (b *batcher) fit(most int) int {
-	n, size := 0, 0
-	for n < len(b.waiting) && n < most {
-		if size += len(b.waiting[n].Key) + 1; n > 0 && size > maxBatchKeyBytes {
+// fit is how many of those that wait fit into one command.
+func (b *batcher) fit(waiting []*Request) (n int) {
+	most, size := max(int(b.most.Load()), 1), 0
+	for n < len(waiting) && n < most {
+		if size += len(waiting[n].Key) + 1; n > 0 && size > maxBatchKeyBytes {
 			break
 		}
 		n++
@@ -164,28 +96,64 @@ func (b *batcher) fit(most int) int {
 	return n
 }
 
-// rest adds all that wait to a batch that failed.
-func (b *batcher) rest(batch []*Request) []*Request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.going = append(batch, b.waiting...)
-	clear(b.waiting)
-	b.waiting = b.waiting[:0]
-	return b.going
-}
-
-// sized keeps the answer to a batch of items like these within maxBatchBytes, so
-// that it fits into one timeout.
+// sized keeps the answer to a batch of values like these within maxBatchBytes, so that it fits
+// into one Timeout.
 func (b *batcher) sized(batch []*Request) {
 	largest := 1
-	for _, w := range batch {
-		if w.Copy != nil {
-			largest = max(largest, len(w.Copy.Value))
+	for _, r := range batch {
+		if r.Copy != nil {
+			largest = max(largest, len(r.Copy.Value))
 		}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.most = max(1, min(maxBatchKeys, maxBatchBytes/largest))
+	b.most.Store(int64(max(1, min(maxBatchKeys, maxBatchBytes/largest))))
+}
+
+// reader is the connection of gets: a client that has one connection and carries one command at
+// a time, that of a batch.
+type reader struct {
+	client *memcache.Client
+	opened uint64   // how many connections to the server had been opened when the command was sent
+	keys   []string // of the batch; kept for the next
+}
+
+// fetch reads what a batch asks for, with one command.
+func (r *reader) fetch(batch []*Request) error {
+	for _, q := range batch {
+		q.Copy = nil
+	}
+	if len(batch) == 1 {
+		return r.fetchOne(batch[0])
+	}
+	r.keys = keysOf(batch, r.keys)
+	items, err := r.client.GetMulti(r.keys)
+	if err != nil {
+		return err
+	}
+	asked := 0
+	for _, q := range batch {
+		if it := items[q.Key]; it != nil {
+			q.finds(it, r.opened)
+			asked++
+		}
+	}
+	if asked < len(items) {
+		return errOutOfStep
+	}
+	return nil
+}
+
+func (r *reader) fetchOne(q *Request) error {
+	it, err := r.client.Get(q.Key)
+	switch {
+	case errors.Is(err, memcache.ErrCacheMiss):
+		return nil
+	case err != nil:
+		return err
+	case it.Key != q.Key:
+		return errOutOfStep
+	}
+	q.finds(it, r.opened)
+	return nil
 }
 
 // keysOf lists the keys of a batch, each once, in the place of those of the last.
@@ -196,14 +164,14 @@ func keysOf(batch []*Request, keys []string) []string {
 		known = make(map[string]bool, len(batch))
 	}
 	keys = keys[:0]
-	for _, w := range batch {
-		if known == nil && slices.Contains(keys, w.Key) || known[w.Key] {
+	for _, r := range batch {
+		if known == nil && slices.Contains(keys, r.Key) || known[r.Key] {
 			continue
 		}
 		if known != nil {
-			known[w.Key] = true
+			known[r.Key] = true
 		}
-		keys = append(keys, w.Key)
+		keys = append(keys, r.Key)
 	}
 	return keys
 }

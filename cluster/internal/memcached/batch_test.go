@@ -253,22 +253,24 @@ func TestABatchFitsIntoATimeout(t *testing.T) {
 func TestAMissWithNothingKnownKeepsBatchesWhole(t *testing.T) {
 	var b batcher
 	b.sized([]*Request{{}})
-	if b.most != maxBatchKeys {
-		t.Errorf("after misses a batch has %d keys", b.most)
+	if most := b.most.Load(); most != maxBatchKeys {
+		t.Errorf("after misses a batch has %d keys", most)
 	}
 }
 
 // Amazon's serverless nodes refuse a command with more than 16 KB of keys.
 func TestTheKeysOfABatchAreBounded(t *testing.T) {
 	var b batcher
+	b.most.Store(maxBatchKeys)
+	var waiting []*Request
 	for range maxBatchKeys {
-		b.waiting = append(b.waiting, &Request{Key: strings.Repeat("k", maxTestPrefix+43)})
+		waiting = append(waiting, &Request{Key: strings.Repeat("k", maxTestPrefix+43)})
 	}
-	if n := b.fit(maxBatchKeys); n != maxBatchKeyBytes/(maxTestPrefix+44) {
+	if n := b.fit(waiting); n != maxBatchKeyBytes/(maxTestPrefix+44) {
 		t.Errorf("%d long keys", n)
 	}
-	b.waiting = []*Request{{Key: strings.Repeat("k", maxBatchKeyBytes)}, {Key: "k"}}
-	if n := b.fit(maxBatchKeys); n != 1 {
+	waiting = []*Request{{Key: strings.Repeat("k", maxBatchKeyBytes)}, {Key: "k"}}
+	if n := b.fit(waiting); n != 1 {
 		t.Errorf("%d keys where the first is too long", n)
 	}
 }

@@ -110,11 +110,15 @@ func errUnknownCommand(verb string) error {
 
 // judgeLine says what a one-line answer means that is none of those which were expected.
 func judgeLine(verb, line string) (Verdict, error) {
+	full := Answered
+	if verb == "gets" {
+		full = Declined // a read needs no room: it refuses whatever it is asked
+	}
 	switch {
 	case strings.HasPrefix(line, "SERVER_ERROR object too large"):
-		return Answered, errItemSize
+		return full, errItemSize
 	case strings.HasPrefix(line, "SERVER_ERROR out of memory"):
-		return Answered, errMemory
+		return full, errMemory
 	case strings.HasPrefix(line, "SERVER_ERROR"):
 		return Declined, errServer
 	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):

@@ -32,7 +32,7 @@ func TestTheGuardFollowsAnAnswerHoweverItIsCut(t *testing.T) {
 		{"a VALUE line without end", "VALUE " + strings.Repeat("x", maxAnswerLine), errOversized},
 	} {
 		for _, cut := range []int{1, 2, 3, 7, 4096} {
-			guard := &guardedConn{maxValue: 1000, getting: true, values: 2}
+			guard := &guardedConn{maxValue: 1000, values: 2}
 			var got error
 			for b := []byte(c.answer); len(b) > 0 && got == nil; {
 				n := min(cut, len(b))

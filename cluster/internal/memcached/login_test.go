@@ -81,7 +81,7 @@ func FuzzLogin(f *testing.F) {
 				return client, nil
 			}}
 			began := time.Now()
-			nc, err := d.connect(nil, "tcp", "node:1")
+			nc, err := d.open("tcp", "node:1", d.limit())
 			if took := time.Since(began); took > testTimeout {
 				t.Errorf("took %v", took)
 			}

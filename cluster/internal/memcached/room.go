@@ -15,17 +15,7 @@ const smallPerConn = 8
 // room has a place for each command that may be on its way.
 type room chan struct{}
 
-// roomFor returns where a command needs a place.
-func (s *Server) roomFor(cmd *command) room {
-	if cmd.isSmallWrite() {
-		return s.small
-	}
-	return s.slots
-}
-
-func (cmd *command) isSmallWrite() bool {
-	return cmd.verb != nil && len(cmd.item.Value) <= MaxShared
-}
+func (r room) leave() { <-r }
 
 // enter takes a place. A request that had to wait for one must not wait for a sick node a
 // second time.
@@ -44,7 +34,7 @@ func (s *Server) enter(r room) error {
 		return s.turnAway(errFull, time.Since(began), s.clock.Now()-at)
 	}
 	if !s.usable() {
-		<-r
+		r.leave()
 		return errNotUsable
 	}
 	return nil

@@ -73,9 +73,8 @@ func TestSmallWritesHaveRoomOfTheirOwn(t *testing.T) {
 		if n.busy.Load() != 0 {
 			t.Errorf("%d found no room", n.busy.Load())
 		}
-		// What so many at once have needed is not kept for ever.
-		if idle := len(n.writes.idle); idle > 2 {
-			t.Errorf("%d links are kept", idle)
+		if idle := len(n.large.idle); idle != 2 {
+			t.Errorf("%d connections are kept", idle)
 		}
 	})
 }
@@ -113,7 +112,7 @@ func TestAPacketIsBounded(t *testing.T) {
 func hold() *slowNode {
 	n := newSlowNode()
 	n.b.patience = 1500 * time.Millisecond
-	n.b.most = 1
+	n.b.most.Store(1)
 	for i := range 5 {
 		n.set(fmt.Sprint("k", i), strings.Repeat("x", maxBatchBytes))
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
 )
 
 // This file decides what a Server is made of: its settings, its connections, and what is
@@ -81,14 +83,13 @@ type Server struct {
 	log     Logger
 	probe   string // the key that probes ask for; there is none
 
-	reads  *link    // there is one read at a time, that of a batch
-	writes links    // of small writes, which share the pipeline
-	large  links    // of large writes, which have a connection each
-	shared pipeline // of all small writes
-	slots  room     // of reads and large writes
-	small  room     // of small writes
-	batch  batcher
-	get    command // of the batch under way: there is one at a time
+	batch  batcher // of gets
+	reader reader
+	shared pipeline // of small writes
+	large  largeWrites
+	slots  room      // of gets and large writes
+	small  room      // of small writes
+	spent  sync.Pool // of *write
 
 	commands, errors, timeouts, reconnects, busy atomic.Uint64
 
@@ -138,25 +139,31 @@ func New(cfg Config) *Server {
 		dial: dial, tls: cfg.TLS, username: cfg.Username, password: secretOf(cfg.Password),
 		timeout: cfg.Timeout, clock: cfg.Clock, maxValueBytes: cfg.MaxValueBytes,
 	}
-	s.shared.dialer, s.shared.address = s.dialer, s.addr
-	s.reads = newLink(s.addr, cfg.Timeout, s.connectReads)
-	s.writes.make = func() *link { return newLink(s.addr, cfg.Timeout, s.shared.connect) }
-	s.large.make = func() *link { return newLink(s.addr, cfg.Timeout, s.connectLarge) }
 	s.batch.fetch, s.batch.running = s.fetch, cfg.Running
 	s.batch.loop = s.batch.send
 	s.batch.patience, s.batch.clock, s.batch.refuse = cfg.Timeout, cfg.Clock, s.turnAway
-	s.writes.most, s.large.most = cfg.MaxConns, cfg.MaxConns
+	s.reader.client = memcache.NewFromSelector(s.addr)
+	s.reader.client.Timeout, s.reader.client.MaxIdleConns, s.reader.client.DialContext = cfg.Timeout, 1, s.dialReader
+	s.shared.dialer, s.shared.address = s.dialer, s.addr
+	s.large.dialer, s.large.dial, s.large.most = s.dialer, s.dialLarge, cfg.MaxConns
 	return s
 }
 
-// connectReads opens the connection of reads, and beside it that of small writes: what is
-// read can then be replaced. That one is waited for only as long as the read can spare.
-func (s *Server) connectReads(_ context.Context, l *link, network, address string) (net.Conn, error) {
-	nc, err := s.dialer.connect(l, network, address)
+// fetch reads what a batch asks for.
+func (s *Server) fetch(batch []*Request) error {
+	_, err := s.exchange(s.slots, func() error { return s.reader.fetch(batch) })
+	return err
+}
+
+// dialReader opens the connection of gets, and beside it that of small writes: what is
+// read can then be replaced. That one is waited for only as long as the get can spare.
+func (s *Server) dialReader(_ context.Context, network, address string) (net.Conn, error) {
+	limit := s.dialer.limit()
+	nc, err := s.dialer.open(network, address, limit)
 	if err != nil {
 		return nil, err
 	}
-	now, limit := s.clock.Now(), nc.first
+	now := s.clock.Now()
 	ctx, cancel := s.clock.context(now + (limit-now)/2)
 	defer cancel()
 	open := make(chan struct{})
@@ -168,34 +175,32 @@ func (s *Server) connectReads(_ context.Context, l *link, network, address strin
 	case <-open:
 	case <-ctx.Done():
 	}
-	return nc, nil
+	return &guardedConn{nodeConn: nc, dialer: s.dialer, reader: &s.reader, first: limit, maxValue: s.dialer.maxValueBytes + maxItemHeader}, nil
 }
 
-// connectLarge opens a connection for large writes. Where the shared connection still answers
-// behind it, both lead to one process, and the tokens that are good there are good here.
-func (s *Server) connectLarge(_ context.Context, l *link, network, address string) (net.Conn, error) {
-	nc, err := s.dialer.connect(l, network, address)
-	if err != nil {
-		return nil, err
+// dialLarge opens a connection for large writes, of which w is the first. Where the shared
+// connection still answers behind it, both lead to one process, and the tokens that are good there
+// are good here.
+func (s *Server) dialLarge(w *write, limit time.Duration) (*lineConn, error) {
+	c, err := s.dialer.openLine(s.addr, limit)
+	if err != nil || c.opened <= w.goodOn() {
+		return c, err
 	}
-	if nc.opened <= l.opened {
-		return nc, nil
-	}
-	ctx, cancel := s.clock.context(nc.first)
+	ctx, cancel := s.clock.context(limit)
 	defer cancel()
 	answered := make(chan uint64, 1)
 	s.running.Go(func() { answered <- s.shared.answers() })
 	select {
 	case opened := <-answered:
-		nc.opened = min(nc.opened, opened)
+		c.opened = min(c.opened, opened)
 	case <-ctx.Done():
 	}
-	return nc, nil
+	return c, nil
 }
 
 // Drop closes all connections that are not in use.
 func (s *Server) Drop() {
-	s.reads.client.Close()
+	s.reader.client.Close()
 	s.large.drop()
 	s.shared.drop()
 }
@@ -221,7 +226,7 @@ type Counts struct {
 func (s *Server) Counts() Counts {
 	return Counts{
 		Commands: s.commands.Load(), Errors: s.errors.Load(), Timeouts: s.timeouts.Load(),
-		Reconnects: s.reconnects.Load(), Busy: s.busy.Load(), Waiting: s.batch.depth(),
+		Reconnects: s.reconnects.Load(), Busy: s.busy.Load(), Waiting: s.batch.queue.depth(),
 	}
 }
 

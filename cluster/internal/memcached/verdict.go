@@ -39,6 +39,10 @@ var (
 	errBusy      = errors.New("no room for the whole timeout")
 	errFull      = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
 	errBehind    = fmt.Errorf("%w: reads that came before took it", errBusy)
+	errNotStored = errors.New("there is a copy")
+	errExists    = errors.New("there is another copy")
+	errNotFound  = errors.New("there is no copy")
+	errStale     = fmt.Errorf("%w: connected to anew since it was read", errExists)
 	errNotUsable = errors.New("thought down")
 	errOutOfStep = errors.New("answer to another question")
 )
@@ -46,7 +50,7 @@ var (
 // IsConflict reports whether a command was answered by "the condition does not
 // hold": another value, or none, or one where none was expected.
 func IsConflict(err error) bool {
-	return errors.Is(err, memcache.ErrCASConflict) || errors.Is(err, memcache.ErrNotStored) || errors.Is(err, memcache.ErrCacheMiss)
+	return errors.Is(err, errExists) || errors.Is(err, errNotStored) || errors.Is(err, errNotFound)
 }
 
 // isFailure reports whether the node could not, or would not, do what it was asked.
@@ -56,7 +60,7 @@ func isFailure(err error) bool { return err != nil && !IsConflict(err) }
 func IsFull(err error) bool { return errors.Is(err, errMemory) || errors.Is(err, errItemSize) }
 
 // IsAbsence reports whether a refusal says that there is no copy.
-func IsAbsence(err error) bool { return errors.Is(err, memcache.ErrCacheMiss) }
+func IsAbsence(err error) bool { return errors.Is(err, errNotFound) }
 
 // isBroken reports whether the connection ended under the command.
 func isBroken(err error) bool {
@@ -140,21 +144,23 @@ func judge(err error) (Verdict, error) {
 	case errors.Is(err, errNoCAS):
 		return Answered, err
 	}
-	return judgeLine(unexpected(err))
+	odd := oddLineOf(err)
+	return judgeLine(odd.verb, odd.line)
 }
 
-// unexpected returns the command, and the answer to it that the client did not expect, of
-// its error. The line is empty where it is no such error.
-func unexpected(err error) (verb, line string) {
-	text, _ := strings.CutPrefix(err.Error(), "memcache: unexpected ")
-	verb = "gets"
-	if rest, is := strings.CutPrefix(text, "response line from "); is {
-		quoted, _ := strconv.QuotedPrefix(rest)
-		verb, _ = strconv.Unquote(quoted)
-	} else if strings.HasPrefix(text, "response line: ") {
-		verb = "delete"
+// oddLine is the error of an answer that is none of those which are expected. It does not show it.
+type oddLine struct{ verb, line string }
+
+func (oddLine) Error() string { return errAnswer.Error() }
+
+// oddLineOf returns the line that the client of gets did not expect; an empty one where err says
+// something else.
+func oddLineOf(err error) oddLine {
+	var odd oddLine
+	if errors.As(err, &odd) {
+		return odd
 	}
-	_, quoted, _ := strings.Cut(text, ": ")
-	line, _ = strconv.Unquote(quoted)
-	return verb, line
+	_, quoted, _ := strings.Cut(err.Error(), "memcache: unexpected line in get response: ")
+	line, _ := strconv.Unquote(quoted)
+	return oddLine{"gets", line}
 }

@@ -10,12 +10,12 @@ var nodes = []rule{
 	one("pool not dropped on EOF", "(*Server).exchange",
 		"s.Drop(); s.reconnects.Add(1)", "s.reconnects.Add(1)"),
 	one("no second try on a broken connection", "(*Server).exchange",
-		"if broke {", "if broke && s == nil {"),
+		"if isBroken(err) && s.clock", "if false && s.clock"),
 	one("a break that is noticed late is no restart", "(*Server).exchange",
 		"s.clock.Now()-began < s.timeout", "s.clock.lost.Load().sum+s.clock.Now()-began < s.timeout"),
 	one("a node that hung costs every waiting request a timeout", "(*Server).enter", `
 			if !s.usable() {
-				<-r
+				r.leave()
 				return errNotUsable
 			}`, ""),
 	one("a deadline is believed before the buffer is looked into", "lookAgain", `
@@ -30,57 +30,43 @@ var nodes = []rule{
 		"if now-punctual <= l.due {", "if l.due >= 0 {"),
 	one("a node that hangs has time without end", "(*patience).again",
 		"!ok || p.renewed > mostRenewals {", "!ok {"),
-	one("time in which the process did not run counts in the queue of reads", "(*batcher).late",
-		"now-b.waiting[n].at > b.patience", "time.Since(b.clock.base)-b.waiting[n].since > b.patience"),
-	one("whoever fits into the next command is turned away", "(*batcher).send", `
-			batch := b.next()
-			if len(batch) == 0 {
-				return
-			}
-			wall, now := b.clock.both()
-			for _, w := range b.late(now) {
-				w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
-				w.Latch.note()
-			}`, `
-			wall, now := b.clock.both()
-			for _, w := range b.late(now) {
-				w.Err = b.refuse(errBehind, wall-w.since, now-w.at)
-				w.Latch.note()
-			}
-			batch := b.next()
-			if len(batch) == 0 {
-				return
-			}`),
+	one("time in which the process did not run counts in the queue of reads", "(*batcher).turnAwayLate",
+		"now-waiting[n].at > b.patience", "wall-waiting[n].since > b.patience"),
+	one("whoever fits into the next command is turned away", "(*batcher).send",
+		"b.going = b.queue.take(b.going[:0], b.fit); b.turnAwayLate()", "b.turnAwayLate(); b.going = b.queue.take(b.going[:0], b.fit)"),
 	one("nobody is told of requests that are turned away", "(*Server).turnAway",
 		"s.busy.Add(1)", ""),
 	{"a call is late for a stall", []edit{
 		{"(*operation).isLate", "op.c.clock.Now()-op.began > op.c.cfg.Timeout", "op.c.cfg.Now().UnixNano()-int64(op.began) > int64(op.c.cfg.Timeout)"},
 		{"(*Cluster).newOperation", "began: c.clock.Now()", "began: time.Duration(c.cfg.Now().UnixNano())"},
 	}},
-	one("a packet may be of any size", "(*pipeline).take",
+	one("a packet may be of any size", "packet",
 		"n > 0 && size > maxPacket", "false"),
 	one("requests behind a failed get wait again", "(*batcher).send",
-		"batch = b.rest(batch)", ""),
-	one("answers to another question are believed", "(*Request).fetch",
-		"case it.Key != w.Key: return errOutOfStep", ""),
+		"b.going = b.queue.take(b.going, everyone)", ""),
+	one("answers to another question are believed", "(*reader).fetchOne",
+		"case it.Key != q.Key: return errOutOfStep", ""),
 	one("a broken conversation goes on", "(*Server).exchange",
 		"if errors.Is(err, errOutOfStep) { s.Drop()", "if errors.Is(err, errOutOfStep) {"),
 	one("an answer too many over the shared connection is dropped", "(*pipeline).send",
-		"case err == nil && p.reader.Buffered() > 0:", "case false:"),
-	one("requests behind a failed write wait again", "(*pipeline).pass",
+		"if err == nil && p.conn.spoiled() {", "if false {"),
+	one("requests behind a failed write wait again", "(*pipeline).handOn",
 		"if err != nil && !isBroken(err) {", "if false {"),
-	one("requests behind a broken connection fail with it", "(*pipeline).pass",
+	one("requests behind a broken connection fail with it", "(*pipeline).handOn",
 		"if err != nil && !isBroken(err) {", "if err != nil {"),
 	one("a shared connection that failed is used again", "(*pipeline).send", `
-			p.nc.Close()
-			p.nc = nil
-			}
-			return answered`, `
-			p.nc.Close()
-			}
-			return answered`),
-	one("large writes hold up the small ones", "(*command).isSmallWrite",
-		"cmd.verb != nil && len(cmd.item.Value) <= MaxShared", "cmd.verb != nil"),
+			if err != nil {
+				p.closeConn()
+			}`, ""),
+	one("a connection of its own that failed is used again", "(*largeWrites).exchange", `
+			if err := c.send(w, limit); err != nil {
+				c.Close()`, `
+			if err := c.send(w, limit); err != nil {
+				l.give(c)`),
+	one("an answer too many over a connection of its own is dropped", "(*lineConn).send",
+		"if err == nil && c.spoiled() {", "if false {"),
+	one("large writes hold up the small ones", "(*Server).write",
+		"case len(w.value) > MaxShared:", "case false:"),
 	one("a node that contradicts itself is asked for ever", "conflicts.tooMany",
 		"return isHomeLeft && (", "return false && ("),
 	one("one refusal is a contradiction", "mostConflicts",

@@ -77,7 +77,7 @@ var reading = []rule{
 		"_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.deadline, op.c.cfg.Now())))",
 		"_, _ = value, a.node.server.Delete(op.key)"),
 	one("expired orphans look like other copies", "(*Server).Expire",
-		"Flags: OrphanFlag,", ""),
+		"OrphanFlag,", "0,"),
 	one("an expired orphan on a target is left as it is", "(*view).lacking",
 		"|| a.item.Orphan || a.tampered {", "|| a.tampered {"),
 	one("an expired orphan alone is evidence", "(*view).holdsAny",
@@ -102,12 +102,12 @@ var reading = []rule{
 		"return s != nil && !s.destroyed && now.UnixMilli() < s.deadline", "return s != nil && !s.destroyed"),
 	one("a get shares a command sent before it", "(*batcher).send",
 		"if err != nil {", `
-			if n := len(batch); err == nil {
-				batch = b.rest(batch)
-				for _, w := range batch[n:] {
-					for _, o := range batch[:n] {
-						if o.key == w.key {
-							w.item = o.item
+			if n := len(b.going); err == nil {
+				b.going = b.queue.take(b.going, everyone)
+				for _, r := range b.going[n:] {
+					for _, o := range b.going[:n] {
+						if o.Key == r.Key {
+							r.Copy = o.Copy
 						}
 					}
 				}
