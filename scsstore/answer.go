@@ -1,14 +1,14 @@
 package scsstore
 
-// This file decides when an answer begins: with its first byte or header on the way to the
-// client, however the handler sends it.
-
 import (
 	"bufio"
 	"io"
 	"net"
 	"net/http"
 )
+
+// This file decides when an answer begins: with its first byte or header on the way to the
+// client, however the handler sends it.
 
 // answer is the ResponseWriter of a handler. It calls before once, when the answer begins:
 // later no header can be set. [http.ResponseController] finds by Unwrap what it does not

@@ -1,8 +1,5 @@
 package scsstore
 
-// This file decides what a request and its answer have to do with the session: Store's
-// own LoadAndSave.
-
 import (
 	"context"
 	"errors"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides what a request and its answer have to do with the session: Store's
+// own LoadAndSave.
 
 // LoadAndSave is m.LoadAndSave for a SessionManager whose Store is s, and is used in its
 // place:

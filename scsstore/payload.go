@@ -1,14 +1,14 @@
 package scsstore
 
-// This file decides how the bytes of an scs codec become the attributes of a
-// record, and back, and which attributes the app has changed.
-
 import (
 	"bytes"
 	"maps"
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides how the bytes of an scs codec become the attributes of a
+// record, and back, and which attributes the app has changed.
 
 // wholeName is the attribute that holds the bytes of a codec that this package
 // cannot cut into values. No session value has such a name.

@@ -1,18 +1,18 @@
 package scsstore
 
-// This file decides what of a session lives on under a new token: nothing, where it had
-// gone before its request deleted it.
-//
-// RenewToken deletes the session and gives its values a new token. If another request has
-// destroyed it meanwhile, or it has ended, a commit of all these values would bring it
-// back. What tells is the deletion, which finds nothing to delete.
-
 import (
 	"crypto/sha256"
 	"maps"
 	"slices"
 	"sync"
 )
+
+// This file decides what of a session lives on under a new token: nothing, where it had
+// gone before its request deleted it.
+//
+// RenewToken deletes the session and gives its values a new token. If another request has
+// destroyed it meanwhile, or it has ended, a commit of all these values would bring it
+// back. What tells is the deletion, which finds nothing to delete.
 
 // deletion is that of a session which the request knew.
 type deletion struct {

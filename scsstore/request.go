@@ -1,11 +1,11 @@
 package scsstore
 
-// This file decides which contexts belong to one request.
-
 import (
 	"context"
 	"reflect"
 )
+
+// This file decides which contexts belong to one request.
 
 // requestKey is the context key under which [Store.LoadAndSave] keeps the request.
 type requestKey struct{ *Store }

@@ -1,8 +1,5 @@
 package scsstore_test
 
-// This file tells that a store, however it is printed, does not tell the tokens of the
-// requests under way.
-
 import (
 	"context"
 	"fmt"
@@ -16,6 +13,9 @@ import (
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells that a store, however it is printed, does not tell the tokens of the
+// requests under way.
 
 func TestSilence(t *testing.T) {
 	env := testenv.Start(t, 2, testenv.Embedded())

@@ -1,8 +1,5 @@
 package scsstore
 
-// This file decides which find a commit belongs to: what differs from that find is
-// what the app has changed.
-
 import (
 	"slices"
 	"sync"
@@ -10,6 +7,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/internal/lineage"
 )
+
+// This file decides which find a commit belongs to: what differs from that find is
+// what the app has changed.
 
 // snapshot is a session as a find has returned it, or as a commit has left it. It
 // never changes: a commit works on a copy of the record.

@@ -1,8 +1,5 @@
 package scsstore
 
-// This file decides what each verb of scs means for the cluster, and which
-// outcomes scs is told as errors.
-
 import (
 	"bytes"
 	"context"
@@ -14,6 +11,9 @@ import (
 	"github.com/holdfast-go/holdfast/internal/lineage"
 	"github.com/holdfast-go/holdfast/internal/weakmap"
 )
+
+// This file decides what each verb of scs means for the cluster, and which
+// outcomes scs is told as errors.
 
 // MaxTokenBytes is the length of the longest token that is used, in bytes. The
 // tokens of scs have 43. A longer one is never found and cannot be committed.
