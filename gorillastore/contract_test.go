@@ -1,6 +1,3 @@
-// This file decides that an app which knows only the interfaces of gorilla/sessions finds here what
-// it is used to: each test runs on gorilla's own store as well.
-
 package gorillastore_test
 
 import (
@@ -13,6 +10,9 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
+
+// This file decides that an app which knows only the interfaces of gorilla/sessions finds here what
+// it is used to: each test runs on gorilla's own store as well.
 
 // onBoth runs a test on gorilla's FilesystemStore and on ours.
 func onBoth(t *testing.T, test func(t *testing.T, store sessions.Store, u *user)) {

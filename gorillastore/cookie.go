@@ -1,6 +1,3 @@
-// This file decides what a cookie says: the session's id and nothing else, under the name that it
-// was made for.
-
 package gorillastore
 
 import (
@@ -15,6 +12,9 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
+
+// This file decides what a cookie says: the session's id and nothing else, under the name that it
+// was made for.
 
 // newID returns 256 random bits.
 func newID() string {

@@ -1,5 +1,3 @@
-// This file decides what cookies look like, and which are believed.
-
 package gorillastore_test
 
 import (
@@ -15,6 +13,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what cookies look like, and which are believed.
 
 func TestCookieDefaults(t *testing.T) {
 	_, _, store := start(t)

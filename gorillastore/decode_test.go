@@ -1,5 +1,3 @@
-// This file decides what becomes of stored sessions that cannot be read.
-
 package gorillastore_test
 
 import (
@@ -16,6 +14,8 @@ import (
 	"github.com/holdfast-go/holdfast/serializer"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides what becomes of stored sessions that cannot be read.
 
 type discarded struct{ N int }
 

@@ -1,5 +1,3 @@
-// This file decides how the package is shown to someone who has not used it.
-
 package gorillastore_test
 
 import (
@@ -15,6 +13,8 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides how the package is shown to someone who has not used it.
 
 // A counter that does not notice when a node is lost.
 func ExampleNew() {

@@ -1,6 +1,3 @@
-// This file decides which nodes, clusters and stores the tests run on.
-// memcached nodes.
-
 package gorillastore_test
 
 import (
@@ -16,6 +13,9 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides which nodes, clusters and stores the tests run on.
+// memcached nodes.
 
 // authKey is 32 bytes, as an app's secret should be.
 var authKey = []byte("0123456789abcdefghijklmnopqrstuv")

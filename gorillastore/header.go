@@ -1,6 +1,3 @@
-// This file decides which cookies of a session a response carries: one for each place in the
-// browser, the last.
-
 package gorillastore
 
 import (
@@ -10,6 +7,9 @@ import (
 
 	"github.com/gorilla/securecookie"
 )
+
+// This file decides which cookies of a session a response carries: one for each place in the
+// browser, the last.
 
 // setCookie puts the cookie into the response, in the place of those that it supersedes: what the
 // browser would keep in the same place (same name, Domain, Path and Partitioned), and every id that

@@ -1,5 +1,3 @@
-// This file decides which cookies a response carries when a session is saved more than once.
-
 package gorillastore_test
 
 import (
@@ -13,6 +11,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides which cookies a response carries when a session is saved more than once.
 
 // places tells what the response sets: of each cookie its name, Domain and Path, and whether it is
 // set or expired. In the order of the headers.

@@ -1,5 +1,3 @@
-// This file decides which keys may protect cookies.
-
 package gorillastore
 
 import (
@@ -9,6 +7,8 @@ import (
 
 	"github.com/gorilla/securecookie"
 )
+
+// This file decides which keys may protect cookies.
 
 // minAuthKey is the shortest key that authenticates, in bytes. Shorter ones are words, which can be
 // guessed offline from a single cookie.

@@ -1,5 +1,3 @@
-// This file decides which keys a store accepts, and how they may change.
-
 package gorillastore_test
 
 import (
@@ -11,6 +9,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides which keys a store accepts, and how they may change.
 
 func TestNewRefusesUnusableKeys(t *testing.T) {
 	_, c, _ := start(t)

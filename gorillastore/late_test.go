@@ -1,6 +1,3 @@
-// This file decides what becomes of a session that ends while a request of it is running, in
-// virtual time.
-
 package gorillastore_test
 
 import (
@@ -15,6 +12,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what becomes of a session that ends while a request of it is running, in
+// virtual time.
 
 // The handler takes longer than the session lives. Others have seen it end, and it stays ended: the
 // Save stores nothing, sets no cookie, and is nil, as for a session that was deleted meanwhile.

@@ -1,5 +1,3 @@
-// This file decides how long a session lives, and how it remembers a MaxAge of its own.
-
 package gorillastore
 
 import (
@@ -9,6 +7,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides how long a session lives, and how it remembers a MaxAge of its own.
 
 const (
 	// DefaultMaxAge is the Options.MaxAge of a new Store, in seconds: 30 days.

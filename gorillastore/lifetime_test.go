@@ -1,5 +1,3 @@
-// This file decides when sessions end, in virtual time: cookie, record and nodes must agree.
-
 package gorillastore_test
 
 import (
@@ -16,6 +14,8 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides when sessions end, in virtual time: cookie, record and nodes must agree.
 
 const day = 24 * time.Hour
 

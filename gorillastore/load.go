@@ -1,5 +1,3 @@
-// This file decides which session a request has.
-
 package gorillastore
 
 import (
@@ -13,6 +11,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides which session a request has.
 
 // Get returns the session of that name, the same one for the whole request. It is never nil. See
 // New for the rest, and for its errors, of which each is returned for as long as it is true:

@@ -1,5 +1,3 @@
-// This file decides who has a session and who has none.
-
 package gorillastore_test
 
 import (
@@ -14,6 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides who has a session and who has none.
 
 // Session fixation: an id that names no session is never taken over, though its signature is good.
 func TestUnknownIDsAreNotAdopted(t *testing.T) {

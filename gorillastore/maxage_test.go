@@ -1,5 +1,3 @@
-// This file decides what becomes of a MaxAge that a session was given for itself.
-
 package gorillastore_test
 
 import (
@@ -15,6 +13,8 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides what becomes of a MaxAge that a session was given for itself.
 
 const hour = 3600
 

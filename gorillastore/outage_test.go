@@ -1,5 +1,3 @@
-// This file decides what an app and its users see while no node can be reached.
-
 package gorillastore_test
 
 import (
@@ -13,6 +11,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what an app and its users see while no node can be reached.
 
 // The app of this test ignores every error of Get, as many do.
 func TestOutageLogsNobodyOut(t *testing.T) {

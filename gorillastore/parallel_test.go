@@ -1,5 +1,3 @@
-// This file decides what several requests of one session do to each other.
-
 package gorillastore_test
 
 import (
@@ -14,6 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what several requests of one session do to each other.
 
 // A slow request sets a, a fast one meanwhile sets b and removes c: all of it holds. Also when both
 // run in one process, where a table of loads by id would give the slow request the load of the fast

@@ -1,5 +1,3 @@
-// This file decides which session a request has whose browser sends several cookies of one name.
-
 package gorillastore_test
 
 import (
@@ -15,6 +13,8 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides which session a request has whose browser sends several cookies of one name.
 
 // cookieOf saves user=name in a session of its own and returns its cookie and its id.
 func cookieOf(t *testing.T, store *gorillastore.Store, name string) (cookie, id string) {

@@ -1,5 +1,3 @@
-// This file decides what a second Get of a request says, after the first has failed.
-
 package gorillastore_test
 
 import (
@@ -14,6 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what a second Get of a request says, after the first has failed.
 
 // A middleware gets a session whose cookie does not verify, and saves it. What comes behind finds
 // that session, and no error.

@@ -1,5 +1,3 @@
-// This file decides what a new id means for the old one.
-
 package gorillastore_test
 
 import (
@@ -14,6 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides what a new id means for the old one.
 
 func TestRenewID(t *testing.T) {
 	env, c, store := start(t)

@@ -1,6 +1,3 @@
-// This file decides what is written when a session is saved, renewed or deleted, and in which
-// order.
-
 package gorillastore
 
 import (
@@ -14,6 +11,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides what is written when a session is saved, renewed or deleted, and in which
+// order.
 
 // Save stores the session and sets its cookie; with a negative Options.MaxAge it deletes the
 // session and expires the cookie. Call it before the response begins. An error means that no cookie

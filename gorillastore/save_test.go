@@ -1,5 +1,3 @@
-// This file decides what an app may do to a session between its load and its save.
-
 package gorillastore_test
 
 import (
@@ -14,6 +12,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides what an app may do to a session between its load and its save.
 
 // Logout, then a message: what is saved after a deletion is another session.
 func TestSaveAfterLogoutInOneRequest(t *testing.T) {

@@ -1,5 +1,3 @@
-// This file decides which cookies are Secure because browsers drop them otherwise.
-
 package gorillastore_test
 
 import (
@@ -9,6 +7,8 @@ import (
 
 	"github.com/gorilla/sessions"
 )
+
+// This file decides which cookies are Secure because browsers drop them otherwise.
 
 // Browsers drop these without the mark, and with it they keep them on http://localhost and behind a
 // proxy that ends TLS.

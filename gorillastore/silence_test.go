@@ -1,5 +1,3 @@
-// This file decides that nothing secret is told.
-
 package gorillastore_test
 
 import (
@@ -19,6 +17,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides that nothing secret is told.
 
 // Neither ids, values nor keys appear in what a log may hold.
 func TestSilence(t *testing.T) {
@@ -80,8 +80,8 @@ type (
 	shown    struct{ Store any }
 )
 
-// A struct of the app that holds a store by value is printed with all that is in it: no verb, no log
-// and no dump may show the keys of the cookies.
+// A struct of the app that holds a store by value is printed with all that is in it: no verb, no
+// log and no dump may show the keys of the cookies.
 func TestKeysAreShownByNothing(t *testing.T) {
 	_, c, _ := start(t)
 	auth, seal := []byte("auth-key-of-the-cookies-01234567"), []byte("seal-key-of-cook")

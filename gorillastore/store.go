@@ -1,5 +1,3 @@
-// This file decides what a Store is and what its sessions are like when nobody says otherwise.
-
 package gorillastore
 
 import (
@@ -12,6 +10,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides what a Store is and what its sessions are like when nobody says otherwise.
 
 var (
 	// ErrNotLoaded is wrapped by the error of Save and RenewID for a session whose load failed. The

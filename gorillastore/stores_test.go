@@ -1,5 +1,3 @@
-// This file decides what several stores of one request do to each other.
-
 package gorillastore_test
 
 import (
@@ -13,8 +11,10 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
 
-// The registry of gorilla/sessions knows names and no stores: it would hand the session of one store
-// to another, which would save the values of the one among its own.
+// This file decides what several stores of one request do to each other.
+
+// The registry of gorilla/sessions knows names and no stores: it would hand the session of one
+// store to another, which would save the values of the one among its own.
 func TestTwoStoresAskForOneName(t *testing.T) {
 	_, c, first := start(t)
 	_, other, _ := start(t)

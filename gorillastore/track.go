@@ -1,5 +1,3 @@
-// This file decides how a load finds the saves that follow it.
-
 package gorillastore
 
 import (
@@ -12,6 +10,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides how a load finds the saves that follow it.
 
 // track is what the store remembers of one *sessions.Session: which copy of which record it came
 // from. Two requests of one session have two of them, so that each save is compared with its own
@@ -42,8 +42,8 @@ type track struct {
 	values  uintptr // the identity of the map; never followed
 }
 
-// loads are the tracks of all sessions in use, of all stores: the registry of gorilla/sessions hands
-// the session of one store to another, which must be able to tell.
+// loads are the tracks of all sessions in use, of all stores: the registry of gorilla/sessions
+// hands the session of one store to another, which must be able to tell.
 var loads tracks
 
 // tracks finds the track of a session by its pointer, without keeping the session: when the app has

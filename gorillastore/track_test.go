@@ -1,5 +1,3 @@
-// This file decides that loads find their saves, and are forgotten in the end.
-
 package gorillastore
 
 import (
@@ -9,6 +7,8 @@ import (
 
 	"github.com/gorilla/sessions"
 )
+
+// This file decides that loads find their saves, and are forgotten in the end.
 
 func (ts *tracks) len() int {
 	n := 0

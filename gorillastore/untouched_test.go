@@ -1,6 +1,3 @@
-// This file decides that a value which a request leaves alone overwrites nothing, however its type
-// is encoded.
-
 package gorillastore_test
 
 import (
@@ -19,6 +16,9 @@ import (
 	"github.com/holdfast-go/holdfast/serializer"
 )
 
+// This file decides that a value which a request leaves alone overwrites nothing, however its type
+// is encoded.
+
 type (
 	// basket gobs a map, and so has other bytes each time.
 	basket struct{ items map[string]int }
@@ -27,8 +27,8 @@ type (
 	// Decimal v1.4.0.
 	amount struct{ digits *[]byte }
 
-	// customer is what the program of today knows, customerWithMail what that of tomorrow does. Both
-	// have one name, and a test puts the one in the place of the other.
+	// customer is what the program of today knows, customerWithMail what that of tomorrow does.
+	// Both have one name, and a test puts the one in the place of the other.
 	customer         struct{ Name string }
 	customerWithMail struct{ Name, Mail string }
 
@@ -253,8 +253,8 @@ func TestKeyThatIsEncodedBesideChance(t *testing.T) {
 	})
 }
 
-// The type of a key has moved. An instance of the version before changes its value and knows the old
-// name only; an instance of this version changes another key, then this one, then removes it.
+// The type of a key has moved. An instance of the version before changes its value and knows the
+// old name only; an instance of this version changes another key, then this one, then removes it.
 func TestKeyOfAMovedTypeKeepsItsName(t *testing.T) {
 	_, c, store := start(t)
 	now, err := serializer.MarshalKey(moved("cart"))

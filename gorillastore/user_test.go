@@ -1,5 +1,3 @@
-// This file decides how the tests play a user: a browser with a cookie jar in front of a server.
-
 package gorillastore_test
 
 import (
@@ -17,6 +15,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides how the tests play a user: a browser with a cookie jar in front of a server.
 
 // user is a browser in front of one server. What the server does is part of each visit, so that a
 // test reads as a story.

@@ -1,5 +1,3 @@
-// This file decides how the values of a session become attributes of a record, one each, and back.
-
 package gorillastore
 
 import (
@@ -10,6 +8,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides how the values of a session become attributes of a record, one each, and back.
 
 // encode returns the session's values as attributes. Equal values have equal bytes, so one that did
 // not change is not written.

@@ -1,5 +1,3 @@
-// This file decides what may be stored, and how it comes back.
-
 package gorillastore_test
 
 import (
@@ -13,6 +11,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides what may be stored, and how it comes back.
 
 type registered struct{ N int }
 
