@@ -1,5 +1,3 @@
-// This file decides how an scs session becomes one run of bytes, and what happens to a value that can no longer be read.
-
 package serializer
 
 import (
@@ -11,23 +9,28 @@ import (
 	"github.com/holdfast-go/holdfast/internal/lineage"
 )
 
-// Codec encodes and decodes scs sessions: set it as the Codec of an scs.SessionManager. The zero value is ready for use, and a
-// Codec may be used by many goroutines.
+// This file decides how an scs session becomes one run of bytes, and what happens to a value that
+// can no longer be read.
+
+// Codec encodes and decodes scs sessions: set it as the Codec of an scs.SessionManager. The zero
+// value is ready for use, and a Codec may be used by many goroutines.
 type Codec struct {
-	// OnDecodeError is the way out for a session value that cannot be read, for example because its type was removed from the
-	// program: without it, every request of that user fails until the session expires. It is called with the session key and
-	// the error, on the goroutine that decodes. If it returns nil, the session goes on without the value; else Decode returns
-	// its error.
+	// OnDecodeError is the way out for a session value that cannot be read, for example because its
+	// type was removed from the program: without it, every request of that user fails until the
+	// session expires. It is called with the session key and the error, on the goroutine that
+	// decodes. If it returns nil, the session goes on without the value; else Decode returns its
+	// error.
 	//
-	// If the session as a whole cannot be read, perhaps because another codec wrote it, it is called with the key "", and nil
-	// gives an empty session with a zero deadline.
+	// If the session as a whole cannot be read, perhaps because another codec wrote it, it is
+	// called with the key "", and nil gives an empty session with a zero deadline.
 	//
 	// If nil, the error is returned.
 	OnDecodeError func(key string, err error) error
 }
 
-// Encode returns the container of a session: see [Split]. Equal sessions give equal bytes. The error names the session key,
-// and wraps an [*UnsupportedTypeError], if a value would not come back.
+// Encode returns the container of a session: see [Split]. Equal sessions give equal bytes. The
+// error names the session key, and wraps an [*UnsupportedTypeError], if a value would not come
+// back.
 func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	out, e := newEncoder(), newEncoder()
 	defer out.free()
@@ -56,8 +59,9 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 	return b, nil
 }
 
-// Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an error. The error names the
-// session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt] about the bytes as a whole; see OnDecodeError.
+// Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an
+// error. The error names the session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt]
+// about the bytes as a whole; see OnDecodeError.
 func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err error) {
 	var few [16]item
 	d := new(decoder)

@@ -1,6 +1,3 @@
-// This file decides the layout of the bytes that Codec writes, so that a store can cut them into attributes and put them
-// together again without decoding a value.
-
 package serializer
 
 import (
@@ -10,17 +7,21 @@ import (
 	"strings"
 )
 
-// A container is these two bytes, the deadline, and then in the order of the session keys: the length of the key as a varint,
-// the key, the value. The deadline and each value are the length as a varint and the bytes that Marshal gives. gob never starts
-// with the first byte, and text does not either.
+// This file decides the layout of the bytes that Codec writes, so that a store can cut them into
+// attributes and put them together again without decoding a value.
+
+// A container is these two bytes, the deadline, and then in the order of the session keys: the
+// length of the key as a varint, the key, the value. The deadline and each value are the length as
+// a varint and the bytes that Marshal gives. gob never starts with the first byte, and text does
+// not either.
 const (
 	containerMagic   = 0xc1
 	containerVersion = 1
 )
 
-// Split cuts what Codec.Encode wrote into attributes: one for each session value, named as by [MarshalKey], and
-// [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is false for bytes that are no such container, such
-// as those of another codec.
+// Split cuts what Codec.Encode wrote into attributes: one for each session value, named as by
+// [MarshalKey], and [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is
+// false for bytes that are no such container, such as those of another codec.
 func Split(b []byte) (attrs map[string][]byte, ok bool) {
 	var few [16]item
 	deadline, list, ok := cut(b, few[:0])
@@ -38,8 +39,9 @@ func Split(b []byte) (attrs map[string][]byte, ok bool) {
 	return attrs, true
 }
 
-// Splittable says whether attrs are attributes that Split can have returned: a deadline and values under string keys, and
-// nothing else. A store asks it before Join, since a record may also hold what another codec or driver wrote.
+// Splittable says whether attrs are attributes that Split can have returned: a deadline and values
+// under string keys, and nothing else. A store asks it before Join, since a record may also hold
+// what another codec or driver wrote.
 func Splittable(attrs map[string][]byte) bool {
 	for name, value := range attrs {
 		if name != DeadlineAttr && !strings.HasPrefix(name, stringKey) || len(value) == 0 {
@@ -50,7 +52,8 @@ func Splittable(attrs map[string][]byte) bool {
 	return ok
 }
 
-// Join returns the container of attrs, and the same bytes each time; nil if attrs are not Splittable. Splitting it gives attrs.
+// Join returns the container of attrs, and the same bytes each time; nil if attrs are not
+// Splittable. Splitting it gives attrs.
 func Join(attrs map[string][]byte) []byte {
 	if !Splittable(attrs) {
 		return nil
@@ -97,8 +100,9 @@ func keysOf(list []item, prefix string) string {
 	return all.String()
 }
 
-// cut returns the parts of a container, the session values appended to list. Only one run of bytes stands for a set of attributes, so that comparing bytes is
-// comparing sessions: keys in strict order, lengths in their shortest form.
+// cut returns the parts of a container, the session values appended to list. Only one run of bytes
+// stands for a set of attributes, so that comparing bytes is comparing sessions: keys in strict
+// order, lengths in their shortest form.
 func cut(b []byte, list []item) (deadline []byte, items []item, ok bool) {
 	if len(b) < 2 || b[0] != containerMagic || b[1] != containerVersion {
 		return nil, nil, false

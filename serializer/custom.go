@@ -1,6 +1,3 @@
-// This file decides when a type's own marshaling methods are used in place of its fields or
-// elements.
-
 package serializer
 
 import (
@@ -13,6 +10,9 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 )
+
+// This file decides when a type's own marshaling methods are used in place of its fields or
+// elements.
 
 // A custom is a pair of interfaces by which a type turns itself into bytes and back.
 type custom struct {

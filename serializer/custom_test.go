@@ -13,7 +13,8 @@ import (
 )
 
 type (
-	// nullID behaves as google/uuid's NullUUID: its zero value is written as nothing, which it cannot read.
+	// nullID behaves as google/uuid's NullUUID: its zero value is written as nothing, which it
+	// cannot read.
 	nullID struct {
 		ID    ID
 		Valid bool

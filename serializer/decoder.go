@@ -1,5 +1,3 @@
-// This file decides how strictly bytes are read back: each form gives exactly one Go type, and memory is spent from a budget.
-
 package serializer
 
 import (
@@ -7,8 +5,11 @@ import (
 	"time"
 )
 
-// A decoder reads one value that check has found well-formed. It does not use msgpack's Decoder, which takes bytes for
-// strings and floats for integers, and believes the lengths it is told.
+// This file decides how strictly bytes are read back: each form gives exactly one Go type, and
+// memory is spent from a budget.
+
+// A decoder reads one value that check has found well-formed. It does not use msgpack's Decoder,
+// which takes bytes for strings and floats for integers, and believes the lengths it is told.
 type decoder struct {
 	b      []byte
 	pos    int
@@ -57,8 +58,8 @@ func (d *decoder) uint() (uint64, error) {
 	return h.n, nil
 }
 
-// float64 takes both forms: a struct field may have been narrower in an earlier version of the program, or be wider in a later
-// one, with which this one shares sessions while both run.
+// float64 takes both forms: a struct field may have been narrower in an earlier version of the
+// program, or be wider in a later one, with which this one shares sessions while both run.
 func (d *decoder) float64() (float64, error) {
 	h := d.peek()
 	d.pos += h.size
@@ -71,8 +72,8 @@ func (d *decoder) float64() (float64, error) {
 	return 0, mismatch("float64")
 }
 
-// str and bin return what is in the bytes, not a copy. They look at the length although check has, because the names of a struct's
-// fields may be anywhere: see structPlan.
+// str and bin return what is in the bytes, not a copy. They look at the length although check has,
+// because the names of a struct's fields may be anywhere: see structPlan.
 func (d *decoder) str() ([]byte, error) { return d.text(kindStr, "a string") }
 func (d *decoder) bin() ([]byte, error) { return d.text(kindBin, "bytes") }
 

@@ -1,11 +1,12 @@
-// This file decides how a type is written in front of a value, and which types bytes may make this process build.
-
 package serializer
 
 import (
 	"reflect"
 	"sync"
 )
+
+// This file decides how a type is written in front of a value, and which types bytes may make this
+// process build.
 
 // A descriptor is a type, how it is written, and how its values are.
 type descriptor struct {
@@ -17,7 +18,8 @@ type descriptor struct {
 }
 
 var (
-	// described holds a *descriptor per reflect.Type. Refusals are not kept: the type may yet be registered.
+	// described holds a *descriptor per reflect.Type. Refusals are not kept: the type may yet be
+	// registered.
 	described sync.Map
 
 	namedMu sync.RWMutex               // guards below
@@ -159,8 +161,8 @@ func resolve(raw []byte, levels int) (*descriptor, error) {
 	return d, nil
 }
 
-// composite reads a type made of other types; nil for a constructor that does not exist. Every part goes through resolve, so
-// that what a refused type has made the runtime build is counted too.
+// composite reads a type made of other types; nil for a constructor that does not exist. Every part
+// goes through resolve, so that what a refused type has made the runtime build is counted too.
 func (d *decoder) composite(levels int) (reflect.Type, error) {
 	n, err := d.array()
 	if err != nil {

@@ -1,6 +1,3 @@
-// This file decides how one value becomes bytes: which forms stand for themselves and which carry
-// their type in front.
-
 package serializer
 
 import (
@@ -10,6 +7,9 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 )
+
+// This file decides how one value becomes bytes: which forms stand for themselves and which carry
+// their type in front.
 
 // An encoder collects the bytes of one value. msgpack's Encoder writes the numbers, strings and
 // lengths into it.

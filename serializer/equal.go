@@ -1,6 +1,3 @@
-// This file decides when two encodings hold the same value: by what they decode to, since an
-// untouched value may be encoded to other bytes than those it was read from.
-
 package serializer
 
 import (
@@ -9,6 +6,9 @@ import (
 	"reflect"
 	"unsafe"
 )
+
+// This file decides when two encodings hold the same value: by what they decode to, since an
+// untouched value may be encoded to other bytes than those it was read from.
 
 // Equal says whether a and b, two encodings as [Marshal] returns them, hold the same value. Marshal
 // gives equal bytes for equal values of all types that it takes apart itself, and Equal is for the

@@ -13,8 +13,8 @@ type (
 	// shuffled gobs a map, and so is encoded in another order each time.
 	shuffled struct{ m map[string]decimal }
 
-	// decimal behaves as shopspring's Decimal v1.4.0: its zero value is encoded in one form, and in another once it has been
-	// decoded.
+	// decimal behaves as shopspring's Decimal v1.4.0: its zero value is encoded in one form, and in
+	// another once it has been decoded.
 	decimal struct {
 		value *big.Int
 		exp   int32
@@ -45,7 +45,8 @@ type (
 		next *loopLink
 	}
 
-	// coin is encoded beside chance, as what encrypts itself is; it is comparable and comes back equal.
+	// coin is encoded beside chance, as what encrypts itself is; it is comparable and comes back
+	// equal.
 	coin struct{ heads bool }
 
 	// version.0, version.1 and version.2 stand for one type in three versions of a program.

@@ -112,7 +112,8 @@ func stamped(t *testing.T, v any, from, to string) []byte {
 	return bytes.ReplaceAll(mustMarshal(t, v), []byte(from), []byte(to))
 }
 
-// An older instance that does not know a field must not take it for removed, nor a newer one for added.
+// An older instance that does not know a field must not take it for removed, nor a newer one for
+// added.
 func TestAFieldThatThisVersionDoesNotKnowIsNoChange(t *testing.T) {
 	stored := stamped(t, []any{profileAfter{"Ada", "ada@example.com"}, 1}, "version.1", "version.0")
 	if !Equal(stored, mustMarshal(t, []any{profileBefore{"Ada"}, 1})) {

@@ -1,5 +1,3 @@
-// This file decides what can go wrong and what an error tells: types, field names and positions, never a value.
-
 package serializer
 
 import (
@@ -10,8 +8,11 @@ import (
 	"strings"
 )
 
-// ErrCorrupt is wrapped by every error about bytes that are not what this package writes: damaged, cut off, with something
-// behind them, or written for a Go type whose shape no longer fits.
+// This file decides what can go wrong and what an error tells: types, field names and positions,
+// never a value.
+
+// ErrCorrupt is wrapped by every error about bytes that are not what this package writes: damaged,
+// cut off, with something behind them, or written for a Go type whose shape no longer fits.
 var ErrCorrupt = errors.New("serializer: corrupt bytes")
 
 // UnsupportedTypeError says that a value was refused because it would not come back as it is.
@@ -34,7 +35,8 @@ func (e *UnsupportedTypeError) Error() string {
 // Unwrap returns the error of the type's own marshaler, if that is what refused the value.
 func (e *UnsupportedTypeError) Unwrap() error { return e.cause }
 
-// UnregisteredTypeError says that bytes hold a value of a type that this program has not registered.
+// UnregisteredTypeError says that bytes hold a value of a type that this program has not
+// registered.
 type UnregisteredTypeError struct {
 	Name string // the name the type was registered under where the bytes were written
 }
@@ -51,7 +53,8 @@ func (e *UnregisteredTypeError) Error() string {
 // maxShownName keeps a hostile type name from filling a log.
 const maxShownName = 200
 
-// corruptError is an ErrCorrupt with a place and, if a type's own unmarshaler refused, its error to inspect but not to print.
+// corruptError is an ErrCorrupt with a place and, if a type's own unmarshaler refused, its error to
+// inspect but not to print.
 type corruptError struct {
 	what  string
 	path  string
@@ -79,7 +82,8 @@ func unsupported(t reflect.Type, reason string) error {
 	return &UnsupportedTypeError{Type: t, Reason: reason}
 }
 
-// maxPath bounds the path of an error about a cycle, which would otherwise repeat itself hundreds of times: its end is kept.
+// maxPath bounds the path of an error about a cycle, which would otherwise repeat itself hundreds
+// of times: its end is kept.
 const maxPath = 160
 
 // under puts a path segment in front of the place an error names.
@@ -105,5 +109,6 @@ func join(segment, path string) string {
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
 
-// entry stands for a place in a map: the keys of maps inside values may be as private as the values.
+// entry stands for a place in a map: the keys of maps inside values may be as private as the
+// values.
 const entry = "[*]"

@@ -95,7 +95,8 @@ func TestAMarshalerMayReturnNil(t *testing.T) {
 	mustEqual(t, got, silent{1})
 }
 
-// As with gob, a time in the reader's own offset becomes local, and any other offset a zone without a name.
+// As with gob, a time in the reader's own offset becomes local, and any other offset a zone without
+// a name.
 func TestZonesComeBackAsThroughGob(t *testing.T) {
 	saved := time.Local
 	t.Cleanup(func() { time.Local = saved })
@@ -120,7 +121,8 @@ func TestZonesComeBackAsThroughGob(t *testing.T) {
 	}
 }
 
-// gob is the measure: what it brings back, this package brings back too. The cases say where this package does better.
+// gob is the measure: what it brings back, this package brings back too. The cases say where this
+// package does better.
 func TestGobBringsBackNoMore(t *testing.T) {
 	for _, c := range roundTrips() {
 		t.Run(c.name, func(t *testing.T) {

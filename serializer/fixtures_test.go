@@ -1,5 +1,3 @@
-// This file holds the types and the cases that the tests share: what has to come back, and what gob makes of it.
-
 package serializer
 
 import (
@@ -13,6 +11,9 @@ import (
 	"net/url"
 	"time"
 )
+
+// This file holds the types and the cases that the tests share: what has to come back, and what gob
+// makes of it.
 
 type (
 	Role    string
@@ -198,7 +199,8 @@ type roundTrip struct {
 	gob   gobVerdict
 }
 
-// gobVerdict says what gob does with the value of a case: bring the same back, refuse it, or bring another back.
+// gobVerdict says what gob does with the value of a case: bring the same back, refuse it, or bring
+// another back.
 type gobVerdict int
 
 const (

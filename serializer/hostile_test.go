@@ -262,15 +262,16 @@ func fillMap[V any](n int) {
 	sink = m
 }
 
-// Types that were built once stay in memory for good, so bytes must not be able to have ever more of them built, not even
-// by types that are refused in the end.
+// Types that were built once stay in memory for good, so bytes must not be able to have ever more
+// of them built, not even by types that are refused in the end.
 func TestBytesCannotBuildEverMoreTypes(t *testing.T) {
 	saved := foreign
 	t.Cleanup(func() { foreign = saved })
 	array := func(n int) []byte { return []byte{0x93, tagArray, 0xcd, byte(n >> 8), byte(n), tagString} }
 	foreign = maxForeignTypes - 2
 	for i, want := range []bool{true, true, false} {
-		// A map from arrays to something unknown: the array type is built before the map is refused.
+		// A map from arrays to something unknown: the array type is built before the map is
+		// refused.
 		b := append(append([]byte{0x92, 0x93, tagMap}, array(1001+i)...), tagCount, 0x80)
 		if _, err := Unmarshal(b); !errors.Is(err, ErrCorrupt) {
 			t.Fatal(err)

@@ -1,13 +1,15 @@
-// This file decides the names of attributes: one per session value, apart from the names that the stores keep for themselves.
-
 package serializer
 
 import (
 	"reflect"
 )
 
+// This file decides the names of attributes: one per session value, apart from the names that the
+// stores keep for themselves.
+
 const (
-	// ReservedPrefix starts the attribute names that no session key ever gets, so that a store may use them for itself.
+	// ReservedPrefix starts the attribute names that no session key ever gets, so that a store may
+	// use them for itself.
 	ReservedPrefix = "!"
 	// DeadlineAttr is the attribute in which Codec keeps a session's deadline.
 	DeadlineAttr = ReservedPrefix + "deadline"
@@ -19,10 +21,11 @@ const (
 	otherKey  = "k" // the bytes that Marshal gives for the key
 )
 
-// MarshalKey returns the attribute name of a session key: a string, a number, a bool, or a comparable value of a registered
-// type. Different keys have different names, also if they print alike: 1, int64(1) and "1". A key that UnmarshalKey would not
-// bring back as an equal value, such as a slice, a pointer or NaN, is refused with an [*UnsupportedTypeError]; so is one whose
-// own methods encode it in several ways, since it has no one name.
+// MarshalKey returns the attribute name of a session key: a string, a number, a bool, or a
+// comparable value of a registered type. Different keys have different names, also if they print
+// alike: 1, int64(1) and "1". A key that UnmarshalKey would not bring back as an equal value, such
+// as a slice, a pointer or NaN, is refused with an [*UnsupportedTypeError]; so is one whose own
+// methods encode it in several ways, since it has no one name.
 func MarshalKey(key any) (name string, err error) {
 	if s, ok := key.(string); ok {
 		return stringKey + s, nil
@@ -59,8 +62,9 @@ func (e *encoder) sameKey() (string, error) {
 	return string(e.buf), err
 }
 
-// UnmarshalKey returns the session key that MarshalKey made name of, here or, where its type has an alias, under the type's old
-// name. The error is as Unmarshal's; a reserved name is an [ErrCorrupt].
+// UnmarshalKey returns the session key that MarshalKey made name of, here or, where its type has an
+// alias, under the type's old name. The error is as Unmarshal's; a reserved name is an
+// [ErrCorrupt].
 func UnmarshalKey(name string) (any, error) {
 	if name == "" {
 		return nil, corrupt("an empty attribute name")

@@ -1,8 +1,9 @@
-// This file decides how slices and arrays are kept: byte for byte, or element by element, a nil slice apart from an empty one.
-
 package serializer
 
 import "reflect"
+
+// This file decides how slices and arrays are kept: byte for byte, or element by element, a nil
+// slice apart from an empty one.
 
 var bytesPlan = plan{
 	enc: func(e *encoder, v reflect.Value) error {

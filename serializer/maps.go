@@ -1,5 +1,3 @@
-// This file decides the order in which maps are written, and which keys come back as the same key.
-
 package serializer
 
 import (
@@ -10,6 +8,8 @@ import (
 	"slices"
 	"strings"
 )
+
+// This file decides the order in which maps are written, and which keys come back as the same key.
 
 // sortAsEncoded sorts keys as their encodings sort: shorter ones first.
 func sortAsEncoded(keys []string) {

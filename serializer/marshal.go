@@ -1,5 +1,3 @@
-// This file decides what the package's two main functions promise: no panic, whatever the value or the bytes.
-
 package serializer
 
 import (
@@ -7,8 +5,11 @@ import (
 	"reflect"
 )
 
-// Marshal returns the bytes of one value. Equal values give equal bytes. A value that Unmarshal could not bring back is
-// refused with an [*UnsupportedTypeError].
+// This file decides what the package's two main functions promise: no panic, whatever the value or
+// the bytes.
+
+// Marshal returns the bytes of one value. Equal values give equal bytes. A value that Unmarshal
+// could not bring back is refused with an [*UnsupportedTypeError].
 func Marshal(v any) ([]byte, error) {
 	e := newEncoder()
 	defer e.free()
@@ -37,10 +38,11 @@ func (e *encoder) value(v any) (err error) {
 	return nil
 }
 
-// Unmarshal returns the value that b was made of by Marshal, with the same Go type. It never changes b, nor keeps it.
+// Unmarshal returns the value that b was made of by Marshal, with the same Go type. It never
+// changes b, nor keeps it.
 //
-// The error wraps [ErrCorrupt] if b is damaged or does not fit its Go type any more, and is an [*UnregisteredTypeError] if
-// that type is not known in this program.
+// The error wraps [ErrCorrupt] if b is damaged or does not fit its Go type any more, and is an
+// [*UnregisteredTypeError] if that type is not known in this program.
 func Unmarshal(b []byte) (any, error) { return new(decoder).value(b) }
 
 // value reads b as a whole value.

@@ -1,12 +1,12 @@
-// This file decides how much memory bytes may ask for. Encoder and decoder count the same way, so
-// that what is written can be read.
-
 package serializer
 
 import (
 	"bytes"
 	"reflect"
 )
+
+// This file decides how much memory bytes may ask for. Encoder and decoder count the same way, so
+// that what is written can be read.
 
 // What a value takes in memory is bounded by budgetBase + budgetFactor × the length of its bytes,
 // all of it: slices, maps and pointees, the copies in between, and the texts themselves, for which

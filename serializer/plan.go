@@ -1,5 +1,3 @@
-// This file decides how values of a Go type are written and read once the type is known: one plan per type, made once.
-
 package serializer
 
 import (
@@ -7,6 +5,9 @@ import (
 	"reflect"
 	"sync"
 )
+
+// This file decides how values of a Go type are written and read once the type is known: one plan
+// per type, made once.
 
 // A plan writes and reads the body of values of one type.
 type plan struct {
@@ -106,7 +107,8 @@ func refused(reason string) plan {
 	}
 }
 
-// nilable says whether the body of a type can be nil, so that a pointer to it needs a wrapping to tell the two nils apart.
+// nilable says whether the body of a type can be nil, so that a pointer to it needs a wrapping to
+// tell the two nils apart.
 func nilable(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
@@ -181,7 +183,8 @@ var float64Plan = plan{
 	},
 }
 
-// complexPlan writes real and imaginary part, as float64 for either size: a float32 survives that unchanged.
+// complexPlan writes real and imaginary part, as float64 for either size: a float32 survives that
+// unchanged.
 var complexPlan = plan{
 	enc: func(e *encoder, v reflect.Value) error {
 		if err := e.enter(1, v.Type()); err != nil {
@@ -221,8 +224,8 @@ var complexPlan = plan{
 // fitsFloat32 is gob's rule: what is rounded fits.
 func fitsFloat32(f float64) bool { return !(math.Abs(f) > math.MaxFloat32) || math.IsInf(f, 0) }
 
-// tooLarge is the error about a number that another version of the program keeps in a larger type. Cut off it would be another
-// number; gob refuses it too.
+// tooLarge is the error about a number that another version of the program keeps in a larger type.
+// Cut off it would be another number; gob refuses it too.
 func tooLarge(t reflect.Type) error {
 	return corrupt("the number is too large for " + t.String())
 }
@@ -236,7 +239,8 @@ var stringPlan = plan{
 	},
 }
 
-// interfacePlan writes the value inside with its type. It is a function because values lead back to plans.
+// interfacePlan writes the value inside with its type. It is a function because values lead back to
+// plans.
 func interfacePlan() plan {
 	return plan{
 		enc: func(e *encoder, v reflect.Value) error { return e.any(v.Interface()) },

@@ -1,5 +1,3 @@
-// This file decides which named types are known, and by which name bytes tell them.
-
 package serializer
 
 import (
@@ -7,6 +5,8 @@ import (
 	"reflect"
 	"sync"
 )
+
+// This file decides which named types are known, and by which name bytes tell them.
 
 var (
 	registryMu sync.RWMutex // guards below

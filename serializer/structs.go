@@ -1,6 +1,3 @@
-// This file decides how structs are kept: exported fields under their names, so that fields may come, go and change places
-// between two versions of a program.
-
 package serializer
 
 import (
@@ -8,9 +5,13 @@ import (
 	"reflect"
 )
 
-// A structPlan knows a struct type's shape: the names of its fields in order. A struct is an array of its shape and its
-// fields' values. The first struct of a type in a value carries the shape itself, the following ones the offset of it, so that
-// a list of structs names its fields once. An offset, unlike a count of shapes, stays right when a reader skips a field.
+// This file decides how structs are kept: exported fields under their names, so that fields may
+// come, go and change places between two versions of a program.
+
+// A structPlan knows a struct type's shape: the names of its fields in order. A struct is an array
+// of its shape and its fields' values. The first struct of a type in a value carries the shape
+// itself, the following ones the offset of it, so that a list of structs names its fields once. An
+// offset, unlike a count of shapes, stays right when a reader skips a field.
 type structPlan struct {
 	fields []field
 	byName map[string]int // into fields
@@ -90,7 +91,8 @@ func (s *structPlan) enc(e *encoder, v reflect.Value) error {
 	return nil
 }
 
-// shape writes the shape, or where it already stands. Map keys are moved after they are written, and so refer to nothing.
+// shape writes the shape, or where it already stands. Map keys are moved after they are written,
+// and so refer to nothing.
 func (e *encoder) shape(s *structPlan) {
 	if !e.key {
 		for _, known := range e.shapes {
@@ -127,7 +129,8 @@ func (s *structPlan) dec(d *decoder, v reflect.Value) error {
 	return s.decOther(d, v, at, n-1)
 }
 
-// shape returns the offset of the shape of the struct that is being read, and moves to its first field.
+// shape returns the offset of the shape of the struct that is being read, and moves to its first
+// field.
 func (d *decoder) shape(s *structPlan) (int, error) {
 	at := d.pos
 	if bytes.HasPrefix(d.b[at:], s.shape) {
@@ -146,11 +149,13 @@ func (d *decoder) shape(s *structPlan) (int, error) {
 	return 0, mismatch("a struct")
 }
 
-// maxFieldName is the longest name of a field, in bytes: a long one, referred to by very many small structs, would take very long.
+// maxFieldName is the longest name of a field, in bytes: a long one, referred to by very many small
+// structs, would take very long.
 const maxFieldName = 255
 
-// decOther reads a struct that was written with other fields, or in another order: by a version of the program before or
-// after this one. Every name costs a value behind it, so that a shape used again and again takes no more time than its bytes.
+// decOther reads a struct that was written with other fields, or in another order: by a version of
+// the program before or after this one. Every name costs a value behind it, so that a shape used
+// again and again takes no more time than its bytes.
 func (s *structPlan) decOther(d *decoder, v reflect.Value, at, n int) error {
 	names := decoder{b: d.b, pos: at}
 	if count, err := names.array(); err != nil || count != n {
@@ -178,7 +183,8 @@ func (s *structPlan) decOther(d *decoder, v reflect.Value, at, n int) error {
 	return nil
 }
 
-// decField reads one field. nil leaves it zero: that is how a pointer field that has become a plain one since reads a nil.
+// decField reads one field. nil leaves it zero: that is how a pointer field that has become a plain
+// one since reads a nil.
 func (s *structPlan) decField(d *decoder, v reflect.Value, i int) error {
 	if d.null() {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The pairs below stand for one type in two versions of a program: a name of the same length each, exchanged in the bytes.
+// The pairs below stand for one type in two versions of a program: a name of the same length each,
+// exchanged in the bytes.
 type (
 	accountBefore struct {
 		Name    string
@@ -83,8 +84,8 @@ type (
 	}
 )
 
-// While instances of two versions of a program share sessions, the older one reads what the newer one has written into wider
-// fields, as it would from gob: as long as the numbers fit.
+// While instances of two versions of a program share sessions, the older one reads what the newer
+// one has written into wider fields, as it would from gob: as long as the numbers fit.
 func TestAnOlderInstanceReadsWiderNumbersThatFit(t *testing.T) {
 	RegisterName("width.0", narrow{})
 	RegisterName("width.1", wide64{})
@@ -125,7 +126,8 @@ func TestAFieldMayBeTheFirstOrTheLast(t *testing.T) {
 	mustEqual(t, got, accountEmpty{})
 }
 
-// A shape that first stands in a field that is skipped must still be found by those that refer to it.
+// A shape that first stands in a field that is skipped must still be found by those that refer to
+// it.
 func TestSkippedFieldsMayHoldTheShapeThatLaterOnesUse(t *testing.T) {
 	got, err := as(t, accountBefore{Old: []Point{{1, 2}}, Owner: Point{3, 4}, Extra: map[string]any{"gone": unregisteredIn(t)}}, "1")
 	if err != nil {

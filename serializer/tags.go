@@ -1,11 +1,11 @@
-// This file decides what the tags of a struct's field say about keeping it.
-
 package serializer
 
 import (
 	"reflect"
 	"strings"
 )
+
+// This file decides what the tags of a struct's field say about keeping it.
 
 type tagWord int
 

@@ -79,7 +79,8 @@ func TestFieldsHiddenFromJSONAreRefusedWithAWord(t *testing.T) {
 	comesBack(t, hidden{Name: "Ada"})
 }
 
-// A field that got its tag while sessions with it were stored comes back zero, and is no reason to write them anew.
+// A field that got its tag while sessions with it were stored comes back zero, and is no reason to
+// write them anew.
 func TestATagHidesWhatIsStoredAlready(t *testing.T) {
 	stored := mustMarshal(t, untagged{"Ada", "hunter2", "hunter2", "hunter2"})
 	for _, v := range []any{tagged{Name: "Ada"}, hidden{Name: "Ada"}} {

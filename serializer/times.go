@@ -1,5 +1,3 @@
-// This file decides how much of a time.Time is kept: the instant and the offset from UTC, as gob keeps them.
-
 package serializer
 
 import (
@@ -7,10 +5,14 @@ import (
 	"time"
 )
 
-// A time is a list: the seconds since 1970; the nanoseconds; the offset from UTC in seconds. Nanoseconds of zero are left out
-// if nothing follows them, the offset in UTC.
+// This file decides how much of a time.Time is kept: the instant and the offset from UTC, as gob
+// keeps them.
 
-// maxOffset is the largest offset from UTC, in seconds, that a time.Time itself marshals: 32767 minutes.
+// A time is a list: the seconds since 1970; the nanoseconds; the offset from UTC in seconds.
+// Nanoseconds of zero are left out if nothing follows them, the offset in UTC.
+
+// maxOffset is the largest offset from UTC, in seconds, that a time.Time itself marshals: 32767
+// minutes.
 const maxOffset = 32767 * 60
 
 func (e *encoder) time(t time.Time) error {
@@ -40,8 +42,8 @@ func (e *encoder) time(t time.Time) error {
 	return nil
 }
 
-// time gives a time with an offset the local zone where that has the same offset at that moment, and else a zone without a
-// name: a local time stays local between machines in one zone.
+// time gives a time with an offset the local zone where that has the same offset at that moment,
+// and else a zone without a name: a local time stays local between machines in one zone.
 func (d *decoder) time() (time.Time, error) {
 	n, err := d.array()
 	if err != nil {

@@ -1,12 +1,12 @@
-// This file decides how a Go type is told from bytes: tags for the types known everywhere, names for registered ones, and
-// constructors for the slices, arrays, maps and pointers made of them.
-
 package serializer
 
 import (
 	"reflect"
 	"time"
 )
+
+// This file decides how a Go type is told from bytes: tags for the types known everywhere, names
+// for registered ones, and constructors for the slices, arrays, maps and pointers made of them.
 
 // The tags are part of the format: append only.
 const (
@@ -91,6 +91,7 @@ const (
 	maxTypeDepth = 16
 	// maxArray is the largest array type, in bytes and in elements.
 	maxArray = maxSize
-	// maxForeignTypes bounds the types that bytes can make this process build: the runtime never forgets a type.
+	// maxForeignTypes bounds the types that bytes can make this process build: the runtime never
+	// forgets a type.
 	maxForeignTypes = 4096
 )

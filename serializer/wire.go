@@ -1,5 +1,3 @@
-// This file decides what bytes are well-formed: it reads msgpack heads and walks whole values before anything trusts them.
-
 package serializer
 
 import (
@@ -7,10 +5,15 @@ import (
 	"math"
 )
 
+// This file decides what bytes are well-formed: it reads msgpack heads and walks whole values
+// before anything trusts them.
+
 const (
-	// maxDepth is how deep msgpack arrays and maps may nest in one value, when written and when read.
+	// maxDepth is how deep msgpack arrays and maps may nest in one value, when written and when
+	// read.
 	maxDepth = 200
-	// maxSize is the longest encoding of one value, in bytes: far above what memcached stores, far below what a length can count.
+	// maxSize is the longest encoding of one value, in bytes: far above what memcached stores, far
+	// below what a length can count.
 	maxSize = 64 << 20
 )
 
@@ -31,15 +34,17 @@ const (
 	kindExt // only in what a type's own methods write
 )
 
-// A head is the start of one msgpack value: its kind, its number, bits or length, and how many bytes the head itself takes.
+// A head is the start of one msgpack value: its kind, its number, bits or length, and how many
+// bytes the head itself takes.
 type head struct {
 	n    uint64
 	size int
 	kind kind
 }
 
-// readHead reads the head at the start of b; kindBad when b is cut off or starts with the reserved code. The length it reports
-// is not yet compared with what follows; an extension's counts its type.
+// readHead reads the head at the start of b; kindBad when b is cut off or starts with the reserved
+// code. The length it reports is not yet compared with what follows; an extension's counts its
+// type.
 func readHead(b []byte) head {
 	if len(b) == 0 {
 		return head{}
@@ -131,9 +136,10 @@ var longHeads = [256]struct {
 	0xdf: {kind: kindMap, width: 4},
 }
 
-// walk returns the length of the one value at the start of b. It fails on lengths and counts that do not fit into what
-// remains, on nesting beyond depth levels, and on unknown codes, extensions among them. It allocates nothing but the error, and
-// takes no longer than b has bytes, since every element has at least one.
+// walk returns the length of the one value at the start of b. It fails on lengths and counts that
+// do not fit into what remains, on nesting beyond depth levels, and on unknown codes, extensions
+// among them. It allocates nothing but the error, and takes no longer than b has bytes, since every
+// element has at least one.
 func walk(b []byte, depth int) (int, error) { return walkWith(b, depth, kindBad) }
 
 // walkWith is walk for bytes in which values of one more kind may occur.
@@ -187,7 +193,8 @@ func check(b []byte) error {
 	return nil
 }
 
-// checkForeign says whether b is well-formed msgpack, which msgpack's own Decoder may be given: it believes every length.
+// checkForeign says whether b is well-formed msgpack, which msgpack's own Decoder may be given: it
+// believes every length.
 func checkForeign(b []byte) error {
 	for len(b) > 0 {
 		n, err := walkWith(b, maxDepth, kindExt)
