@@ -1,5 +1,3 @@
-// This file decides where a new node listens and what runs it.
-
 package testenv
 
 import (
@@ -9,6 +7,8 @@ import (
 	"net"
 	"strconv"
 )
+
+// This file decides where a new node listens and what runs it.
 
 // Ports are taken from below every system's ephemeral range. In that range
 // an outgoing connection could occupy the port of a node that is down, so that

@@ -1,5 +1,3 @@
-// This file decides what each command does to the store and what it answers.
-
 package testenv
 
 import (
@@ -10,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 )
+
+// This file decides what each command does to the store and what it answers.
 
 // noreplyIn notes a trailing noreply, which silences errors as well.
 func (c *conversation) noreplyIn(words []string) bool {

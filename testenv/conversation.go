@@ -1,6 +1,3 @@
-// This file decides how the embedded server reads commands and words its answers:
-// byte for byte as memcached 1.6 does.
-
 package testenv
 
 import (
@@ -11,6 +8,9 @@ import (
 	"strings"
 	"time"
 )
+
+// This file decides how the embedded server reads commands and words its answers:
+// byte for byte as memcached 1.6 does.
 
 const (
 	badFormat  = "CLIENT_ERROR bad command line format"

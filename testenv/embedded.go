@@ -1,6 +1,3 @@
-// This file decides how the embedded server becomes a node: on a loopback socket
-// or in memory.
-
 package testenv
 
 import (
@@ -12,6 +9,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// This file decides how the embedded server becomes a node: on a loopback socket
+// or in memory.
 
 // embedded is a node inside this process. Each start gives it a new Server,
 // which is to this node what a process is to a real one.

@@ -1,5 +1,3 @@
-// This file decides which kind of nodes a test gets, and that they end with it.
-
 package testenv
 
 import (
@@ -12,6 +10,8 @@ import (
 	"strings"
 	"sync"
 )
+
+// This file decides which kind of nodes a test gets, and that they end with it.
 
 // NodesVariable is the environment variable that points Start at nodes which
 // run elsewhere, in the form of MEMCACHED_NODES.

@@ -1,5 +1,3 @@
-// This file decides how a test looks into a node, past the client it tests.
-
 package testenv
 
 import (
@@ -16,6 +14,8 @@ import (
 	"strings"
 	"time"
 )
+
+// This file decides how a test looks into a node, past the client it tests.
 
 // Get returns the value that the node holds under key; false if it holds none.
 func (n *Node) Get(key string) ([]byte, bool) {

@@ -1,5 +1,3 @@
-// This file decides what can be done to a node, in which state, and what it means.
-
 package testenv
 
 import (
@@ -7,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 )
+
+// This file decides what can be done to a node, in which state, and what it means.
 
 // State is what a node is doing.
 type State int

@@ -1,6 +1,6 @@
-// This file decides what a test may ask of its nodes.
-
 package testenv
+
+// This file decides what a test may ask of its nodes.
 
 // Option changes what [Start] starts.
 type Option func(*options)

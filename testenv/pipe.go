@@ -1,6 +1,3 @@
-// This file decides how a connection in memory behaves: like TCP on the loopback,
-// with a buffer in each direction, deadlines, and bytes that outlive their sender.
-
 package testenv
 
 import (
@@ -13,6 +10,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// This file decides how a connection in memory behaves: like TCP on the loopback,
+// with a buffer in each direction, deadlines, and bytes that outlive their sender.
 
 // pipeBuffer is how much one direction holds before its writer has to wait, about
 // what Linux keeps for a connection whose reader is stopped.

@@ -1,5 +1,3 @@
-// This file decides how a memcached process is started, ended and known to be ready.
-
 package testenv
 
 import (
@@ -15,6 +13,8 @@ import (
 	"sync"
 	"time"
 )
+
+// This file decides how a memcached process is started, ended and known to be ready.
 
 // patience bounds every wait for a process; it is far above what any of them takes.
 const patience = 10 * time.Second

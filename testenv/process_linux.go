@@ -1,5 +1,3 @@
-// This file decides how Linux ends, stops and continues a process.
-
 package testenv
 
 import (
@@ -12,6 +10,8 @@ import (
 	"syscall"
 	"time"
 )
+
+// This file decides how Linux ends, stops and continues a process.
 
 const canPauseProcesses = true
 

@@ -1,8 +1,5 @@
 //go:build !unix
 
-// This file decides what happens where a process cannot be stopped and
-// continued: the embedded server is used there.
-
 package testenv
 
 import (
@@ -10,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 )
+
+// This file decides what happens where a process cannot be stopped and
+// continued: the embedded server is used there.
 
 const canPauseProcesses = false
 

@@ -1,7 +1,5 @@
 //go:build unix && !linux
 
-// This file decides how other Unix systems end, stop and continue a process.
-
 package testenv
 
 import (
@@ -9,6 +7,8 @@ import (
 	"os/exec"
 	"syscall"
 )
+
+// This file decides how other Unix systems end, stop and continue a process.
 
 const canPauseProcesses = true
 

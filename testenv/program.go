@@ -1,5 +1,3 @@
-// This file decides how nodes live and end in a program that is no test.
-
 package testenv
 
 import (
@@ -9,6 +7,8 @@ import (
 	"slices"
 	"sync"
 )
+
+// This file decides how nodes live and end in a program that is no test.
 
 // Program is the TB of a program that is no test, such as a demo. Its nodes end with Close:
 //

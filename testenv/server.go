@@ -1,5 +1,3 @@
-// This file decides whom the embedded server serves, when it stands still, and how it ends.
-
 package testenv
 
 import (
@@ -11,14 +9,18 @@ import (
 	"time"
 )
 
+// This file decides whom the embedded server serves, when it stands still, and how it ends.
+
 // ServerConfig says how large the embedded server is. The zero value is a
 // server like a memcached without arguments.
 type ServerConfig struct {
-	// MemoryBytes is the memory for items, with 57 bytes and the length of the key for
-	// each beyond its value. If zero, 64 MiB is used. When it is full, what was not used for longest is evicted.
+	// MemoryBytes is the memory for items, with 57 bytes and the length of the key for each beyond
+	// its value. If zero, 64 MiB is used. When it is full, what was not used for longest is
+	// evicted.
 	MemoryBytes int64
 
-	// MaxItemBytes is the size of the largest item, counted in the same way. If zero, 1 MiB is used.
+	// MaxItemBytes is the size of the largest item, counted in the same way. If zero, 1 MiB is
+	// used.
 	MaxItemBytes int
 
 	// NoEviction answers an error when the memory is full, as memcached -M does.

@@ -1,5 +1,3 @@
-// This file decides what the embedded server tells about itself and its items.
-
 package testenv
 
 import (
@@ -8,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 )
+
+// This file decides what the embedded server tells about itself and its items.
 
 // embeddedVersion names the memcached whose behaviour the embedded server has.
 const embeddedVersion = "1.6.18-embedded"

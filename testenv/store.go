@@ -1,6 +1,3 @@
-// This file decides what the embedded server remembers: expiry, CAS ids, size
-// limits and eviction, in memcached's terms. It is pure: seconds go in.
-
 package testenv
 
 import (
@@ -9,6 +6,9 @@ import (
 	"strings"
 	"time"
 )
+
+// This file decides what the embedded server remembers: expiry, CAS ids, size
+// limits and eviction, in memcached's terms. It is pure: seconds go in.
 
 // itemOverhead is what memcached 1.6 adds to key, value and flags: the
 // header, the CAS id, the key's closing byte and the value's line end.

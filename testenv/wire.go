@@ -1,5 +1,3 @@
-// This file decides which faults stand between one client and each node.
-
 package testenv
 
 import (
@@ -13,6 +11,8 @@ import (
 	"syscall"
 	"time"
 )
+
+// This file decides which faults stand between one client and each node.
 
 // Direction says which way bytes get lost.
 type Direction int

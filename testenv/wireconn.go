@@ -1,5 +1,3 @@
-// This file decides what one connection over a Wire does under the faults of its address.
-
 package testenv
 
 import (
@@ -10,6 +8,8 @@ import (
 	"syscall"
 	"time"
 )
+
+// This file decides what one connection over a Wire does under the faults of its address.
 
 // wireConn is a connection over a Wire. Its lock is never held during I/O.
 type wireConn struct {

@@ -1,11 +1,11 @@
-// This file decides what becomes of requests over a Wire: sent, held back or lost.
-
 package testenv
 
 import (
 	"io"
 	"time"
 )
+
+// This file decides what becomes of requests over a Wire: sent, held back or lost.
 
 // parcel is one write that is held back.
 type parcel struct {
