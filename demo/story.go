@@ -1,7 +1,5 @@
 package main
 
-// This file tells the demo as a story in the terminal.
-
 import (
 	"context"
 	"encoding/json"
@@ -17,6 +15,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells the demo as a story in the terminal.
 
 // story is the demo for a terminal: one user, two app instances, three nodes, and
 // one thing after the other going wrong. Every step says what was done, what the

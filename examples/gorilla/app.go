@@ -83,7 +83,8 @@ func app(c *cluster.Cluster, store *gorillastore.Store) http.Handler {
 	})
 }
 
-// outOfReach answers the request if there is an error. A cookie that is not ours is none: its user is a stranger.
+// outOfReach answers the request if there is an error. A cookie that is not ours is none: its user
+// is a stranger.
 func outOfReach(w http.ResponseWriter, err error) bool {
 	var forged securecookie.Error
 	if err == nil || errors.As(err, &forged) {

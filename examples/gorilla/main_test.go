@@ -176,7 +176,8 @@ func TestWithoutNodesOfItsOwn(t *testing.T) {
 	u.page(in, "/", nil, "<b>2</b> times")
 	u.page(in, "/healthz", nil, "")
 
-	// A restarted app has another key: whom it does not know any more is a stranger, and can log in again.
+	// A restarted app has another key: whom it does not know any more is a stranger, and can log in
+	// again.
 	again := start(t, bin, "again", "", "")
 	u.page(again, "/", nil, "Hello, stranger")
 	u.page(again, "/login", url.Values{"name": {"Ann"}}, "<b>1</b> time.")

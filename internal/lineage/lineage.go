@@ -8,9 +8,6 @@
 // maps is let go with them.
 package lineage
 
-// This file decides what is one line: found bytes, the values decoded from them, and everything that
-// is encoded from these values.
-
 import (
 	"reflect"
 	"slices"
@@ -20,6 +17,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/internal/weakmap"
 )
+
+// This file decides what is one line: found bytes, the values decoded from them, and everything
+// that is encoded from these values.
 
 var (
 	watched atomic.Bool

@@ -1,15 +1,15 @@
 // Package weakmap is a map whose entries last as long as what they are about.
 package weakmap
 
-// This file decides how long an entry lasts: until the garbage collector has taken the object that
-// its key points to.
-
 import (
 	"runtime"
 	"sync"
 	"unsafe"
 	"weak"
 )
+
+// This file decides how long an entry lasts: until the garbage collector has taken the object that
+// its key points to.
 
 // Map holds values by the address of an object: of an array's first byte, of a map's or a channel's
 // header. It does not keep the object alive, and lets its entry go some time after the object has

@@ -1,7 +1,5 @@
 package acceptance
 
-// This file decides what the web app of the stories does.
-
 import (
 	"fmt"
 	"net/http"
@@ -10,6 +8,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides what the web app of the stories does.
 
 // app is one instance of the web app.
 type app struct {

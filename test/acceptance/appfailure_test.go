@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells what users see when instances of the app share their sessions,
-// and when one of them dies.
-
 import (
 	"fmt"
 	"strconv"
@@ -12,6 +9,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file tells what users see when instances of the app share their sessions,
+// and when one of them dies.
 
 func TestSessionsAreSharedByInstances(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {

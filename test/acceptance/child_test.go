@@ -1,7 +1,5 @@
 package acceptance
 
-// This file decides how an app runs in a process of its own.
-
 import (
 	"bufio"
 	"fmt"
@@ -14,6 +12,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file decides how an app runs in a process of its own.
 
 // childVariable makes the test program an app on the named driver.
 const childVariable = "HOLDFAST_ACCEPTANCE_APP"

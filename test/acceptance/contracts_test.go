@@ -1,8 +1,5 @@
 package acceptance
 
-// This file holds the stores to what apps expect that know scs and gorilla/sessions
-// only: nothing but the store is ours in them.
-
 import (
 	"errors"
 	"fmt"
@@ -18,6 +15,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file holds the stores to what apps expect that know scs and gorilla/sessions
+// only: nothing but the store is ours in them.
 
 // scsApp is an app whose handlers use a SessionManager as its documentation shows.
 func scsApp(t *testing.T, w *world, configure func(*scs.SessionManager), handle map[string]func(*scs.SessionManager, *http.Request) string) *app {

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides what the apps of all drivers have in common: a session as a
-// handler sees it, whichever library keeps it.
-
 import (
 	"errors"
 	"net/http"
@@ -14,6 +11,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides what the apps of all drivers have in common: a session as a
+// handler sees it, whichever library keeps it.
 
 // session is the user's session in one request.
 type session interface {

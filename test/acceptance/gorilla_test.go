@@ -1,7 +1,5 @@
 package acceptance
 
-// This file decides how an app on gorilla/sessions keeps its sessions.
-
 import (
 	"errors"
 	"io"
@@ -14,6 +12,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file decides how an app on gorilla/sessions keeps its sessions.
 
 // authKey is the secret that the instances of an app share.
 var authKey = []byte("acceptance-acceptance-acceptance")

@@ -1,7 +1,5 @@
 package acceptance
 
-// This file tells what becomes of cookies that nobody has given out.
-
 import (
 	"context"
 	"net/http"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file tells what becomes of cookies that nobody has given out.
 
 // knock has the app answer a request with that Cookie header, whatever bytes it
 // holds: also those that a client's own library would refuse to send.

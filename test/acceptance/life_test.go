@@ -1,7 +1,5 @@
 package acceptance
 
-// This file tells when a session begins, changes its id, and ends.
-
 import (
 	"bufio"
 	"errors"
@@ -19,6 +17,8 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells when a session begins, changes its id, and ends.
 
 func TestRemovedValuesAreGoneAndFlashesAreShownOnce(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {

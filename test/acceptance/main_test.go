@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides what runs around the stories: the app in a process of its own,
-// and the look for goroutines that a Cluster, a server or a node has left behind.
-
 import (
 	"flag"
 	"fmt"
@@ -12,6 +9,9 @@ import (
 	"testing"
 	"time"
 )
+
+// This file decides what runs around the stories: the app in a process of its own,
+// and the look for goroutines that a Cluster, a server or a node has left behind.
 
 // limit ends a wait for something that does not come.
 const limit = 30 * time.Second

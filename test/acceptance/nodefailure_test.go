@@ -1,7 +1,5 @@
 package acceptance
 
-// This file tells what users see while nodes die, hang, and come back.
-
 import (
 	"net/http"
 	"strings"
@@ -10,6 +8,8 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells what users see while nodes die, hang, and come back.
 
 func TestPrimaryIsKilled(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {

@@ -1,14 +1,14 @@
 package acceptance
 
-// This file tells what users see while the list of nodes changes, one instance
-// after the other.
-
 import (
 	"fmt"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file tells what users see while the list of nodes changes, one instance
+// after the other.
 
 // rolling is an app of two instances whose node list changes, and its users.
 type rolling struct {

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells what users see who do not stop working while nodes fail one after
-// another: nothing.
-
 import (
 	"fmt"
 	"sync"
@@ -11,6 +8,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file tells what users see who do not stop working while nodes fail one after
+// another: nothing.
 
 // worker is a user who counts on and on, on one instance and the other.
 type worker struct {

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells what becomes of the changes that parallel requests of one session
-// make, on one instance and on two.
-
 import (
 	"context"
 	"fmt"
@@ -10,6 +7,9 @@ import (
 	"sync"
 	"testing"
 )
+
+// This file tells what becomes of the changes that parallel requests of one session
+// make, on one instance and on two.
 
 // onOneAndTwo tells the story with both requests on one instance, and on two.
 func onOneAndTwo(t *testing.T, d driver, story func(t *testing.T, w *world, app1, app2 *app)) {

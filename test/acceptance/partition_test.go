@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells what becomes of changes while two instances do not agree about
-// which nodes are up.
-
 import (
 	"fmt"
 	"sync"
@@ -10,6 +7,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 )
+
+// This file tells what becomes of changes while two instances do not agree about
+// which nodes are up.
 
 // cutOff starts an instance that can be cut off from nodes.
 func (w *world) cutOff() (*app, *partition) {

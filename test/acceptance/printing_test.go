@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells that no public value prints a secret, however it is printed and wherever
-// it is embedded. What cannot be had is listed, and fails when it can be.
-
 import (
 	"bytes"
 	"context"
@@ -27,6 +24,9 @@ import (
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file tells that no public value prints a secret, however it is printed and wherever
+// it is embedded. What cannot be had is listed, and fails when it can be.
 
 // shape is a public value in some place.
 type shape struct {

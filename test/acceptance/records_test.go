@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells what becomes of records that are damaged, belong to somebody else,
-// or were written by a newer version.
-
 import (
 	"encoding/binary"
 	"fmt"
@@ -14,6 +11,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
+
+// This file tells what becomes of records that are damaged, belong to somebody else,
+// or were written by a newer version.
 
 // rewrite changes the session's copies on its primary and backup, as many as told.
 func (w *world) rewrite(id string, copies int, change func(record []byte) []byte) {

@@ -1,7 +1,5 @@
 package acceptance
 
-// This file decides how an app on scs keeps its sessions.
-
 import (
 	"context"
 	"encoding/gob"
@@ -16,6 +14,8 @@ import (
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides how an app on scs keeps its sessions.
 
 func init() { gob.Register([]string{}) }
 

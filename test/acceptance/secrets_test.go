@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells that nothing of what must stay secret is ever printed, or lies on a
-// node.
-
 import (
 	"bytes"
 	"context"
@@ -26,6 +23,9 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells that nothing of what must stay secret is ever printed, or lies on a
+// node.
 
 // printed is everything that a story prints, and what must not be in it.
 type printed struct {

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells how apps fare behind TLS and passwords, and with cookies that were kept
-// too long.
-
 import (
 	"bytes"
 	"crypto/ecdsa"
@@ -25,6 +22,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file tells how apps fare behind TLS and passwords, and with cookies that were kept
+// too long.
 
 // authority is a CA of the test's own, and the directory of its files.
 type authority struct {

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides which values come back from a session as they went in, and what
-// happens to those that cannot.
-
 import (
 	"errors"
 	"fmt"
@@ -16,6 +13,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file decides which values come back from a session as they went in, and what
+// happens to those that cannot.
 
 type address struct {
 	Street string

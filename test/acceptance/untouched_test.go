@@ -1,8 +1,5 @@
 package acceptance
 
-// This file tells that a request changes what it changes: a value that it leaves alone
-// overwrites nothing, and a session that has ended while it ran stays ended.
-
 import (
 	"bytes"
 	"encoding/gob"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/holdfast-go/holdfast/serializer"
 )
+
+// This file tells that a request changes what it changes: a value that it leaves alone
+// overwrites nothing, and a session that has ended while it ran stays ended.
 
 // basket gobs a map, and so is encoded to other bytes each time.
 type basket struct{ items map[string]int }

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides what a user is: an http client with cookies, which it sends to
-// every instance of the app.
-
 import (
 	"context"
 	"fmt"
@@ -13,6 +10,9 @@ import (
 	"sync"
 	"testing"
 )
+
+// This file decides what a user is: an http client with cookies, which it sends to
+// every instance of the app.
 
 // user visits the app. Its methods may be called by several goroutines, except
 // those that can end the test.

@@ -1,9 +1,5 @@
 package acceptance
 
-// This file decides how a story takes place in virtual time, where a lifetime of a
-// year passes at once and every wait is exact: nodes, connections and servers live
-// in the memory of a testing/synctest bubble.
-
 import (
 	"context"
 	"errors"
@@ -17,6 +13,10 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides how a story takes place in virtual time, where a lifetime of a
+// year passes at once and every wait is exact: nodes, connections and servers live
+// in the memory of a testing/synctest bubble.
 
 // eachVirtual tells the story once for each driver, in a bubble.
 func eachVirtual(t *testing.T, drivers []driver, story func(t *testing.T, w *world)) {

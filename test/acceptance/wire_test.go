@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides how a story gets between an app and a node: it counts the
-// connections, or cuts them.
-
 import (
 	"bytes"
 	"context"
@@ -10,6 +7,9 @@ import (
 	"strings"
 	"sync"
 )
+
+// This file decides how a story gets between an app and a node: it counts the
+// connections, or cuts them.
 
 type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
 

@@ -1,8 +1,5 @@
 package acceptance
 
-// This file decides where a story takes place: nodes, apps on them, users, and a
-// look at where the copies of a session lie.
-
 import (
 	"context"
 	"crypto/rand"
@@ -21,6 +18,9 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/testenv"
 )
+
+// This file decides where a story takes place: nodes, apps on them, users, and a
+// look at where the copies of a session lie.
 
 // world is the nodes, apps and users of one story.
 type world struct {

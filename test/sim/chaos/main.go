@@ -1,6 +1,6 @@
-// Command chaos runs instances of a web app and memcached nodes as processes, breaks these in every way it
-// knows while users are at it, and counts what the users lose. The same happens at the
-// same moments to two stores without this library's protocol.
+// Command chaos runs instances of a web app and memcached nodes as processes, breaks these in every
+// way it knows while users are at it, and counts what the users lose. The same happens at the same
+// moments to two stores without this library's protocol.
 //
 //	go run ./chaos [-for 3m] [-short] [-seed n] [-users n] [-faults kill,hang] [-write] [-out file]
 //

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// This file decides which promises the page of guarantees lists, and what is said to have tested each.
+// This file decides which promises the page of guarantees lists, and what is said to have tested
+// each.
 
 // guarantee is a line of the table of promises, and the faults that try to break it.
 type guarantee struct {

@@ -90,7 +90,8 @@ func (sys *system) count(p *phase) {
 	sys.tally.stall(spent.Stalled)
 }
 
-// ready waits until every instance takes every node for up. One that does not for so long never will.
+// ready waits until every instance takes every node for up. One that does not for so long never
+// will.
 func (sys *system) ready(within time.Duration) {
 	if !eventually(time.Now().Add(within), func() bool {
 		for _, in := range sys.instances {

@@ -204,9 +204,9 @@ func (t *tally) judge(k kind, h *check.History) {
 // the time that takes grows without bound.
 const orderable = 200
 
-// orders reports whether an order of the session's requests is to be searched, and counts that. Where
-// the whole of a session fell into times in which nothing may be lost, there must be one for each
-// attribute that explains every answer.
+// orders reports whether an order of the session's requests is to be searched, and counts that.
+// Where the whole of a session fell into times in which nothing may be lost, there must be one for
+// each attribute that explains every answer.
 func (t *tally) orders(h *check.History) bool {
 	ops := h.Ops()
 	if len(ops) == 0 {
