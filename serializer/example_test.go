@@ -30,8 +30,8 @@ func ExampleRegister() {
 	_, err = serializer.Marshal([]*Coupon{{"SPRING"}})
 	fmt.Println(err)
 	// Output:
-	// serializer: cannot keep a value of type serializer_test.Coupon: it is not registered: call
-	// serializer.Register with a value of this type when the program starts <nil>
+	// serializer: cannot keep a value of type serializer_test.Coupon: it is not registered: call serializer.Register with a value of this type when the program starts
+	// <nil>
 }
 
 func ExampleMarshal() {
@@ -72,9 +72,7 @@ func ExampleRegisterAlias() {
 	v, err := serializer.Unmarshal(stored)
 	fmt.Printf("%T %v %v\n", v, v, err)
 	// Output:
-	// serializer: no type is registered here as "example.org/shop.Basket": call serializer.Register
-	// with a value of that type when the program starts, or, if the type has moved or was renamed
-	// since, serializer.RegisterName with this name, or RegisterAlias to only read it
+	// serializer: no type is registered here as "example.org/shop.Basket": call serializer.Register with a value of that type when the program starts, or, if the type has moved or was renamed since, serializer.RegisterName with this name, or RegisterAlias to only read it
 	// serializer_test.Basket {[pen]} <nil>
 }
 
@@ -116,8 +114,8 @@ func ExampleCodec() {
 	_, err = manager.Codec.Encode(deadline, map[string]any{"done": make(chan int)})
 	fmt.Println(err)
 	// Output:
-	// 2030 42 {[] 1.5} <nil> session key "done": serializer: cannot keep a value of type chan int:
-	// a chan means nothing outside this process
+	// 2030 42 {[] 1.5} <nil>
+	// session key "done": serializer: cannot keep a value of type chan int: a chan means nothing outside this process
 }
 
 // A session that holds a value of a type that is gone goes on without it.
