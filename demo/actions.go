@@ -126,7 +126,7 @@ func (d *demo) roll() error {
 	for _, in := range d.apps {
 		errs = append(errs, in.reconfigure(d.clusterConfig()))
 	}
-	d.store.use(d.nodes.all())
+	d.store.SetNodes(d.nodes.all())
 	return errors.Join(errs...)
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/test/baseline"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -33,10 +34,10 @@ type config struct {
 type demo struct {
 	journal journal
 	nodes   *nodes
-	base    cluster.Config // of every instance, but for the nodes
-	apps    []*instance    // on holdfast
-	plain   *instance      // beside it
-	store   *oneCopy       // of plain
+	base    cluster.Config  // of every instance, but for the nodes
+	apps    []*instance     // on holdfast
+	plain   *instance       // beside it
+	store   *baseline.Store // of plain: without holdfast, one copy on one node
 	proxy   *proxy
 	crowd   *crowd
 	watch   *watch
@@ -146,7 +147,7 @@ func (d *demo) startApps(elsewhere string) error {
 			d.apps = append(d.apps, newInstance(a.name, a.driver, build))
 		}
 	}
-	d.store = newOneCopy(d.base.KeyPrefix+"one:", d.nodes.all())
+	d.store = baseline.New(baseline.Config{Nodes: d.nodes.all(), Prefix: d.base.KeyPrefix + "one:", Timeout: patienceWithNodes})
 	for _, in := range d.apps {
 		if in.remote != nil {
 			in.remote.look(context.Background())

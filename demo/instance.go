@@ -18,6 +18,7 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
+	"github.com/holdfast-go/holdfast/test/baseline"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -53,7 +54,7 @@ func buildGorilla(key []byte) builder {
 }
 
 // buildOneCopy needs no cluster: it is the app with scs as it is without holdfast.
-func buildOneCopy(store *oneCopy) builder {
+func buildOneCopy(store *baseline.Store) builder {
 	return func(app string, _ *cluster.Cluster) (http.Handler, error) {
 		s := scs.New()
 		s.Cookie.Name = cookieName(withOneCopy)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/test/baseline"
 )
 
 // This file decides what the web app does, whichever store keeps its sessions.
@@ -86,7 +87,7 @@ func refuse(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, errNobody):
 		status = http.StatusUnauthorized
-	case errors.Is(err, cluster.ErrTooLarge), errors.Is(err, errTooLarge):
+	case errors.Is(err, cluster.ErrTooLarge), errors.Is(err, baseline.ErrTooLarge):
 		status = http.StatusRequestEntityTooLarge
 	}
 	http.Error(w, err.Error(), status)

@@ -173,7 +173,7 @@ func (r *results) tellBaselines(b *bytes.Buffer) {
 	b.WriteString(`
 ## The same faults on two other designs
 
-Written plainly in ` + "`test/sim/chaos/baseline.go`" + `, on scs, with half as many users each: **one hashed copy**, as the memcached store for
+Written plainly in ` + "`test/baseline`" + `, on scs, with half as many users each: **one hashed copy**, as the memcached store for
 gorilla/sessions keeps it, and **primary and blind backup**, both written by ` + "`set`" + `, the first answer wins, as
 memcached-session-manager and PHP's session handler do. They write a session whole, so parallel requests undo each other's changes
 and revive sessions that were logged out, also without a fault: that is the first row.

@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-go/holdfast/gorillastore"
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
+	"github.com/holdfast-go/holdfast/test/baseline"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -89,13 +90,12 @@ func (s Spent) plus(o Spent) Spent {
 
 // Orders are what the harness may ask for, by the rules of net/rpc.
 type Orders struct {
-	app      App
-	stall    *stall
-	commands atomic.Uint64 // to nodes, by baselines
-	retired  atomic.Uint64 // to nodes, by clusters that were closed
-	merged   atomic.Uint64 // by clusters that were closed
-	doubted  atomic.Int64  // nodes that were taken for down
-	logged   lines
+	app     App
+	stall   *stall
+	retired atomic.Uint64 // commands to nodes, by deployments that have ended
+	merged  atomic.Uint64 // by clusters that were closed
+	doubted atomic.Int64  // nodes that were taken for down
+	logged  lines
 
 	mu  sync.Mutex // guards below
 	now *deployment
@@ -106,7 +106,7 @@ type deployment struct {
 	handler http.Handler
 	wire    *testenv.Wire
 	cluster *cluster.Cluster // nil for a baseline
-	plain   *baseline        // nil for the others
+	plain   *baseline.Store  // nil for the others
 	running sync.WaitGroup
 }
 
@@ -152,7 +152,9 @@ func (o *Orders) Deploy(nodes []cluster.Node, _ *struct{}) error {
 		if o.app.Kind == blind {
 			copies = 2
 		}
-		d.plain = newBaseline(copies, nodes, o.app.Prefix, o.app.Timeout, d.wire.DialContext, &o.commands)
+		d.plain = baseline.New(baseline.Config{
+			Nodes: nodes, Prefix: o.app.Prefix, Timeout: o.app.Timeout, Copies: copies, DialContext: d.wire.DialContext,
+		})
 		d.handler = scsApp(d.plain, nil)
 	default:
 		c, err := cluster.New(cluster.Config{
@@ -191,7 +193,8 @@ func (o *Orders) retire(d *deployment) {
 		o.merged.Add(d.cluster.Stats().Merges)
 		_ = d.cluster.Close()
 	} else {
-		d.plain.close()
+		o.retired.Add(d.plain.Commands())
+		d.plain.Close()
 	}
 	_ = d.wire.Close()
 }
@@ -222,10 +225,13 @@ func (o *Orders) Heal(addr string, _ *struct{}) error {
 
 // Spent counts the commands to nodes and the conflicts merged since the start.
 func (o *Orders) Spent(_ struct{}, s *Spent) error {
-	*s = Spent{o.commands.Load() + o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count(), int(o.doubted.Load())}
-	if c := o.current().cluster; c != nil {
-		s.Commands += commandsOf(c)
-		s.Merged += c.Stats().Merges
+	*s = Spent{o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count(), int(o.doubted.Load())}
+	switch d := o.current(); {
+	case d.cluster != nil:
+		s.Commands += commandsOf(d.cluster)
+		s.Merged += d.cluster.Stats().Merges
+	case d.plain != nil:
+		s.Commands += d.plain.Commands()
 	}
 	return nil
 }
