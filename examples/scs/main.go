@@ -4,23 +4,18 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"log"
-	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/examples/internal/web"
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 func main() {
@@ -30,15 +25,7 @@ func main() {
 }
 
 func run() error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if os.Getenv("MEMCACHED_NODES") == "" {
-		program := testenv.NewProgram("scs", os.Stderr)
-		defer program.Close()
-		nodes := testenv.Start(program, 3, testenv.Embedded()).Nodes()
-		os.Setenv("MEMCACHED_NODES", nodes)
-		log.Printf("MEMCACHED_NODES is not set: sessions live on embedded nodes, and end with this program (%s)", nodes)
-	}
+	defer web.Nodes("scs")() // its own, where MEMCACHED_NODES names none
 	cfg, err := cluster.ConfigFromEnv(os.Getenv)
 	if err != nil {
 		return err
@@ -60,21 +47,5 @@ func run() error {
 		http.Error(w, "Sessions are out of reach. Please try again in a moment.", http.StatusServiceUnavailable)
 	}
 
-	l, err := net.Listen("tcp", ":"+cmp.Or(os.Getenv("PORT"), "8080"))
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: app(c, store, sessions), ReadHeaderTimeout: 5 * time.Second}
-	log.Printf("listening on http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	stop() // a second Ctrl-C ends the program at once
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(ctx)
+	return web.Serve(app(c, store, sessions))
 }
