@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -157,8 +158,8 @@ func TestALoadSpreadsThatASessionHasEnded(t *testing.T) {
 		w.put(ranks[2], "s", longer) // it hung as well
 		w.missing(c, "s", ErrNotFound)
 		for _, n := range ranks[:2] {
-			if s := w.on(n, "s"); s == nil || s.deadline != end.UnixMilli() || s.end() != longer.deadline {
-				t.Errorf("%s holds %s, want the end %d and the latest end %d", n.ID(), show(s), end.UnixMilli(), longer.deadline)
+			if s := w.on(n, "s"); s == nil || s.Deadline() != end.UnixMilli() || s.LatestEnd() != longer.Deadline() {
+				t.Errorf("%s holds %s, want the end %d and the latest end %d", n.ID(), show(s), end.UnixMilli(), longer.Deadline())
 			}
 		}
 		w.expires(ranks[2], "s")
@@ -232,7 +233,7 @@ func TestATombstoneLastsAsLongAsTheCopyItMeets(t *testing.T) {
 		w.put(ranks[2], "s", longer) // from a node that hung all the time
 		ranks[0].Restart()
 		w.missing(c, "s", ErrNotFound)
-		if s := w.on(ranks[0], "s"); s == nil || !s.destroyed || s.deadline < r.Deadline.Add(clockSkew).UnixMilli() {
+		if s := w.on(ranks[0], "s"); s == nil || !s.IsTombstone() || s.Deadline() < r.Deadline.Add(clockSkew).UnixMilli() {
 			t.Errorf("%s holds %s", ranks[0].ID(), show(s))
 		}
 	})
@@ -245,7 +246,7 @@ func TestAMarkGoesWithTheNextLaterEnd(t *testing.T) {
 		c := w.cluster(Config{})
 		w.createFor(c, "s", "a=1", time.Hour)
 		size := func() int {
-			b, _ := w.rank("s")[0].Get(hashKey("s").memcacheKey(""))
+			b, _ := w.rank("s")[0].Get(record.KeyOf("s").Name(""))
 			return len(b)
 		}
 		before := size()

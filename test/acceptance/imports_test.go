@@ -14,10 +14,11 @@ func TestImportsPointOneWay(t *testing.T) {
 		internal = module + "internal/" // lineage and weakmap: the standard library only
 	)
 	for name, allowed := range map[string][]string{
-		"internal/lineage": {internal},
-		"cluster":          {module + "cluster", "github.com/bradfitz/gomemcache/"},
-		"serializer":       {module + "serializer", internal, "github.com/vmihailenco/"},
-		"testenv":          {module + "testenv"},
+		"internal/lineage":        {internal},
+		"cluster/internal/record": {module + "cluster/internal/record"},
+		"cluster":                 {module + "cluster", "github.com/bradfitz/gomemcache/"},
+		"serializer":              {module + "serializer", internal, "github.com/vmihailenco/"},
+		"testenv":                 {module + "testenv"},
 		"scsstore": {
 			module + "scsstore", module + "cluster", module + "serializer", internal,
 			"github.com/bradfitz/gomemcache/", "github.com/vmihailenco/", "github.com/alexedwards/scs/v2",
