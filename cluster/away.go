@@ -2,10 +2,7 @@ package cluster
 
 import (
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what follows from the time for which a node was away: its sessions may have
@@ -60,35 +57,4 @@ func (op *operation) isRemote(targets []*node) bool {
 		at := n.returnedAt()
 		return !at.IsZero() && op.c.cfg.Now().Sub(at) < settling
 	})
-}
-
-// mostWideReads is how many wide reads are remembered. One that is forgotten costs another.
-const mostWideReads = 1 << 16
-
-// wideReads is when this process has last read each key wide. With too many keys the older half is
-// forgotten.
-type wideReads struct {
-	mu         sync.Mutex // guards below
-	young, old map[record.Key]time.Time
-}
-
-func (w *wideReads) at(key record.Key) time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if t, ok := w.young[key]; ok {
-		return t
-	}
-	return w.old[key]
-}
-
-func (w *wideReads) note(key record.Key, t time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.young) >= mostWideReads/2 {
-		w.old, w.young = w.young, nil
-	}
-	if w.young == nil {
-		w.young = map[record.Key]time.Time{}
-	}
-	w.young[key] = t
 }

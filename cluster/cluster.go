@@ -46,18 +46,19 @@ var (
 // Cluster keeps sessions on memcached nodes. It is safe for concurrent use. An app
 // has one, made at its start and closed at its end.
 type Cluster struct {
-	cfg       Config
-	placement *placement
-	nodes     []*node
-	seal      *record.Sealer // nil: records are plain
-	writer    uint64         // names this process in timestamps
-	lanes     lanes
-	readWide  wideReads
-	latches   sync.Pool // of *memcached.Latch, with nobody at the other end
-	unknown   *limiter
-	stats     counters
-	clock     *memcached.Clock
-	log       journal
+	cfg        Config
+	placement  *placement
+	nodes      []*node
+	seal       *record.Sealer // nil: records are plain
+	writer     uint64         // names this process in timestamps
+	lanes      lanes
+	readWide   wideReads
+	timestamps timestamps
+	latches    sync.Pool // of *memcached.Latch, with nobody at the other end
+	unknown    *limiter
+	stats      counters
+	clock      *memcached.Clock
+	log        journal
 	// longest is the longest time a session was seen to have left, in ms, at most
 	// mostLifetime: how long a deletion must be remembered when nothing is known of
 	// the session.

@@ -72,6 +72,8 @@
 // worth; write.go is one round of writes, conflict.go says when a node that refuses them is
 // passed over; operation.go holds what one operation knows of itself.
 //
+// recent.go is what a process remembers of keys between operations.
+//
 // The nodes: placement.go says which of them a key belongs to, membership.go whether one is
 // up, away.go which may have missed writes, node.go ties that to a server, prober.go asks
 // whether one is back; internal/memcached speaks to it.

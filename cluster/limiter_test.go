@@ -109,13 +109,13 @@ func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
 func TestTheMemoryOfWideReadsIsBounded(t *testing.T) {
 	var w wideReads
 	now := time.Now()
-	for i := range 3 * mostWideReads {
+	for i := range 3 * mostRecent {
 		key := record.KeyOf(fmt.Sprint("s", i))
 		w.note(key, now)
 		if w.at(key) != now {
 			t.Fatalf("%d is not remembered", i)
 		}
-		if got := len(w.young) + len(w.old); got > mostWideReads {
+		if got := len(w.keys.young) + len(w.keys.old); got > mostRecent {
 			t.Fatalf("%d keys after %d", got, i+1)
 		}
 	}

@@ -111,7 +111,7 @@ func (s *save) begin() {
 
 // stampAfter is the timestamp of a change that this process makes now to a record that it has read.
 func (op *operation) stampAfter(s *record.Record) record.Timestamp {
-	return s.NextTimestamp(op.c.cfg.Now(), op.c.writer)
+	return op.c.timestamps.next(op.hash, s, op.c.cfg.Now(), op.c.writer)
 }
 
 // hasEnded reports whether the session that was loaded has ended since, or was found destroyed.
@@ -152,7 +152,7 @@ func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 	case before == nil:
 		s.replace = s.replace && v.assumed
 		return s.ours.CollectTombstones(s.read), nil
-	case s.snap.base != nil && !before.Live(s.c.cfg.Now()) && !before.DeadlineSetAt(s.at):
+	case s.snap.base != nil && !before.Live(s.c.cfg.Now()) && !(s.mayBeStored && before.DeadlineSetAt(s.at)):
 		return nil, ErrDestroyed // it has ended, and its copies wait for their nodes to drop them
 	case before == s.snap.base:
 		return s.ours.CollectTombstones(s.read), nil
