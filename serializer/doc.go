@@ -90,8 +90,9 @@
 //   - 64 MiB for a value, and for an array type
 //   - 200 msgpack arrays and maps in one another; a value in an interface counts one more
 //   - 16 pointers, slices, arrays and maps in one another in a type
-//   - memory of 4 KiB and 128 times the length of the bytes, counted before it is allocated; a value that needs more, such as
-//     a struct with a large field that is not exported, gets up to 4 KiB of padding, and beyond that is refused
+//   - memory of 4 KiB and 128 times the length of the bytes, counted before it is allocated; a
+//     value that needs more, such as a struct with a large field that is not exported, gets up to 4
+//     KiB of padding, and beyond that is refused
 //
 // Further, bytes make a process build at most 4096 composite types that it has not written itself,
 // since the runtime never forgets a type. Methods of a type's own may panic without harm, but how
