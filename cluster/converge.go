@@ -23,7 +23,7 @@ const (
 // decision is what a verb makes of what was read.
 type decision struct {
 	want *record.Record // what every target is to hold; nil: nothing is to be written
-	err  error          // how the operation ends; a tombstone in want is written first
+	err  error          // how the operation ends; a tombstone in want, or evidence of an earlier end, is written first
 }
 
 // converge runs the loop and returns the last view, whose merged record is then that which lies

@@ -178,22 +178,47 @@ func TestALoadSpreadsThatASessionHasEnded(t *testing.T) {
 	})
 }
 
-// So does a late save that finds its session ended.
+// So does a late save that finds its session ended, whether the node with the longer copy takes its
+// changes first or not.
 func TestALateSaveSpreadsThatItsSessionHasEnded(t *testing.T) {
+	for name, fits := range map[string]bool{"the node takes it": true, "the node refuses it": false} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 2, func(w *world) {
+				c, other := w.cluster(Config{}), w.cluster(Config{})
+				w.createFor(c, "s", "a=1", longLife)
+				late := w.load(other, "s")
+				ranks := w.rank("s")
+				longer := w.on(ranks[0], "s")
+				ranks[0].Pause()
+				w.endsIn(c, time.Minute)
+				time.Sleep(10 * time.Minute)
+				ranks[0].Resume()
+				if !fits {
+					w.put(ranks[0], "s", longer) // the same under another token
+				}
+				w.until(other, ranks[0], StateUp)
+				late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(longLife)
+				w.refused(other, late)
+				ranks[1].Restart()
+				w.missing(w.cluster(Config{}), "s", ErrNotFound)
+			})
+		})
+	}
+}
+
+// What tells of an earlier end is brought to nobody any more once no copy can say otherwise.
+func TestWhatTellsOfAnEarlierEndGoesWithTheLatestEnd(t *testing.T) {
 	story(t, 2, func(w *world) {
-		c, other := w.cluster(Config{}), w.cluster(Config{})
-		w.createFor(c, "s", "a=1", longLife)
-		late := w.load(other, "s")
-		ranks := w.rank("s")
-		ranks[0].Pause()
-		w.endsIn(c, time.Minute)
-		time.Sleep(10 * time.Minute)
-		ranks[0].Resume()
-		w.until(other, ranks[0], StateUp)
-		late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(longLife)
-		w.refused(other, late)
-		ranks[1].Restart()
-		w.missing(w.cluster(Config{}), "s", ErrNotFound)
+		c := w.cluster(Config{})
+		longer := liveAt(time.Now().Add(longLife).UnixMilli(), value("a", "1", 1))
+		s := record.Change(longer, longer.Values(), time.Now().Add(time.Minute).UnixMilli(), record.Timestamp{Clock: 2, Writer: 1})
+		w.put(w.rank("s")[1], "s", s)
+		w.forget()
+		time.Sleep(longLife + clockSkew)
+		w.missing(c, "s", ErrNotFound)
+		if n := w.count("cas", "add", "set"); n > 0 {
+			t.Errorf("%d writes", n)
+		}
 	})
 }
 

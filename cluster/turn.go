@@ -117,6 +117,9 @@ func (t *turn) decide(v *view) decision {
 		d.err = nil
 		return d
 	}
+	if v.merged.IsEvidence(t.c.cfg.Now()) { // like a tombstone
+		return decision{want: v.merged, err: d.err}
+	}
 	return decision{err: d.err}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// This file decides what a cookie says: the session's id and nothing else, under the name that it
-// was made for.
+// This file decides what a cookie holds: the session's id and nothing else, valid under the
+// session's name only.
 
 // newID returns 256 random bits.
 func newID() string {
@@ -23,13 +23,13 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// idMark stands before the id in a cookie. A pair of keys that shares its first key with another
-// one accepts that one's cookies and decrypts them to noise; the mark tells noise from an id, so
-// that the next pair is tried.
+// idMark precedes the id in a cookie. If two pairs of keys share their first key, each accepts the
+// other's cookies and decrypts them to noise. The mark tells an id from noise, so that the next
+// pair is tried.
 const idMark = "hfid"
 
-// idSerializer is how securecookie writes an id. Gob, its default, would cost a decoder for each
-// request.
+// idSerializer writes an id into a cookie. Securecookie's default, gob, would build a decoder for
+// each request.
 type idSerializer struct{}
 
 var (
@@ -55,15 +55,15 @@ func (idSerializer) Deserialize(src []byte, dst any) error {
 	return nil
 }
 
-// maxPresented is how many ids of one request are looked at. Each costs the nodes a load, and a
-// client may send as many as fit into a header.
+// maxPresented is how many ids of one request are loaded at most. Each costs the nodes a load, and
+// a client may send as many cookies as fit into a header.
 const maxPresented = 8
 
-// presentedIDs returns the ids that the request's cookies of that name prove to be ours, in their
-// order, each once. A browser that was given cookies of one name for several paths or domains, as
-// when Options.Path has changed, sends them all. Those that do not verify are passed over, so that
-// one set by a neighbouring site cannot keep a user out. The error, when none verifies, is a
-// securecookie.MultiError, as the stores of gorilla/sessions return it.
+// presentedIDs returns the ids of those cookies of that name that verify, in the order of the
+// cookies, each id once. A browser that was given cookies of one name for several paths or domains,
+// as when Options.Path has changed, sends all of them. A cookie that does not verify is passed
+// over, so that a cookie set by a neighbouring site cannot keep a user out. If none verifies, the
+// error is a securecookie.MultiError, as the stores of gorilla/sessions return it.
 func (s *Store) presentedIDs(r *http.Request, name string) (ids []string, err error) {
 	for _, c := range r.CookiesNamed(name) {
 		var id string
@@ -104,8 +104,8 @@ func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string)
 	return sessions.NewCookie(session.Name(), value, &opts), nil
 }
 
-// Names that begin like this, in upper or lower case, are promises, and browsers drop a cookie that
-// breaks them (RFC 6265bis, section 4.1.3).
+// A cookie whose name begins with one of these prefixes, in upper or lower case, makes a promise,
+// and browsers drop a cookie that breaks its promise (RFC 6265bis, section 4.1.3).
 const (
 	securePrefix = "__Secure-"
 	hostPrefix   = "__Host-"
@@ -115,21 +115,20 @@ func hasPrefix(name, prefix string) bool {
 	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
-// mustBeSecure reports whether browsers drop the cookie unless it is marked Secure, whatever the
-// request came over: without the mark, every request would begin a new session.
+// mustBeSecure reports whether browsers drop the cookie unless it is marked Secure, also where the
+// request did not come over TLS. Without the mark, every request would begin a new session.
 func mustBeSecure(name string, opts *sessions.Options) bool {
 	return opts.SameSite == http.SameSiteNoneMode || opts.Partitioned || hasPrefix(name, securePrefix) || hasPrefix(name, hostPrefix)
 }
 
-// forwardedTLS reports whether a proxy says that the client came over TLS. Where several proxies
-// have appended to the header, the first entry is about the client.
+// forwardedTLS reports whether a proxy says that the client used TLS. If several proxies have
+// appended to the header, the first entry is about the client.
 func forwardedTLS(r *http.Request) bool {
 	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	return strings.EqualFold(strings.TrimSpace(proto), "https")
 }
 
-// cookieError is one reason for which a cookie was refused. It answers the questions of
-// securecookie.Error.
+// cookieError is one reason for which a cookie was refused. It is a securecookie.Error.
 type cookieError struct {
 	name  string
 	cause error
@@ -137,8 +136,8 @@ type cookieError struct {
 
 var _ securecookie.Error = cookieError{}
 
-// badCookie puts the name of the cookie into what securecookie found wrong with it, and keeps the
-// type that apps look for.
+// badCookie adds the name of the cookie to each error of securecookie, and keeps the types that
+// apps look for.
 func badCookie(name string, err error) error {
 	if err == nil {
 		return nil

@@ -8,14 +8,15 @@ import (
 	"github.com/gorilla/securecookie"
 )
 
-// This file decides which cookies of a session a response carries: one for each place in the
-// browser, the last.
+// This file decides which cookies of a session a response carries: for each place in the browser
+// the last one only.
 
-// setCookie puts the cookie into the response, in the place of those that it supersedes: what the
-// browser would keep in the same place (same name, Domain, Path and Partitioned), and every id that
-// this store has set under the name, wherever: a response whose handler saves forty times must not
-// have forty headers, nor leave one id at Path "/a" and another at "/b". A cookie that was expired
-// in another place stays expired, and what the app has set itself stays as well.
+// setCookie puts the cookie into the response and removes the cookies that it supersedes: those
+// that the browser would keep in the same place (same name, Domain, Path and Partitioned), and
+// those with an id that this store has set under the name, in any place. So a response whose
+// handler saves forty times does not have forty headers, and does not leave one id at Path "/a" and
+// another at "/b". A cookie that was expired in another place stays expired, and a cookie that the
+// app has set itself stays as well.
 func (s *Store) setCookie(w http.ResponseWriter, cookie *http.Cookie) {
 	s.takeBack(w, cookie.Name, func(earlier *http.Cookie, id string) bool {
 		return id != "" || samePlace(earlier, cookie)
@@ -23,15 +24,16 @@ func (s *Store) setCookie(w http.ResponseWriter, cookie *http.Cookie) {
 	http.SetCookie(w, cookie)
 }
 
-// takeBackID takes an id that has ended out of the response. The browser may have the cookie of a
-// new login by the time it reads this response.
+// takeBackID removes the cookie of an id that has ended from the response, because the browser may
+// have the cookie of a new login by the time it reads this response.
 func (s *Store) takeBackID(w http.ResponseWriter, name, ended string) {
 	s.takeBack(w, name, func(_ *http.Cookie, id string) bool { return id == ended })
 }
 
-// takeBack removes the cookies of that name that drop wants to have removed. It is told the id in a
-// cookie that this store has signed, "" for others. Only the headers tell what was set: the app may
-// have saved a copy of the session, or another session of this name that New gave it.
+// takeBack removes the cookies of that name for which drop returns true. drop gets the id in a
+// cookie that this store has signed, "" for other cookies. takeBack reads the headers, because
+// nothing else knows all cookies: the app may have saved a copy of the session, or another session
+// of this name that New returned.
 func (s *Store) takeBack(w http.ResponseWriter, name string, drop func(c *http.Cookie, id string) bool) {
 	lines := w.Header()["Set-Cookie"]
 	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
@@ -46,7 +48,7 @@ func (s *Store) takeBack(w http.ResponseWriter, name string, drop func(c *http.C
 	}
 }
 
-// idIn returns the id that a cookie of this store carries, "" where it is none.
+// idIn returns the id in a cookie of this store, "" for any other cookie.
 func (s *Store) idIn(c *http.Cookie) (id string) {
 	if securecookie.DecodeMulti(c.Name, c.Value, &id, s.keys.codecs()...) != nil {
 		return ""

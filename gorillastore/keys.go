@@ -10,16 +10,16 @@ import (
 
 // This file decides which keys may protect cookies.
 
-// minAuthKey is the shortest key that authenticates, in bytes. Shorter ones are words, which can be
-// guessed offline from a single cookie.
+// minAuthKey is the length of the shortest authentication key, in bytes. Shorter keys are mostly
+// words, which can be guessed offline from a single cookie.
 const minAuthKey = 16
 
-// keyring hands out the codecs, which hold the keys. It is a function, since nothing that prints,
-// dumps or encodes a Store, by value and inside of whatever else, can look into one. Package fmt
-// does look through pointers and unexported fields, and asks no method of theirs.
+// keyring returns the codecs, which hold the keys. It is a function because nothing that prints,
+// dumps or encodes a Store, also by value or inside another value, can look into a function.
+// Package fmt prints pointers and unexported fields without calling their methods.
 type keyring func() []securecookie.Codec
 
-// codecs returns those of New; a Store that New has not made has none.
+// codecs returns the codecs of the keys that New was given; a Store that New has not made has none.
 func (k keyring) codecs() []securecookie.Codec {
 	if k == nil {
 		return nil

@@ -18,19 +18,19 @@ const (
 	// saved, unless Store.DefaultLifetime says otherwise.
 	DefaultLifetime = 24 * time.Hour
 
-	// maxAgeLimit is the largest MaxAge that is used as it stands, in seconds: ten years. Browsers
-	// keep no cookie for longer than 400 days.
+	// maxAgeLimit is the largest MaxAge, in seconds: ten years; a larger one counts as this one.
+	// Browsers keep no cookie for longer than 400 days.
 	maxAgeLimit = 10 * 365 * 24 * 60 * 60
 )
 
 // maxAgeKey is the key under which a record keeps the MaxAge of a session that has one of its own.
-// It looks like a value of the app, and is none: an instance of an older version, which shares the
-// nodes while a new one is rolled out, hands it on as it hands on the app's values, while a name
-// with serializer.ReservedPrefix would make the whole session unreadable for it.
+// The key has the form of an app's key, because an instance of an older version may share the nodes
+// during a rolling deploy: it keeps such a value as it keeps the app's values, while a name with
+// serializer.ReservedPrefix would make the whole session unreadable for it.
 const maxAgeKey = "holdfast/gorillastore.MaxAge"
 
-// maxAgeAttr is its attribute. Sessions with the store's MaxAge have none, so that a change of the
-// store's reaches them.
+// maxAgeAttr is the attribute of maxAgeKey. Sessions with the store's MaxAge do not have it, so
+// that a change of the store's MaxAge reaches them.
 var maxAgeAttr = func() string {
 	name, err := serializer.MarshalKey(maxAgeKey)
 	if err != nil {
@@ -39,11 +39,11 @@ var maxAgeAttr = func() string {
 	return name
 }()
 
-// MaxAge sets the lifetime of sessions, in seconds, in Options.MaxAge: below 0 every Save deletes,
-// 0 means until the browser ends. It holds for cookies, records and nodes alike, and so does the
-// Options.MaxAge of a single session, be it shorter or longer: the signature of a cookie has no end
-// of its own here (unlike in CookieStore, where a session cannot outlive the MaxAge of its store),
-// the record's deadline decides alone. Call it before requests are served.
+// MaxAge sets Options.MaxAge, the lifetime of sessions in seconds. With 0 a session lasts until the
+// browser ends; below 0 every Save deletes the session. The MaxAge holds for cookies and records
+// alike. A single session may have a shorter or longer Options.MaxAge: here the signature of a
+// cookie has no end of its own (unlike in CookieStore, where a session cannot outlive the MaxAge of
+// its store), and the record's deadline alone decides. Call MaxAge before requests are served.
 func (s *Store) MaxAge(age int) {
 	if s == nil {
 		return
@@ -70,10 +70,10 @@ func (s *Store) deadline(session *sessions.Session) time.Time {
 	return time.Now().Add(s.lifetime(session.Options.MaxAge))
 }
 
-// lifespan is the MaxAge of a session, as the store last saw it.
+// lifespan is the MaxAge that a session had when it was last loaded or saved.
 type lifespan struct {
 	maxAge int
-	// own: the session keeps this MaxAge, whatever the store's is.
+	// own says that the session keeps this MaxAge, whatever the store's is.
 	own bool
 }
 
@@ -110,8 +110,9 @@ func (s *Store) live(session *sessions.Session, t *track) {
 	t.span = span
 }
 
-// wanted returns the lifespan of a session that was last seen with one and has this MaxAge now. A
-// session is given a MaxAge of its own by changing it, and loses it when it is given the store's.
+// wanted returns the new lifespan of a session that had the lifespan last and has this MaxAge now.
+// An app gives a session a MaxAge of its own by changing Options.MaxAge, and takes it away by
+// setting the store's MaxAge.
 func (s *Store) wanted(last lifespan, maxAge int) lifespan {
 	if maxAge == last.maxAge {
 		return last

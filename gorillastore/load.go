@@ -14,17 +14,17 @@ import (
 
 // This file decides which session a request has.
 
-// Get returns the session of that name, the same one for the whole request. It is never nil. See
-// New for the rest, and for its errors, of which each is returned for as long as it is true:
+// Get returns the session of that name, the same session for the whole request. It is never nil.
+// Get loads it as New does and returns the errors of New, each for as long as it is true:
 //
-//   - A session that was saved or deleted after all has no error any more.
-//   - One that could not be loaded because nodes were out of reach, or because a context ended, is
-//     loaded once more by the next Get. If that succeeds, what the app has put into it meanwhile is
-//     dropped: it was put into an empty session, not into this one.
+//   - After a Save that succeeds, also one that deletes the session, Get returns no error any more.
+//   - If the session could not be loaded because nodes were out of reach, or because a context
+//     ended, the next Get loads it once more. If that succeeds, the values that the app has put
+//     into the session meanwhile are dropped, because the app put them into an empty session.
 //
-// When another store has got a session of that name in the same request, the error says so, and the
-// session that comes with it can be neither saved nor deleted: both would have one cookie. Give the
-// sessions of each store a name of their own.
+// If another store has a session of that name in the same request, Get returns an error that says
+// so, and a session that can be neither saved nor deleted: the two sessions would share one cookie.
+// Give the sessions of each store a name of their own.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 	if s == nil || r == nil || validName(name) != nil {
 		return s.New(r, name)
@@ -33,8 +33,8 @@ func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
 	session, err := registry.Get(s, name)
 	t, _ := loads.of(session, nil)
 	if t.store != s {
-		// The registry keeps one session for a name, and has just made this store that of the
-		// other store's session.
+		// The registry keeps one session for a name, and has just put this store into the session
+		// of the other store. Asking for the other store puts that one back.
 		if t.store != nil {
 			_, _ = registry.Get(t.store, name)
 		}
@@ -68,15 +68,15 @@ func (s *Store) blank(name string) *sessions.Session {
 // New loads the session of that name without remembering it for the request; apps call Get. The
 // session is never nil:
 //
-//   - Without a cookie, or when no session exists under its id (it ended, was deleted, or never
-//     was), it is a new one, IsNew, and the error is nil. Its id is empty: an id that a client
-//     brings is never adopted. Of several cookies of that name, the first whose session exists
-//     counts; no more than eight are looked at.
-//   - With a cookie that does not verify it is a new one, and the error a securecookie.MultiError.
-//     It can be saved.
-//   - When the session cannot be loaded it is an empty one, and the error wraps that of the load:
-//     cluster.ErrUnavailable, the request's context error, cluster.ErrVersion or ErrUndecodable. It
-//     can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
+//   - Without a cookie, or if no session is stored under the cookie's id (it ended, was deleted, or
+//     never existed), New returns a new session, IsNew, and a nil error. Its ID is empty: an id
+//     that a client brings is never adopted. Of several cookies of that name, the first whose
+//     session exists counts; at most eight are loaded.
+//   - If no cookie of that name verifies, New returns a new session, which can be saved, and a
+//     securecookie.MultiError.
+//   - If the session cannot be loaded, New returns an empty session and an error that wraps
+//     cluster.ErrUnavailable, the request's context error, cluster.ErrVersion or ErrUndecodable.
+//     The session can not be saved (ErrNotLoaded), only deleted with a negative MaxAge.
 func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	session := s.blank(name)
 	if s == nil {
@@ -96,8 +96,8 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	return session, t.trouble
 }
 
-// load fills the session, and values, with the first presented id that has a session. A load that
-// fails ends the search: nobody knows whether that one was the first.
+// load fills the session, and values, from the first presented id that has a session. A load that
+// fails ends the search, because that id may have been the first.
 func (s *Store) load(ctx context.Context, session *sessions.Session, values map[any]any, t *track) {
 	t.failed, t.trouble = nil, nil
 	for _, id := range t.presented {
@@ -125,8 +125,9 @@ func (s *Store) load(ctx context.Context, session *sessions.Session, values map[
 	}
 }
 
-// retry returns the error that Get has for a session that had one. The registry of gorilla/sessions
-// keeps the first error of a request for good.
+// retry returns the error of Get for a session whose first load failed, after another load if that
+// may succeed. It is needed because the registry of gorilla/sessions keeps the first error of a
+// request for good.
 func (s *Store) retry(ctx context.Context, session *sessions.Session, t *track) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -145,7 +146,7 @@ func (s *Store) retry(ctx context.Context, session *sessions.Session, t *track) 
 	return t.trouble
 }
 
-// passing reports whether a load that failed so may succeed when it is tried again.
+// passing reports whether a load that failed with this error may succeed when it is tried again.
 func passing(failed error) bool {
 	return errors.Is(failed, cluster.ErrUnavailable) || errors.Is(failed, context.Canceled) || errors.Is(failed, context.DeadlineExceeded)
 }

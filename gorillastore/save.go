@@ -16,37 +16,42 @@ import (
 // order.
 
 // Save stores the session and sets its cookie; with a negative Options.MaxAge it deletes the
-// session and expires the cookie. Call it before the response begins. An error means that no cookie
-// was set, except where a new id took the place of an old one (see RenewID).
+// session and expires the cookie. Call it before the response begins. If Save returns an error, no
+// cookie was set, with one exception (see RenewID, second error).
 //
-//   - What other requests have saved meanwhile under other keys is kept; of two changes of one key
-//     the later wins. A value that the app left alone is not written, whatever its encoder does.
-//   - A session that another request has deleted meanwhile stays deleted, and one that has ended
-//     while this request ran stays ended: nothing is stored, no cookie is set, and the error is
-//     nil, since the request is to blame for nothing. The user's next request has a new session.
-//   - A session that could not be loaded is not saved: ErrNotLoaded. It can be deleted.
-//   - A session whose ID has been emptied or changed since its load moves to a new or to that ID,
-//     as RenewID does it.
-//   - A value that could not be restored refuses the whole save, naming key and type; what was
-//     stored before stays as it is.
-//   - When a session cannot be deleted, its cookie is left as well: without it nobody could try
-//     again, and the user would believe to be out.
+//   - Changes that other requests have saved meanwhile under other keys are kept; of two changes of
+//     one key the later wins. A value that the app left alone is not written, whatever its encoder
+//     does.
+//   - If another request has deleted the session meanwhile, or it has ended while this request ran,
+//     Save stores nothing, sets no cookie, and returns nil, since the request did nothing wrong.
+//     The user's next request has a new session.
+//   - A session that could not be loaded is not saved (ErrNotLoaded). It can be deleted.
+//   - If the app has emptied or changed session.ID since the load, the session moves to a new id or
+//     to that ID, as by RenewID.
+//   - If one value would not come back, the whole Save fails with an error that names key and type;
+//     the stored session stays as it is.
+//   - If the session cannot be deleted, its cookie stays as well: without the cookie nobody could
+//     try again, and the user would wrongly look logged out.
+//
+// The error wraps ErrNotLoaded, a serializer.UnsupportedTypeError, or one of
+// cluster.ErrUnavailable, cluster.ErrConflict, cluster.ErrTooLarge, cluster.ErrVersion and
+// cluster.ErrDestroyed (the last only if session.ID has changed).
 func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	return s.save(r, w, session, false)
 }
 
-// RenewID saves the session as Save does, but under a new id, sets the cookie to it and destroys
-// the old id on every node. Call it whenever a user's rights change, first of all at login: an id
-// that someone else knows or has planted is worth nothing then.
+// RenewID saves the session as Save does, but under a new id, sets the cookie to the new id and
+// destroys the session of the old id. Call it whenever a user's rights change, above all at login:
+// an id that an attacker knows or has planted is worth nothing then.
 //
-// The new session is stored first, then the old one destroyed: whatever is interrupted, one of them
-// exists. Whatever other requests save under the old id meanwhile is lost with it. Errors that it
-// may return beyond Save's:
+// RenewID stores the new session before it destroys the old one, so that one of them exists
+// whenever it is interrupted. Changes that other requests save under the old id meanwhile are lost.
+// RenewID returns the errors of Save, and two more:
 //
 //   - cluster.ErrDestroyed: the session was deleted or ended meanwhile; it has not been renewed,
 //     and no cookie was set.
-//   - An error that says that the old id could not be destroyed: the session has its new id and
-//     cookie, the old id remains valid until it ends.
+//   - An error that says that the old id could not be destroyed: the session has its new id and its
+//     new cookie, and the old id remains valid until it ends.
 func (s *Store) RenewID(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	return s.save(r, w, session, true)
 }
@@ -114,7 +119,7 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	return nil
 }
 
-// storeAs stores the session under an id that it has not had yet, and ends the one it had.
+// storeAs stores the session under an id that it has not had yet, and destroys its old id.
 func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, id string) error {
 	attrs, cookie, err := s.prepare(r, session, t, id)
 	if err != nil {
@@ -131,12 +136,12 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 	}
 	old := t.rec
 	if old != nil {
-		// What was deleted meanwhile must not live on under another id. Asked after the new id is
-		// stored, so that as little time as possible is left for a deletion that nobody notices.
+		// A session that was deleted meanwhile must not live on under another id. Ask after the new
+		// id is stored: that leaves the least time for a deletion that nobody notices.
 		_, err := s.cluster.Load(ctx, old.Key())
 		if errors.Is(err, cluster.ErrNotFound) {
-			// No cookie carries this id yet: should it not be possible to delete it, it ends
-			// unseen.
+			// No cookie carries this id yet. If it cannot be deleted, it expires without ever
+			// having been used.
 			_ = s.cluster.Delete(ctx, id)
 			s.takeBackID(w, session.Name(), old.Key())
 			return fmt.Errorf("gorillastore: session %q was deleted or ended meanwhile and gets no new id; Store.New starts a new one: %w",
@@ -156,7 +161,7 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 	return nil
 }
 
-// prepare does what can fail without having touched a node.
+// prepare does everything that can fail before a node is asked.
 func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id string) (map[string][]byte, *http.Cookie, error) {
 	attrs, err := encode(session)
 	if err != nil {
@@ -172,7 +177,7 @@ func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id
 	return attrs, cookie, err
 }
 
-// saved notes what is stored now, and sets the cookie.
+// saved remembers the record that is stored now, and sets the cookie.
 func (s *Store) saved(w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, cookie *http.Cookie) {
 	t.rec, t.trouble = rec, nil
 	t.span = s.wanted(t.span, session.Options.MaxAge)
@@ -180,9 +185,9 @@ func (s *Store) saved(w http.ResponseWriter, session *sessions.Session, t *track
 }
 
 // destroy deletes the session under every id that the app or the request has for it, then expires
-// the cookie. Of several cookies with a session, all sessions end: else the next request would find
-// the second one, and the user be logged in again. What is saved under this session later in the
-// request is a new one.
+// the cookie. If the request brought several cookies with a session, all these sessions end: else
+// the next request would find the second session, and the user would be logged in again. A later
+// Save in the same request makes a new session.
 func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
 	cookie, err := s.cookieFor(r, session, "")
 	if err != nil {

@@ -11,17 +11,17 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 )
 
-// This file decides what a Store is and what its sessions are like when nobody says otherwise.
+// This file decides what a Store is, and which options its sessions have by default.
 
 var (
 	// ErrNotLoaded is wrapped by the error of Save and RenewID for a session whose load failed. The
-	// session is kept as it was loaded, empty, and is not stored: it would push aside the one that
-	// could not be read. The error wraps that of the load as well.
+	// session is empty then and is not stored, because it would replace the stored session that
+	// could not be read. The error wraps the load's error as well.
 	ErrNotLoaded = errors.New("gorillastore: the session was not loaded")
 
-	// ErrUndecodable is wrapped by the error of Get and New for a session of which a stored value
-	// cannot be decoded: its type is no longer registered or has changed its shape, or the bytes
-	// are damaged. See Store.OnDecodeError.
+	// ErrUndecodable is wrapped by the error of Get and New if a stored value of the session cannot
+	// be decoded: its type is no longer registered or has changed its shape, or the bytes are
+	// damaged. See Store.OnDecodeError.
 	ErrUndecodable = errors.New("gorillastore: a stored value cannot be decoded")
 )
 
@@ -29,11 +29,12 @@ var (
 // request and not changed while requests are served. It is safe for concurrent use; a session is
 // not, as with every gorilla store.
 type Store struct {
-	// Options are copied into every session; its MaxAge not into one that was saved with another
-	// (see the package comment, Lifetimes). New sets Path "/", MaxAge 30 days, HttpOnly and
-	// SameSite=Lax. With Secure false, a cookie is marked Secure when the request came over TLS and
-	// where browsers demand it (SameSite=None, Partitioned); with Secure true, always. If nil,
-	// these defaults are used.
+	// Options are copied into every session, except that a session which was saved with a MaxAge of
+	// its own keeps it (see the package comment, Lifetimes). New sets Path "/", MaxAge 30 days,
+	// HttpOnly and SameSite=Lax. With Secure true, every cookie is marked Secure; with Secure
+	// false, a cookie is marked when the request came over TLS and where browsers demand it
+	// (SameSite=None, Partitioned, names that begin with "__Secure-" or "__Host-"). If nil, these
+	// defaults are used.
 	Options *sessions.Options
 
 	// DefaultLifetime is how long a session whose Options.MaxAge is 0 lives on the nodes after it
@@ -46,18 +47,18 @@ type Store struct {
 	// the header is the client's word.
 	TrustForwardedProto bool
 
-	// OnDecodeError is the way out for a session of which a value can no longer be read, for
-	// example because its type was removed from the program: without it every request of that user
-	// gets an error until the session ends or is deleted. It is called by Get, on the goroutine of
-	// the request, with the name of the session, the key and the error. If it returns nil, the
-	// session goes on without the value, which the next Save removes from the nodes; else Get's
-	// error wraps its error.
+	// OnDecodeError decides what happens to a session with a value that can no longer be read, for
+	// example because its type was removed from the program. Get calls it on the goroutine of the
+	// request, with the name of the session, the key and the error. If it returns nil, the session
+	// goes on without the value, which the next Save removes from the nodes; if it returns an
+	// error, Get's error wraps that.
 	//
-	// The key is nil where the key itself cannot be read, and where a newer version of holdfast
-	// wrote the session (cluster.ErrVersion): nil then gives a new session and leaves the stored
-	// one alone.
+	// The key is nil if the key itself cannot be read, and if a newer version of holdfast wrote the
+	// session (cluster.ErrVersion). In the second case, returning nil gives the user a new session
+	// and leaves the stored one alone.
 	//
-	// If nil, the error is returned.
+	// If OnDecodeError is nil, Get returns the error: every request of that user fails until the
+	// session ends or is deleted.
 	OnDecodeError func(name string, key any, err error) error
 
 	cluster *cluster.Cluster
@@ -69,9 +70,9 @@ var _ sessions.Store = (*Store)(nil)
 // New returns a Store on the cluster c. The keys come in pairs: a key that authenticates the cookie
 // (32 random bytes; fewer than 16 are refused) and one that encrypts it (16, 24 or 32 random bytes
 // for AES-128, AES-192 or AES-256; nil, or left out at the end, for a cookie that is authenticated
-// only). The first pair signs, all of them verify: to change keys, put the new pair in front of the
-// old one, and drop the old one when its cookies have gone. The keys are copied. The error says
-// which key is wrong and what it wants.
+// only). The first pair signs, all pairs verify. To change keys, put the new pair in front of the
+// old one, and drop the old pair when its cookies have expired. The keys are copied. The error says
+// which key is wrong and what a right one looks like.
 func New(c *cluster.Cluster, keyPairs ...[]byte) (*Store, error) {
 	if c == nil {
 		return nil, errors.New("gorillastore: the cluster is nil: make one with cluster.New and check its error")
@@ -84,14 +85,14 @@ func New(c *cluster.Cluster, keyPairs ...[]byte) (*Store, error) {
 	return &Store{Options: &opts, cluster: c, keys: keys}, nil
 }
 
-// errNoStore is what a nil Store says.
+// errNoStore is returned by the methods of a nil Store.
 var errNoStore = errors.New("gorillastore: the store is nil: make one with New and check its error")
 
 func defaultOptions() sessions.Options {
 	return sessions.Options{Path: "/", MaxAge: DefaultMaxAge, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
-// Format shows nothing, whatever the verb: the store holds the keys of its cookies.
+// Format prints the type's name alone, whatever the verb: the store holds the keys of its cookies.
 func (s *Store) Format(f fmt.State, _ rune) { fmt.Fprint(f, "gorillastore.Store") }
 
 // options returns a copy of the Store's options for one session.
@@ -103,8 +104,8 @@ func (s *Store) options() *sessions.Options {
 	return &opts
 }
 
-// usable refuses what cannot be saved, before anything is sent. A nameless or misnamed session
-// would be stored and never found again, since net/http drops such a cookie without a word.
+// usable refuses arguments that cannot be saved, before anything is sent. A session whose name is
+// no cookie name would be stored and never found again, since net/http drops its cookie silently.
 func usable(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
 	switch {
 	case session == nil:

@@ -11,14 +11,14 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 )
 
-// This file decides how a load finds the saves that follow it.
+// This file decides which load a save belongs to.
 
-// track is what the store remembers of one *sessions.Session: which copy of which record it came
-// from. Two requests of one session have two of them, so that each save is compared with its own
-// load.
+// track is what the store remembers of one *sessions.Session: the record that it was loaded from,
+// and what the load found. Two requests of one session have two tracks, so that each save is
+// compared with its own load.
 type track struct {
-	// store is the one that has made the session, the only one to save it; nil for a session that
-	// Get has refused. Never written again.
+	// store is the store that has made the session, and the only one that may save it; nil for a
+	// session that Get has refused. It is never changed.
 	store *Store
 
 	mu sync.Mutex // guards below; held during a save, so that two of one session take turns
@@ -26,29 +26,31 @@ type track struct {
 	// rec is the session as it was last loaded or saved; nil while nothing is stored under it.
 	rec *cluster.Record
 	// presented are the ids that came with the request, also those under which nothing was found,
-	// and those that were not looked at.
+	// and those that were not loaded.
 	presented []string
-	// failed is why the session could not be loaded. It must not be saved then.
+	// failed is why the session could not be loaded; while it is not nil, the session must not be
+	// saved.
 	failed error
-	// trouble is what New has returned beside the session, until it is saved or deleted.
+	// trouble is the error that New has returned with the session; nil once the session is saved or
+	// deleted.
 	trouble error
 	// span is the lifespan of the session as it was last loaded or saved.
 	span lifespan
 
-	// What New gave the session, by which a copy of it is known. Never written again, so that other
-	// requests may read it; the session itself they must not touch.
+	// What New gave the session, by which a copy of the session is recognised. It is never changed,
+	// so that other requests may read it; they must not touch the session itself.
 	name    string
 	options *sessions.Options
 	values  uintptr // the identity of the map; never followed
 }
 
-// loads are the tracks of all sessions in use, of all stores: the registry of gorilla/sessions
-// hands the session of one store to another, which must be able to tell.
+// loads are the tracks of all sessions in use, of all stores. The stores share them because the
+// registry of gorilla/sessions hands the session of one store to another, which must notice it.
 var loads tracks
 
-// tracks finds the track of a session by its pointer, without keeping the session: when the app has
-// dropped it, the entry goes. A sessions.Session has no room for it, and a table by id would mix up
-// two requests of one session.
+// tracks finds the track of a session by its pointer, without keeping the session alive: when the
+// app has dropped the session, its entry goes. A sessions.Session has no field for a track, and a
+// table by id would mix up two requests of one session.
 type tracks struct {
 	m sync.Map // sessionRef to *track
 }
@@ -69,8 +71,8 @@ func (ts *tracks) put(session *sessions.Session, t *track) {
 
 func (ts *tracks) drop(ref sessionRef) { ts.m.Delete(ref) }
 
-// of returns the session's track, or a new one for a session that no store has made; known tells
-// which. The new one says that the session is the given store's.
+// of returns the session's track, and a new track for a session that no store has made; known is
+// false for a new track. The new track says that the session belongs to the given store.
 func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known bool) {
 	if t, ok := ts.m.Load(weak.Make(session)); ok {
 		return t.(*track), true
@@ -87,9 +89,10 @@ func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known b
 }
 
 // original returns the track of the session that this one is a copy of. A copied struct has another
-// pointer, but the Options and the Values that New made for the original and for no other. Without
-// that, the copy of a session that could not be loaded would look like a new one. It looks through
-// the sessions in use, which is for the few that neither Get nor New has made.
+// pointer, but the same Options and Values, which New has made for the original alone. If a copy
+// were not recognised, the copy of a session that could not be loaded would look like a new
+// session. original goes through all sessions in use; it is called only for sessions that neither
+// Get nor New has made.
 func (ts *tracks) original(session *sessions.Session) (t *track, known bool) {
 	if session.Values == nil {
 		return nil, false

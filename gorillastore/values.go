@@ -11,8 +11,8 @@ import (
 
 // This file decides how the values of a session become attributes of a record, one each, and back.
 
-// encode returns the session's values as attributes. Equal values have equal bytes, so one that did
-// not change is not written.
+// encode returns the session's values as attributes. Equal values have equal bytes, so a value that
+// did not change is not written.
 func encode(session *sessions.Session) (map[string][]byte, error) {
 	attrs := make(map[string][]byte, len(session.Values))
 	for key, value := range session.Values {
@@ -32,15 +32,16 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 	return attrs, nil
 }
 
-// keepUntouched puts the stored bytes in the place of those of a value that the app has left alone.
-// Some types are encoded to other bytes each time, and a struct may have a field that this version
-// of the program does not know. To write such a value would overwrite what another request has
-// stored under its key, and drop the field. A value that the app has changed in place has other
-// bytes than it was loaded from, and is found like any other change.
+// keepUntouched puts back the stored bytes of each value that the app has left alone. It is needed
+// because some types encode to other bytes each time, and a struct may have a field that this
+// version of the program does not know. Writing such a value would overwrite the change of another
+// request, or drop the field. A value that the app has changed in place encodes to other bytes than
+// it was loaded from, and counts as changed.
 //
-// A key keeps its name in the same way: that of a type which has moved is written under another one
-// now (serializer.RegisterAlias). Under two names it would be two keys, of which instances that run
-// different versions of the program would each change another, and the older could not read both.
+// A key keeps its stored name in the same way. If the type of a key has moved, the key is written
+// under another name now (serializer.RegisterAlias). With two names it would be two keys: instances
+// that run different versions of the program would each change a key of their own, and the older
+// version could not read both.
 func keepUntouched(attrs, stored map[string][]byte) {
 	for name := range stored {
 		if _, kept := attrs[name]; kept || name == maxAgeAttr {
@@ -93,8 +94,8 @@ func nameNow(name string) (now string, moved bool) {
 	return now, err == nil && now != name
 }
 
-// superseded says whether an attribute has the name that its key had before the key's type moved,
-// while there is one under the name that is written now: see serializer.RegisterAlias.
+// superseded reports whether an attribute has the name that its key had before the key's type
+// moved, while there is also an attribute under the key's new name: see serializer.RegisterAlias.
 func superseded(name string, key any, attrs map[string][]byte) bool {
 	if _, ok := key.(string); ok {
 		return false
@@ -107,8 +108,8 @@ func superseded(name string, key any, attrs map[string][]byte) bool {
 	return both
 }
 
-// decodeOne returns a key and its value; after an error, what could not be read, and its key if
-// that could.
+// decodeOne returns a key and its value. After an error, what names the part that could not be
+// read, and key is not nil if the key could be read.
 func decodeOne(name string, b []byte) (key, value any, what string, err error) {
 	if key, err = serializer.UnmarshalKey(name); err != nil {
 		return nil, nil, "a key", err
@@ -119,7 +120,7 @@ func decodeOne(name string, b []byte) (key, value any, what string, err error) {
 	return key, value, "", nil
 }
 
-// unreadable asks the app what becomes of a session of that name that cannot be read in full.
+// unreadable asks the app what to do with a session that cannot be read in full.
 func (s *Store) unreadable(session string, key any, err error) error {
 	if s.OnDecodeError == nil {
 		return err
@@ -127,8 +128,8 @@ func (s *Store) unreadable(session string, key any, err error) error {
 	return s.OnDecodeError(session, key, err)
 }
 
-// shown names a key in an error: as it is written where that is a name or a number, otherwise by
-// its type, since it may hold anything.
+// shown names a key in an error: a string, bool or number by its value, any other key by its type,
+// since it may hold a secret.
 func shown(key any) string {
 	switch key.(type) {
 	case string:

@@ -7,12 +7,12 @@ import (
 	"net/http"
 )
 
-// This file decides when an answer begins: with its first byte or header on the way to the
-// client, however the handler sends it.
+// This file decides when an answer begins: with the first byte or header that goes to the client,
+// whichever way the handler sends it.
 
-// answer is the ResponseWriter of a handler. It calls before once, when the answer begins:
-// later no header can be set. [http.ResponseController] finds by Unwrap what it does not
-// do itself.
+// answer is the ResponseWriter of a handler. It calls before once, when the answer begins, because
+// no header can be set later. [http.ResponseController] finds by Unwrap what answer does not do
+// itself.
 type answer struct {
 	http.ResponseWriter
 	before func() // nil once the answer has begun
@@ -32,7 +32,7 @@ func (a *answer) Write(b []byte) (int, error) {
 }
 
 func (a *answer) WriteHeader(code int) {
-	if code < 100 || code > 199 || code == http.StatusSwitchingProtocols { // another one follows those
+	if code < 100 || code > 199 || code == http.StatusSwitchingProtocols { // another status follows a 1xx
 		a.begin()
 	}
 	a.ResponseWriter.WriteHeader(code)

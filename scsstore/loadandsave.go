@@ -11,28 +11,28 @@ import (
 	"github.com/holdfast-go/holdfast/cluster"
 )
 
-// This file decides what a request and its answer have to do with the session: Store's
-// own LoadAndSave.
+// This file decides when a request loads its session, when it commits it, and when it sets the
+// cookie: Store's own LoadAndSave.
 
-// LoadAndSave is m.LoadAndSave for a SessionManager whose Store is s, and is used in its
-// place:
+// LoadAndSave does what m.LoadAndSave does, for a SessionManager whose Store is s. Use it in the
+// place of m.LoadAndSave:
 //
 //	http.ListenAndServe(addr, store.LoadAndSave(sessions, mux))
 //
-// It reads the cookie, loads the session, calls next with it in the request's context,
-// commits what has changed before the first byte of the answer, and sets the cookie, all
-// as m's settings say. What it does beyond m.LoadAndSave:
+// It reads the cookie, loads the session, calls next with the session in the request's context,
+// commits the changes before the first byte of the answer, and sets the cookie, all as m's settings
+// say. It differs from m.LoadAndSave in three points:
 //
-//   - Where the session was deleted or has ended since the request has found it, the answer
-//     goes out as the handler wrote it, without a cookie and without m.ErrorFunc: by now
-//     the browser may hold the cookie of a new login. A handler that destroys its session
-//     itself still has the cookie expired.
-//   - Commits are told which find they belong to with any codec, in every context that is
-//     made of the request's, context.WithoutCancel's included.
-//   - The session is committed before the first Flush, too, so that a stream sends its
-//     cookie. Informational answers (1xx) go out at once and commit nothing.
+//   - If the session was deleted or has ended since the request found it, the answer goes out as
+//     the handler wrote it, without a cookie and without m.ErrorFunc: by now the browser may hold
+//     the cookie of a new login. If the handler itself destroys its session, the cookie is expired
+//     as usual.
+//   - With any codec, a commit knows its find in every context that is made of the request's
+//     context, also in that of context.WithoutCancel.
+//   - The session is committed before the first Flush, too, so that a stream sends its cookie.
+//     Informational answers (1xx) go out at once and commit nothing.
 //
-// A Store around s, for example one that counts, must pass the contexts on.
+// A Store that wraps s, for example to count calls, must pass the contexts on.
 func (s *Store) LoadAndSave(m *scs.SessionManager, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Cookie")

@@ -7,23 +7,23 @@ import (
 	"sync"
 )
 
-// This file decides what of a session lives on under a new token: nothing, where it had
+// This file decides which values of a session live on under a new token: none, if the session had
 // gone before its request deleted it.
 //
-// RenewToken deletes the session and gives its values a new token. If another request has
-// destroyed it meanwhile, or it has ended, a commit of all these values would bring it
-// back. What tells is the deletion, which finds nothing to delete.
+// RenewToken deletes the session and gives its values a new token. If another request has destroyed
+// the session meanwhile, or it has ended, a commit of all these values would bring it back. The
+// deletion notices that: it finds nothing to delete.
 
-// deletion is that of a session which the request knew.
+// deletion is the deletion of a session that the request knew.
 type deletion struct {
 	*snapshot
-	gone bool // it had ended before, or somebody else had deleted it
+	gone bool // the session had ended before, or another request had deleted it
 }
 
-// deletes remembers what a request is about to delete. Where it knows the session, its
-// first deletion counts: after that there is nothing left. Otherwise it may be a part
-// of the request that has a context of its own, as within http.TimeoutHandler, and all
-// requests are told.
+// deletes remembers the session that a request is about to delete. If the request knows the
+// session, its first deletion counts: a second one finds nothing. If it does not, the caller may be
+// a part of a request with a context of its own, as within http.TimeoutHandler; then the deletion
+// is remembered for all requests.
 func (s *Store) deletes(req *request, token string, gone bool) {
 	known := req.snapshotOf(token)
 	if known == nil {
@@ -39,9 +39,9 @@ func (s *Store) deletes(req *request, token string, gone bool) {
 	}
 }
 
-// lost returns the values that a session under a new token must not take over from the
-// one that it was before. Where it is not known which that was, any that the request
-// has found may be.
+// lost returns the values that a session under a new token must not take over from its old token.
+// If the old session is not known, before is nil and every session that the request has found
+// counts.
 func (s *Store) lost(before *snapshot, req *request) map[string][]byte {
 	candidates, deleted := req.all()
 	if before != nil {
@@ -71,15 +71,15 @@ func (r *request) all() ([]*snapshot, []deletion) {
 	return slices.Clone(r.known), slices.Clone(r.deleted)
 }
 
-// gone are the sessions that were deleted after they had gone, by requests whose contexts
-// did not tell that they knew them. It holds hashes of their tokens, since whoever prints a
-// Store by value prints this.
+// gone are the sessions that were deleted after they had gone, by contexts under which no find of
+// them is known. It holds hashes of their tokens, because printing a Store by value prints this.
 type gone struct {
 	mu     sync.Mutex // guards below
 	hashes [][sha256.Size]byte
 }
 
-// maxGone bounds them. A token matters from RenewToken to the commit of the same request.
+// maxGone is how many hashes gone holds. A token matters from RenewToken to the commit of the same
+// request.
 const maxGone = 1024
 
 func (g *gone) add(token string) {

@@ -10,8 +10,8 @@ import (
 // requestKey is the context key under which [Store.LoadAndSave] keeps the request.
 type requestKey struct{ *Store }
 
-// within returns a context of the request that ctx belongs to. Contexts that are made
-// of it belong to the same request, also without its cancellation.
+// within returns a context that is marked with its request. Contexts that are made of it belong to
+// the same request, also those made by context.WithoutCancel.
 func (s *Store) within(ctx context.Context) context.Context {
 	if _, known := ctx.Value(requestKey{s}).(*request); known {
 		return ctx // one LoadAndSave inside another
@@ -19,18 +19,18 @@ func (s *Store) within(ctx context.Context) context.Context {
 	return context.WithValue(ctx, requestKey{s}, new(request))
 }
 
-// requestOf returns what is known under ctx: since LoadAndSave, or since the context's
-// Done channel was first seen, which net/http makes anew for each request. It is nil
-// for a context that has neither.
+// requestOf returns the request that ctx belongs to: by the mark of LoadAndSave, else by the
+// context's Done channel, which net/http makes anew for each request. It returns nil for a context
+// that has neither.
 //
-// What is known under a Done channel is kept as long as the channel can be reached,
-// not just until it is closed: a client that goes away closes it in the middle of the
-// handler, and what the handler then saves must still be compared with what it had
-// found. net/http gives no sign of the handler's end, but the garbage collector does.
+// The request of a Done channel is kept as long as the channel can be reached, not just until it is
+// closed: a client that goes away closes it in the middle of the handler, and the handler's next
+// commit must still be compared with its find. net/http gives no sign of the handler's end, but the
+// garbage collector does.
 //
-// Call requestOf before anything that waits: a channel that is closed when it is first
-// seen may be the one that package context hands out for all contexts that ended
-// before anybody asked for theirs.
+// Call requestOf before anything that waits: a channel that is closed when it is first seen may be
+// the one closed channel that package context shares among all contexts that had ended before their
+// Done was first called.
 func (s *Store) requestOf(ctx context.Context) *request {
 	if ctx == nil {
 		return nil
@@ -39,8 +39,8 @@ func (s *Store) requestOf(ctx context.Context) *request {
 		return r
 	}
 	done := ctx.Done()
-	// The address of the channel itself, nil for a nil channel. It is compared, and its
-	// end awaited, but never read.
+	// The address of the channel itself, nil for a nil channel. It is compared, and the map waits
+	// for the end of its object, but it is never read.
 	id := (*byte)(reflect.ValueOf(done).UnsafePointer())
 	select {
 	case <-done:

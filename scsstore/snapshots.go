@@ -8,8 +8,8 @@ import (
 	"github.com/holdfast-go/holdfast/internal/lineage"
 )
 
-// This file decides which find a commit belongs to: what differs from that find is
-// what the app has changed.
+// This file decides which find a commit belongs to. The app has changed what differs from that
+// find.
 
 // snapshot is a session as a find has returned it, or as a commit has left it. It
 // never changes: a commit works on a copy of the record.
@@ -23,11 +23,11 @@ type snapshot struct {
 
 func (s *snapshot) is(token string) bool { return s != nil && s.token == token }
 
-// changed returns what a commit of the attributes makes of the session, for Save. It is
-// false where they are those of a session that has gone, under a new token.
+// changed returns the session as a commit of the attributes leaves it, for Save. ok is false if the
+// attributes come from a session that has gone, under a new token.
 //
-// The snapshot that the values come from is known for certain by their line. Where the
-// codec is another one, or copies what it gets, the request is asked.
+// The line of the bytes tells for certain which snapshot the values come from. If the codec draws
+// no line, because it is another codec or copies its bytes, the request is asked.
 func (s *Store) changed(line *lineage.Line, req *request, token string, attrs map[string][]byte) (now *snapshot, ok bool) {
 	on, _ := line.Note(s).(*snapshot)
 	base := on
@@ -48,13 +48,12 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 	return now, now.lost == nil || own(now.lost, attrs) || base != nil
 }
 
-// request is what one request knows of the sessions that it has found. A nil request
-// knows nothing and remembers nothing: it stands for contexts that cannot be told
-// apart.
+// request is what one request knows of the sessions that it has found. A nil request knows nothing
+// and remembers nothing: it is the request of contexts that cannot be told apart.
 type request struct {
 	mu      sync.Mutex // guards below
 	known   []*snapshot
-	deleted []deletion // of these
+	deleted []deletion // of the sessions in known
 }
 
 // maxPerRequest bounds what is remembered for one context. A request finds one
@@ -62,15 +61,15 @@ type request struct {
 // longer than a request, and its oldest finds are the least likely to be committed.
 const maxPerRequest = 16
 
-// found remembers the first find of each session: the app's values come from that
-// one, whatever is found by the way. Of a session that is stored in one piece the
-// newest find counts: a commit replaces it whole, and where many requests share a
-// context, an old find would make a new change look like none.
+// found remembers the first find of each session, because the app's values come from the first. Of
+// a session that is stored as one attribute the newest find counts: a commit replaces the session
+// as a whole, and if many requests share a context, an old find would make a new change look like
+// none.
 func (r *request) found(s *snapshot) {
 	r.remember(s, func(had *snapshot) bool { return whole(had.rec.Attrs) })
 }
 
-// committed remembers what the session is from now on.
+// committed remembers the session as a commit has left it.
 func (r *request) committed(s *snapshot) {
 	r.remember(s, func(*snapshot) bool { return true })
 }

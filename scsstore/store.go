@@ -12,50 +12,49 @@ import (
 	"github.com/holdfast-go/holdfast/internal/weakmap"
 )
 
-// This file decides what each verb of scs means for the cluster, and which
-// outcomes scs is told as errors.
+// This file decides what each verb of scs means for the cluster, and which outcomes it reports to
+// scs as errors.
 
-// MaxTokenBytes is the length of the longest token that is used, in bytes. The
-// tokens of scs have 43. A longer one is never found and cannot be committed.
+// MaxTokenBytes is the length of the longest token that is accepted, in bytes. The tokens of scs
+// have 43. A longer token is never found and cannot be committed.
 const MaxTokenBytes = 1024
 
 var (
-	// ErrBadToken is returned by Commit for an empty token and for one longer
-	// than MaxTokenBytes.
+	// ErrBadToken is returned by Commit for an empty token and for a token longer than
+	// MaxTokenBytes.
 	ErrBadToken = errors.New("scsstore: unusable session token")
 
-	// ErrNoCluster is returned by every method of a Store that was not made by
-	// New, or made of a nil Cluster.
+	// ErrNoCluster is returned by every method of a Store that was not made by New, or that New
+	// made of a nil Cluster.
 	ErrNoCluster = errors.New("scsstore: the store has no cluster: make it with scsstore.New(c), where c comes from cluster.New")
 )
 
-// Store is an scs.Store and scs.CtxStore. It may be used by several goroutines
-// and SessionManagers at once, and needs no Close: the Cluster has one.
+// Store is an scs.Store and scs.CtxStore. Several goroutines and SessionManagers may use it at
+// once. It needs no Close: the Cluster has one.
 //
-// Tokens may hold any bytes; nodes see only their hashes.
+// Tokens may hold any bytes; nodes see only hashes of tokens.
 //
-// Whoever has a token has its session: also in another SessionManager, and in another app
-// on the same nodes, whose values may mean something else. Keep them apart by a Cluster with a
-// [cluster.Config.KeyPrefix] of its own for each.
+// A token opens its session in every SessionManager and in every app on the same nodes, also where
+// the values mean something else. To keep SessionManagers or apps apart, give each a Cluster with a
+// [cluster.Config.KeyPrefix] of its own.
 type Store struct {
-	// Accept, if not nil, is asked about the bytes of every session that was
-	// found. Where it returns false the session is reported as not found, so
-	// that the user gets a new one; the stored one is left to expire. It is the
-	// way out when sessions were written by a codec that the app no longer uses:
+	// Accept, if not nil, is called with the bytes of every session that was found. If it returns
+	// false, Find reports the session as not found, so that the user gets a new one; the stored
+	// session is left to expire. Use it when sessions were written by a codec that the app no
+	// longer uses:
 	//
 	//	store.Accept = func(b []byte) bool { _, ok := serializer.Split(b); return ok }
 	//
-	// It is called by the goroutine that called Find, and must not change the bytes.
-	// Set it before the store is used.
+	// Find calls it on its own goroutine. It must not change the bytes. Set it before the store is
+	// used.
 	Accept func(b []byte) bool
 
-	// ReportDestroyed makes Commit return an error that wraps cluster.ErrDestroyed for a
-	// session that was deleted, or has ended, since its request has found it. If false,
-	// Commit returns nil then: nothing is stored, and the request has nothing to be
-	// blamed for. But scs's own LoadAndSave takes nil for success and sets its cookie, with
-	// a token that is dead, perhaps over the cookie of a login that was faster. Use
-	// [Store.LoadAndSave], which needs no setting; or set this, and with it an ErrorFunc
-	// that lets the page pass:
+	// ReportDestroyed makes Commit return an error that wraps cluster.ErrDestroyed for a session
+	// that was deleted, or has ended, since its request has found it. If false, Commit stores
+	// nothing and returns nil, since the request did nothing wrong. But scs's own LoadAndSave takes
+	// nil for success: it sets its cookie with the dead token, perhaps over the cookie of a login
+	// that was faster. So use [Store.LoadAndSave], which needs no setting; or set ReportDestroyed,
+	// and with it an ErrorFunc that lets the page pass:
 	//
 	//	sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 	//		if errors.Is(err, cluster.ErrDestroyed) {
@@ -79,7 +78,8 @@ func New(c *cluster.Cluster) *Store {
 	return &Store{cluster: c, gone: new(gone)}
 }
 
-// Format shows nothing, whatever the verb: the store knows the tokens of the requests under way.
+// Format prints the type's name alone, whatever the verb: the store knows the tokens of the
+// requests under way.
 func (s *Store) Format(f fmt.State, _ rune) { fmt.Fprint(f, "scsstore.Store") }
 
 // Find is FindCtx with context.Background.
@@ -97,15 +97,15 @@ func (s *Store) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token)
 }
 
-// FindCtx returns the bytes that were committed for the token, joined with what
-// other requests have committed since. A session that does not exist, has expired
-// or was deleted is not found, with a nil error; so are an empty and an over-long
-// token, without a word to any node.
+// FindCtx returns the bytes that were committed for the token, merged with what other requests have
+// committed since. If the session does not exist, has expired or was deleted, found is false and
+// the error nil. The same holds for an empty token and for one that is too long; no node is asked
+// then.
 //
-// The error is not nil when the nodes cannot tell: cluster.ErrUnavailable when
-// none of them answers, cluster.ErrVersion for a record of a newer version, the
-// context's error when it ends first. An outage is never reported as "not found":
-// scs would give the user a new, empty session, and forget the old one.
+// The error wraps cluster.ErrUnavailable when too few nodes can be reached to know,
+// cluster.ErrVersion for a record of a newer version, and the context's error when the context ends
+// first. An outage is never reported as "not found": scs would give the user a new, empty session,
+// and forget the old one.
 func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool, err error) {
 	if s == nil || s.cluster == nil {
 		return nil, false, ErrNoCluster
@@ -133,27 +133,28 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 	return b, true, nil
 }
 
-// CommitCtx stores the bytes for the token until expiry. When it returns nil
-// they are on at least cluster.Config.MinCopies nodes.
+// CommitCtx stores the bytes for the token until expiry. When it returns nil, the session lies on
+// at least cluster.Config.MinCopies nodes.
 //
-// Where the find is known that the bytes come from, only the difference to it is
-// written, and an attribute that still has the value that was found is left as it is
-// stored. Otherwise the bytes replace the whole session. See the package comment.
+// If the find is known that the bytes come from, only the difference is written: an attribute that
+// still has the value that was found keeps its stored bytes. Otherwise the bytes replace the whole
+// session. The package comment says when the find is known.
 //
-// A session that was deleted meanwhile, by the logout in another request, stays
-// deleted, and one that has ended since it was found stays ended. CommitCtx returns nil
-// then: the slow request has nothing to be blamed for. See ReportDestroyed.
+// A session that was deleted meanwhile, by a logout in another request, stays deleted, and a
+// session that has ended since it was found stays ended. CommitCtx stores nothing then and returns
+// nil; see ReportDestroyed.
 //
-// A token that the request has not found is that of a new session. If the request has
-// deleted the session that the values come from, as RenewToken does, and that one had
-// already been deleted or ended, the new session holds only what the request itself has
-// put; without such a value, and where the codec does not tell values apart, nothing is stored.
+// A token that the request has not found belongs to a new session. RenewToken makes such a token:
+// it deletes the old session and commits the values under the new token. If the old session had
+// already been deleted or had ended, the new session holds only the values that the request itself
+// has put. If there are none, or if the codec does not tell values apart, nothing is stored.
 //
-// An expiry that is not in the future ends the session, as DeleteCtx does.
+// An expiry that is not in the future deletes the session, as DeleteCtx does.
 //
-// The save is finished also when ctx is cancelled: a client that goes away does not
-// undo what its request has done. The error is ErrBadToken, or wraps one of
-// cluster.ErrUnavailable, cluster.ErrConflict, cluster.ErrTooLarge and cluster.ErrVersion.
+// The save is finished also when ctx is cancelled: a client that goes away does not undo what its
+// request has done. The error is ErrBadToken or ErrNoCluster, or wraps one of
+// cluster.ErrUnavailable, cluster.ErrConflict, cluster.ErrTooLarge and cluster.ErrVersion; with
+// ReportDestroyed also cluster.ErrDestroyed.
 func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
 	if s == nil || s.cluster == nil {
 		return ErrNoCluster
@@ -164,17 +165,18 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	if !expiry.After(time.Now()) {
 		return s.DeleteCtx(ctx, token)
 	}
-	// Of what is remembered nothing may share memory with b: it would last as long as that.
+	// Nothing that is remembered may share memory with b: it would last as long as b.
 	attrs := fromPayload(bytes.Clone(b))
 	line, req := lineage.Of(b), s.requestOf(ctx)
 	now, ok := s.changed(line, req, token, attrs)
 	err := cluster.ErrDestroyed
 	if ok {
 		now.rec.Deadline = expiry
-		// Not with ctx: a save that waits for another one of its session would end with the client.
+		// Not with ctx: a save that waits for another save of its session would end with the
+		// client.
 		err = s.cluster.Save(context.Background(), &now.rec)
-		// After another failure what was known before still is: the app may try again. That
-		// a session was destroyed is known from now on.
+		// After any other failure the old snapshot stays the base, because the app may try again.
+		// After ErrDestroyed the new snapshot says from now on that the session is gone.
 		if err == nil || errors.Is(err, cluster.ErrDestroyed) {
 			line.SetNote(s, now)
 			req.committed(now)
@@ -189,14 +191,15 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 	return nil
 }
 
-// DeleteCtx destroys the session for good: a token that was deleted is not found
-// again, whatever other requests commit for it. It is finished also when ctx is
-// cancelled. Deleting what does not exist is nil, and so is deleting an empty or
-// over-long token, which cannot exist.
+// DeleteCtx destroys the session for good: a deleted token is not found again, whatever other
+// requests commit for it. It is finished also when ctx is cancelled. It returns nil for a session
+// that does not exist, and for a token that is empty or too long.
 //
-// It is looked up first whether the session still exists; see CommitCtx.
+// DeleteCtx first asks the nodes whether the session still exists, because a commit under a new
+// token must know it; see CommitCtx.
 //
-// The error wraps cluster.ErrUnavailable when no node could be told.
+// The error wraps cluster.ErrUnavailable or cluster.ErrClosed; the session may then be destroyed or
+// not.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if s == nil || s.cluster == nil {
 		return ErrNoCluster
@@ -212,7 +215,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	return nil
 }
 
-// hasGone reports whether it is known that there is no such session any more.
+// hasGone reports whether the nodes say that there is no such session any more.
 func (s *Store) hasGone(ctx context.Context, token string) bool {
 	if ctx != nil {
 		ctx = context.WithoutCancel(ctx)

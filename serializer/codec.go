@@ -12,25 +12,24 @@ import (
 // This file decides how an scs session becomes one run of bytes, and what happens to a value that
 // can no longer be read.
 
-// Codec encodes and decodes scs sessions: set it as the Codec of an scs.SessionManager. The zero
-// value is ready for use, and a Codec may be used by many goroutines.
+// Codec encodes and decodes scs sessions. Set it as the Codec of an scs.SessionManager. The zero
+// Codec is ready for use, and many goroutines may use one.
 type Codec struct {
-	// OnDecodeError is the way out for a session value that cannot be read, for example because its
-	// type was removed from the program: without it, every request of that user fails until the
-	// session expires. It is called with the session key and the error, on the goroutine that
-	// decodes. If it returns nil, the session goes on without the value; else Decode returns its
-	// error.
+	// OnDecodeError decides what happens to a session value that cannot be read, for example
+	// because its type was removed from the program. Decode calls it with the session key and the
+	// error, on its own goroutine. If it returns nil, the session goes on without the value; if it
+	// returns an error, Decode returns that.
 	//
-	// If the session as a whole cannot be read, perhaps because another codec wrote it, it is
-	// called with the key "", and nil gives an empty session with a zero deadline.
+	// If the session as a whole cannot be read, perhaps because another codec wrote it, the key is
+	// "". If OnDecodeError then returns nil, the session is empty and its deadline zero.
 	//
-	// If nil, the error is returned.
+	// If OnDecodeError is nil, Decode returns the error: every request of that user fails until the
+	// session expires.
 	OnDecodeError func(key string, err error) error
 }
 
-// Encode returns the container of a session: see [Split]. Equal sessions give equal bytes. The
-// error names the session key, and wraps an [*UnsupportedTypeError], if a value would not come
-// back.
+// Encode returns the container of a session: see [Split]. Equal sessions give equal bytes. If a
+// value would not come back, the error names its session key and wraps an [*UnsupportedTypeError].
 func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	out, e := newEncoder(), newEncoder()
 	defer out.free()
@@ -59,9 +58,9 @@ func (c Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error)
 	return b, nil
 }
 
-// Decode returns the deadline, in UTC, and the values of a session; the map is never nil without an
-// error. The error names the session key and wraps what [Unmarshal] returned, or is an [ErrCorrupt]
-// about the bytes as a whole; see OnDecodeError.
+// Decode returns the deadline, in UTC, and the values of a session. Without an error the map is not
+// nil. If a value cannot be read, the error names its session key and wraps the error of
+// [Unmarshal]; if b is no container, it wraps [ErrCorrupt]. See OnDecodeError.
 func (c Codec) Decode(b []byte) (deadline time.Time, values map[string]any, err error) {
 	var few [16]item
 	d := new(decoder)

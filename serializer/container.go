@@ -19,9 +19,9 @@ const (
 	containerVersion = 1
 )
 
-// Split cuts what Codec.Encode wrote into attributes: one for each session value, named as by
-// [MarshalKey], and [DeadlineAttr]. It decodes no value, and the values share b's memory. ok is
-// false for bytes that are no such container, such as those of another codec.
+// Split cuts the container that Codec.Encode wrote into attributes: one for each session value,
+// named as by [MarshalKey], and [DeadlineAttr]. It decodes no value, and the attributes share the
+// memory of b. ok is false if b is no container, as with the bytes of another codec.
 func Split(b []byte) (attrs map[string][]byte, ok bool) {
 	var few [16]item
 	deadline, list, ok := cut(b, few[:0])
@@ -39,9 +39,9 @@ func Split(b []byte) (attrs map[string][]byte, ok bool) {
 	return attrs, true
 }
 
-// Splittable says whether attrs are attributes that Split can have returned: a deadline and values
-// under string keys, and nothing else. A store asks it before Join, since a record may also hold
-// what another codec or driver wrote.
+// Splittable reports whether Split can have returned attrs: a deadline and values under string
+// keys, and nothing else. A store calls it before Join, because a record may also hold attributes
+// that another codec or driver wrote.
 func Splittable(attrs map[string][]byte) bool {
 	for name, value := range attrs {
 		if name != DeadlineAttr && !strings.HasPrefix(name, stringKey) || len(value) == 0 {
@@ -52,8 +52,8 @@ func Splittable(attrs map[string][]byte) bool {
 	return ok
 }
 
-// Join returns the container of attrs, and the same bytes each time; nil if attrs are not
-// Splittable. Splitting it gives attrs.
+// Join returns the container that Split cuts into attrs, the same bytes each time. It returns nil
+// if attrs are not Splittable.
 func Join(attrs map[string][]byte) []byte {
 	if !Splittable(attrs) {
 		return nil
@@ -100,9 +100,9 @@ func keysOf(list []item, prefix string) string {
 	return all.String()
 }
 
-// cut returns the parts of a container, the session values appended to list. Only one run of bytes
-// stands for a set of attributes, so that comparing bytes is comparing sessions: keys in strict
-// order, lengths in their shortest form.
+// cut returns the parts of a container, the session values appended to list. It accepts one form
+// only of each set of attributes (keys in strict order, lengths in their shortest form), so that
+// comparing bytes is comparing sessions.
 func cut(b []byte, list []item) (deadline []byte, items []item, ok bool) {
 	if len(b) < 2 || b[0] != containerMagic || b[1] != containerVersion {
 		return nil, nil, false

@@ -10,20 +10,21 @@ import (
 // This file decides when two encodings hold the same value: by what they decode to, since an
 // untouched value may be encoded to other bytes than those it was read from.
 
-// Equal says whether a and b, two encodings as [Marshal] returns them, hold the same value. Marshal
-// gives equal bytes for equal values of all types that it takes apart itself, and Equal is for the
-// rest: a type whose own method gobs a map, in random order; one whose zero value is encoded in
-// another form once it has been decoded, such as shopspring's Decimal; and a struct that has lost
-// or gained a field in this version of the program.
+// Equal reports whether a and b, two encodings as [Marshal] returns them, hold the same value.
+// Marshal gives equal bytes for equal values of all types that it encodes by itself. Equal is for
+// the other types: a type whose own method encodes a map in random order; a type whose zero value
+// encodes to another form once it has been decoded, such as shopspring's Decimal; and a struct that
+// has lost or gained a field in this version of the program.
 //
-// Two values are the same if this program cannot tell one from the other after reading them: same
-// type, and deeply equal in all fields, or encoded to the same bytes by the type's own methods. So
-// a nil slice differs from an empty one, 0 from -0, and a time in one zone from the same instant in
-// another; a NaN is the same as a NaN. An Equal method of a type is not asked: it may well compare
-// an ID alone.
+// Two values are the same if this program cannot tell one from the other after reading them: they
+// have the same type, and are deeply equal in all fields, or encode to the same bytes by the type's
+// own methods. So a nil slice differs from an empty slice, 0 from -0, and a time in one zone from
+// the same instant in another; a NaN is the same as a NaN. Equal does not call the Equal method of
+// a type, which may compare an ID alone.
 //
-// Equal bytes are not looked into. Bytes that cannot be read hold the same value as no other bytes.
-// Equal does not panic, and takes no more memory than reading and writing the values a few times.
+// If the bytes are equal, Equal returns true without reading them. Unreadable bytes are equal to no
+// other bytes. Equal does not panic, and takes no more memory than reading and writing both values
+// a few times.
 func Equal(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
@@ -52,7 +53,7 @@ func Equal(a, b []byte) bool {
 	return same
 }
 
-// again returns v as it comes back.
+// again returns v as it comes back after Marshal and Unmarshal.
 func again(v any) (any, error) {
 	b, err := Marshal(v)
 	if err != nil {

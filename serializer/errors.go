@@ -11,15 +11,17 @@ import (
 // This file decides what can go wrong and what an error tells: types, field names and positions,
 // never a value.
 
-// ErrCorrupt is wrapped by every error about bytes that are not what this package writes: damaged,
-// cut off, with something behind them, or written for a Go type whose shape no longer fits.
+// ErrCorrupt is wrapped by every error about bytes that this package cannot have written for the
+// present Go types: they are damaged, cut off, followed by other bytes, or were written when a Go
+// type had another shape.
 var ErrCorrupt = errors.New("serializer: corrupt bytes")
 
-// UnsupportedTypeError says that a value was refused because it would not come back as it is.
+// UnsupportedTypeError is the error about a value that Marshal refuses because it would not come
+// back as it is.
 type UnsupportedTypeError struct {
-	Type   reflect.Type // the Go type that stands in the way
+	Type   reflect.Type // the Go type that cannot be kept
 	Path   string       // where it is inside the value, such as ".Cart[2].Price"; "" for the value itself
-	Reason string       // why, and what to do about it
+	Reason string       // why it cannot be kept, and what to do about it
 
 	cause error // what the type's own marshaler answered; not printed, since it may quote the value
 }
@@ -35,8 +37,8 @@ func (e *UnsupportedTypeError) Error() string {
 // Unwrap returns the error of the type's own marshaler, if that is what refused the value.
 func (e *UnsupportedTypeError) Unwrap() error { return e.cause }
 
-// UnregisteredTypeError says that bytes hold a value of a type that this program has not
-// registered.
+// UnregisteredTypeError is the error about bytes that hold a value of a type that this program has
+// not registered.
 type UnregisteredTypeError struct {
 	Name string // the name the type was registered under where the bytes were written
 }

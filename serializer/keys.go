@@ -23,9 +23,9 @@ const (
 
 // MarshalKey returns the attribute name of a session key: a string, a number, a bool, or a
 // comparable value of a registered type. Different keys have different names, also if they print
-// alike: 1, int64(1) and "1". A key that UnmarshalKey would not bring back as an equal value, such
-// as a slice, a pointer or NaN, is refused with an [*UnsupportedTypeError]; so is one whose own
-// methods encode it in several ways, since it has no one name.
+// alike, as 1, int64(1) and "1" do. The error is an [*UnsupportedTypeError] for a key that
+// UnmarshalKey would not bring back as an equal value, such as a slice, a pointer or NaN, and for a
+// key whose own methods encode it in several ways.
 func MarshalKey(key any) (name string, err error) {
 	if s, ok := key.(string); ok {
 		return stringKey + s, nil
@@ -62,9 +62,9 @@ func (e *encoder) sameKey() (string, error) {
 	return string(e.buf), err
 }
 
-// UnmarshalKey returns the session key that MarshalKey made name of, here or, where its type has an
-// alias, under the type's old name. The error is as Unmarshal's; a reserved name is an
-// [ErrCorrupt].
+// UnmarshalKey returns the session key of an attribute name that MarshalKey has made. If the key's
+// type has an alias, it also accepts the name that the key had under the type's old name. The
+// errors are those of Unmarshal; a name that begins with ReservedPrefix is an [ErrCorrupt].
 func UnmarshalKey(name string) (any, error) {
 	if name == "" {
 		return nil, corrupt("an empty attribute name")

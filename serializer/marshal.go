@@ -5,11 +5,11 @@ import (
 	"reflect"
 )
 
-// This file decides what the package's two main functions promise: no panic, whatever the value or
-// the bytes.
+// This file has the package's two main functions. They never panic, whatever the value or the
+// bytes.
 
-// Marshal returns the bytes of one value. Equal values give equal bytes. A value that Unmarshal
-// could not bring back is refused with an [*UnsupportedTypeError].
+// Marshal returns the bytes of one value. Equal values give equal bytes. The error is an
+// [*UnsupportedTypeError] for a value that Unmarshal could not bring back.
 func Marshal(v any) ([]byte, error) {
 	e := newEncoder()
 	defer e.free()
@@ -38,11 +38,11 @@ func (e *encoder) value(v any) (err error) {
 	return nil
 }
 
-// Unmarshal returns the value that b was made of by Marshal, with the same Go type. It never
-// changes b, nor keeps it.
+// Unmarshal returns the value that Marshal has turned into b, with the same Go type. It neither
+// changes nor keeps b.
 //
-// The error wraps [ErrCorrupt] if b is damaged or does not fit its Go type any more, and is an
-// [*UnregisteredTypeError] if that type is not known in this program.
+// The error wraps [ErrCorrupt] if b is damaged or no longer fits its Go type, and is an
+// [*UnregisteredTypeError] if this program does not know that type.
 func Unmarshal(b []byte) (any, error) { return new(decoder).value(b) }
 
 // value reads b as a whole value.

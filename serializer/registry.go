@@ -18,19 +18,20 @@ var (
 // Register makes the type of value known under its package path and name, such as
 // "example.com/shop.Cart", so that values of it, pointers to it, and slices, arrays and maps of it
 // can be kept. Call it when the program starts, in an init function or in main, and with the same
-// types in every program that shares sessions. A pointer registers what it points to, an unnamed
-// type such as []Cart the named types it is made of; types that need no registration are ignored.
+// types in every program that shares sessions. A pointer registers the type it points to, an
+// unnamed type such as []Cart the named types it is made of; types that need no registration are
+// ignored.
 //
-// A type that may move to another package or be renamed one day wants [RegisterName]; one that has
-// moved already, [RegisterAlias].
+// For a type that may later move to another package or be renamed, use [RegisterName]; for a type
+// that has moved already, [RegisterAlias].
 //
-// Unlike gob's Register, it does not decide between Cart and *Cart: a value comes back as what it
-// was stored as. An app that called gob.Register(Cart{}), stored &Cart{} and so read a Cart now
-// reads a *Cart. docs/coming-from-gob.md has a table.
+// Unlike gob's Register, it does not decide between Cart and *Cart: a value comes back with the
+// type that it was stored with. An app that called gob.Register(Cart{}) and stored &Cart{} has read
+// a Cart; now it reads a *Cart. docs/coming-from-gob.md has a table.
 //
-// Like gob's Register it panics when the name already stands for another type, or the type already
-// has another name, or value is nil: that is a mistake in the program, and there is no request yet
-// to fail.
+// Like gob's Register it panics if the name already belongs to another type, if the type already
+// has another name, or if value is nil: each is a mistake in the program, found before the first
+// request.
 func Register(value any) {
 	t := reflect.TypeOf(value)
 	if t == nil {
@@ -39,9 +40,9 @@ func Register(value any) {
 	register(t)
 }
 
-// RegisterName is Register with a name of the caller's choice, for types that may later move or be
-// renamed: the name is what is stored, so that a type which has moved can be registered under the
-// name of before, and reads and writes what it did. An unnamed type is itself known under the name.
+// RegisterName is Register with a name that the caller chooses, for types that may later move or be
+// renamed. The name is stored in the bytes, so that a type which has moved can be registered under
+// its former name, and still reads and writes the same bytes. An unnamed type itself gets the name.
 func RegisterName(name string, value any) {
 	t := reflect.TypeOf(value)
 	if t == nil {
@@ -53,15 +54,16 @@ func RegisterName(name string, value any) {
 	registerName(name, pointee(t))
 }
 
-// RegisterAlias makes what was stored under an old name readable as the type of value, for a type
-// that has moved to another package or was renamed and is now registered under its new name. What
-// is written has the new name; sessions with either can be read, and what a request leaves alone
-// keeps its bytes. Instances of the version before cannot read the new name: let them learn it
-// first by an alias of their own, or keep to the old name with [RegisterName] while both run.
+// RegisterAlias makes values that were stored under an old name readable as the type of value, for
+// a type that has moved to another package or was renamed and is now registered under its new name.
+// New bytes have the new name. Sessions with either name can be read, and a value that a request
+// leaves alone keeps its bytes. Instances of the former version cannot read the new name: first
+// deploy a version that has an alias for it, or keep the old name with [RegisterName] while both
+// versions run.
 //
-// The name of an unmoved type is its package path and name, such as "example.com/shop.Cart"; the
-// error about a missing type quotes it. RegisterAlias panics when value is nil, or the name empty
-// or known for another type.
+// The default name of a type is its package path and name, such as "example.com/shop.Cart";
+// [UnregisteredTypeError] has the name that is missing. RegisterAlias panics if value is nil, if
+// the name is empty, or if it belongs to another type.
 func RegisterAlias(oldName string, value any) {
 	t := reflect.TypeOf(value)
 	if t == nil {
@@ -77,7 +79,7 @@ func RegisterAlias(oldName string, value any) {
 	aliases[oldName] = t
 }
 
-// mustBeFree panics if a name stands for another type than t.
+// mustBeFree panics if a name belongs to a type other than t.
 func mustBeFree(name string, t reflect.Type) {
 	for _, names := range [...]map[string]reflect.Type{namedTypes, aliases} {
 		if known, ok := names[name]; ok && known != t {

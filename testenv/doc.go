@@ -20,24 +20,35 @@
 // testing/synctest bubble.
 //
 // The environment variable HOLDFAST_TEST_NODES, in the form of MEMCACHED_NODES
-// ("n1:host:11211,n2:host:11212"), points Start at nodes which run elsewhere.
-// Such nodes are shared with others: they are never flushed, killed or paused. A
-// test that asks for it is skipped, and tests keep apart by the prefix of their keys.
+// ("n1:host:11211,n2:host:11212"), points Start at nodes that run elsewhere. Other programs may use
+// these nodes too, so they are never flushed, killed or paused: a test that asks for that is
+// skipped. Tests on shared nodes keep apart by the prefix of their keys.
 //
 // # Faults
 //
-// A [Node] can be killed, restarted empty, paused (it accepts connections and
-// says nothing; what was sent to it meanwhile is applied when it is resumed)
-// and resumed. What happens between a client and a node is the business of a
-// [Wire], one per client, put between by its DialContext: delay, loss in either
-// direction, a reply that never arrives, a request that arrives after the
-// client gave up, refused and reset connections, bytes that drip.
+// A [Node] can be killed, restarted empty, paused and resumed. A paused node accepts connections
+// and answers nothing; it applies the requests that were sent meanwhile when it is resumed.
+//
+// A [Wire] makes the faults between one client and its nodes. The client dials through the Wire's
+// DialContext. The faults are: delay, loss in either direction, a lost reply, a request that
+// arrives after the client gave up, refused and reset connections, and replies that arrive byte by
+// byte.
 //
 // # Ends
 //
-// Everything ends with the test, also when the test panics. On Linux the
-// memcached processes end with the process that started them, however that
-// ends; on other systems a test process that is killed outright may leave them behind.
+// Nodes end with the test, also when the test panics. On Linux the memcached processes end
+// with the process that started them, in whichever way that ends; on other systems a test process
+// that is killed may leave them behind.
 //
 // A program that is no test passes a [Program] in place of the testing.T.
+//
+// # Reading order
+//
+// env.go and options.go say what a test gets, node.go what it can do to a node, inspect.go how it
+// looks into one. begin.go starts a node: process.go as a memcached process, with process_linux.go,
+// process_unix.go and process_other.go, and embedded.go as a [Server]. The Server: server.go serves
+// connections, conversation.go reads commands and words answers, commands.go applies them to
+// store.go, stats.go tells about itself, pipe.go is a connection without a socket. The Wire:
+// wire.go has its faults, wireconn.go one connection, wirehold.go the requests on it. program.go is
+// for programs that are no tests.
 package testenv

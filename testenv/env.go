@@ -13,8 +13,8 @@ import (
 
 // This file decides which kind of nodes a test gets, and that they end with it.
 
-// NodesVariable is the environment variable that points Start at nodes which
-// run elsewhere, in the form of MEMCACHED_NODES.
+// NodesVariable is the environment variable with the nodes that run elsewhere, in the form of
+// MEMCACHED_NODES. If it is set, Start uses these nodes.
 const NodesVariable = "HOLDFAST_TEST_NODES"
 
 // TB is what this package needs of a testing.TB; every *testing.T, *testing.B
@@ -60,8 +60,8 @@ const (
 // Start starts n empty memcached nodes, named n1 to nN, on free loopback ports
 // and returns when all of them accept connections. They end with the test.
 //
-// Failures end the test through tb.Fatalf. What cannot be done here at all (no
-// memcached binary for [Real], fewer nodes in HOLDFAST_TEST_NODES than n) skips it.
+// A failure ends the test through tb.Fatalf. If this machine cannot do what the test needs (no
+// memcached binary for [Real], fewer nodes in HOLDFAST_TEST_NODES than n), the test is skipped.
 func Start(tb TB, n int, opts ...Option) *Env {
 	tb.Helper()
 	e := &Env{tb: tb, opts: defaultOptions()}
@@ -91,8 +91,8 @@ func Start(tb TB, n int, opts ...Option) *Env {
 	return e
 }
 
-// begin starts the first n nodes. What went wrong is for its caller to tell, under no
-// lock: a Program that ends ends its nodes.
+// begin starts the first n nodes. Its caller reports the errors without holding a lock, because a
+// Program that ends also ends its nodes.
 func (e *Env) begin(n int) []error {
 	e.addMu.Lock()
 	defer e.addMu.Unlock()
@@ -113,8 +113,7 @@ func (e *Env) begin(n int) []error {
 	return errs
 }
 
-// choose settles the kind of the nodes from the options, the environment and
-// what is installed.
+// choose decides the kind of the nodes by the options, the environment and the installed programs.
 func (e *Env) choose(foreign string) error {
 	var dialer net.Dialer
 	e.dial = dialer.DialContext
@@ -141,7 +140,7 @@ func (e *Env) choose(foreign string) error {
 	return nil
 }
 
-// unable says why n nodes as asked for cannot be had here; "" when they can.
+// unable returns the reason why this machine cannot give the test n such nodes; "" if it can.
 func (e *Env) unable(n int) string {
 	switch {
 	case e.opts.want == wantReal && e.kind == kindEmbedded:
@@ -245,13 +244,13 @@ func (e *Env) Nodes() string {
 	return strings.Join(parts, ",")
 }
 
-// DialContext opens a connection to the node at addr, whatever kind of node it
-// is. Clients need it only for [InMemory] nodes; a [Wire] over it works with all.
+// DialContext opens a connection to the node at addr, for any kind of node. Clients need it only
+// for [InMemory] nodes; a [Wire] over it works with all kinds.
 func (e *Env) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	return e.dial(ctx, network, addr)
 }
 
-// close ends every node and waits for what belongs to it.
+// close ends every node and waits for the goroutines of the nodes.
 func (e *Env) close() {
 	e.addMu.Lock()
 	defer e.addMu.Unlock()

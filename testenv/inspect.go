@@ -42,14 +42,15 @@ func (n *Node) Get(key string) ([]byte, bool) {
 	return value, found
 }
 
-// Set puts value under key without an expiry: damage, or a leftover, for a test to find.
+// Set stores value under key without an expiry. A test uses it to damage a copy or to leave one
+// behind.
 func (n *Node) Set(key string, value []byte) {
 	n.env.tb.Helper()
 	data := append(bytes.Clone(value), "\r\n"...)
 	n.ask([]string{"set", key, "0", "0", strconv.Itoa(len(value))}, data, exactly("STORED"))
 }
 
-// Delete takes key from the node and reports whether it was there, as an eviction would.
+// Delete removes key from the node, as an eviction would, and reports whether it was there.
 func (n *Node) Delete(key string) bool {
 	n.env.tb.Helper()
 	deleted := false
@@ -67,9 +68,9 @@ func (n *Node) Delete(key string) bool {
 func (n *Node) Keys() []string {
 	n.env.tb.Helper()
 	var keys []string
-	// A crawl leaves out an item that a connection has in hand, be it for the
-	// microseconds after a reply. So look again while keys are missing, but not
-	// for long: expired items are counted too, and do not come back.
+	// A crawl leaves out an item that a connection holds, also for the microseconds after a reply.
+	// So list again while keys are missing, but not for long: curr_items counts expired items too,
+	// and these are never listed.
 	for range 10 {
 		keys = n.crawl()
 		if strconv.Itoa(len(keys)) == n.Stats()["curr_items"] {

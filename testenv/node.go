@@ -66,7 +66,7 @@ func (n *Node) ID() string { return n.id }
 // Addr returns host:port, the same for the whole life of the node.
 func (n *Node) Addr() string { return n.addr }
 
-// Real tells a memcached process from the embedded server.
+// Real reports whether the node is a memcached process, not the embedded server.
 func (n *Node) Real() bool { return n.env.kind == kindProcess || n.env.kind == kindForeign }
 
 // State returns what the node is doing now. A process that ended by itself is Down.
@@ -90,9 +90,8 @@ func (n *Node) PID() int {
 	return n.backend.pid()
 }
 
-// Kill ends the node at once, as SIGKILL does, whether it is up or paused. Its
-// memory is gone. It returns when a connection attempt is refused. A node that
-// is down stays down.
+// Kill ends the node at once, as SIGKILL does, whether the node is up or paused. Its memory is
+// lost. Kill returns when a connection attempt is refused. A node that is down stays down.
 func (n *Node) Kill() {
 	n.env.tb.Helper()
 	n.change("kill", func() error {
@@ -100,8 +99,8 @@ func (n *Node) Kill() {
 	})
 }
 
-// Restart gives the node an empty memory at the same address, after killing it
-// if it was not down. It returns when the node accepts connections.
+// Restart kills the node if it is not down, and starts it with an empty memory at the same address.
+// It returns when the node accepts connections.
 func (n *Node) Restart() {
 	n.env.tb.Helper()
 	n.change("restart", func() error {
@@ -124,10 +123,10 @@ func (n *Node) stopLocked() error {
 	return err
 }
 
-// Pause stops the node as SIGSTOP does: connections to it are still accepted,
-// requests are taken and not answered, and are applied when it is resumed, also
-// when their client has gone meanwhile. It returns when the node has stopped.
-// A paused node stays paused; to pause a node that is down fails the test.
+// Pause stops the node as SIGSTOP does: connections are still accepted and requests are taken, but
+// not answered. Resume applies these requests, also if their clients have gone meanwhile. Pause
+// returns when the node has stopped. A paused node stays paused; pausing a node that is down fails
+// the test.
 func (n *Node) Pause() {
 	n.env.tb.Helper()
 	n.change("pause", func() error {
@@ -145,7 +144,7 @@ func (n *Node) Pause() {
 	})
 }
 
-// Resume lets a paused node go on, as SIGCONT does. Any other node is left as it is.
+// Resume lets a paused node go on, as SIGCONT does. It does nothing to any other node.
 func (n *Node) Resume() {
 	n.env.tb.Helper()
 	n.change("resume", func() error {
@@ -160,9 +159,9 @@ func (n *Node) Resume() {
 	})
 }
 
-// OnCommand has f called before each command that the embedded server applies,
-// with its verb and, for each of its keys, the key ("" when it has none); nil
-// ends that. See [Server.OnCommand]. A test on memcached processes is skipped: they call nobody.
+// OnCommand has the embedded server call f before each command; nil ends the calls. See
+// [Server.OnCommand] for the arguments. A test on memcached processes is skipped: they cannot call
+// f.
 func (n *Node) OnCommand(f func(verb, key string)) {
 	n.env.tb.Helper()
 	n.mu.Lock()
@@ -175,8 +174,8 @@ func (n *Node) OnCommand(f func(verb, key string)) {
 	s.OnCommand(f)
 }
 
-// change makes one change to the node; changes take turns. What went wrong is told under
-// no lock: a Program that ends ends its nodes.
+// change makes one change to the node; changes take turns. It reports an error without holding a
+// lock, because a Program that ends also ends its nodes.
 func (n *Node) change(what string, do func() error) {
 	n.env.tb.Helper()
 	err := n.changed(do)

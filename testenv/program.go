@@ -16,7 +16,7 @@ import (
 //	defer program.Close()
 //	env := testenv.Start(program, 3)
 //
-// Fatalf and Skipf say why, end the nodes and exit with status 1.
+// Fatalf and Skipf print the reason, end the nodes and exit with status 1.
 type Program struct {
 	name string
 
@@ -30,13 +30,13 @@ func NewProgram(name string, out io.Writer) *Program {
 	return &Program{name: name, out: out}
 }
 
-// Helper does nothing: a program's messages name no lines.
+// Helper does nothing, because a program's messages have no line numbers.
 func (p *Program) Helper() {}
 
 // Name returns the name of the program.
 func (p *Program) Name() string { return p.name }
 
-// Cleanup has f called by Close.
+// Cleanup registers f, which Close calls.
 func (p *Program) Cleanup(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,17 +50,18 @@ func (p *Program) Logf(format string, args ...any) {
 	fmt.Fprintf(p.out, p.name+": "+format+"\n", args...)
 }
 
-// Skipf says why the program cannot go on and exits.
+// Skipf prints why the program cannot go on, ends the nodes and exits with status 1.
 func (p *Program) Skipf(format string, args ...any) { p.Fatalf(format, args...) }
 
-// Fatalf says why the program cannot go on and exits with status 1.
+// Fatalf prints why the program cannot go on, ends the nodes and exits with status 1.
 func (p *Program) Fatalf(format string, args ...any) {
 	p.Logf(format, args...)
 	p.Close()
 	os.Exit(1)
 }
 
-// Close ends the nodes, the latest first. The second Close does nothing.
+// Close ends the nodes and calls what Cleanup has registered, the latest first. A second Close does
+// nothing. The error is always nil.
 func (p *Program) Close() error {
 	p.mu.Lock()
 	cleanups := p.cleanups

@@ -9,26 +9,27 @@ import (
 	"time"
 )
 
-// This file decides whom the embedded server serves, when it stands still, and how it ends.
+// This file decides which connections the embedded server serves, when it is paused, and how it
+// ends.
 
-// ServerConfig says how large the embedded server is. The zero value is a
-// server like a memcached without arguments.
+// ServerConfig says how large the embedded server is. The zero value makes a server like a
+// memcached without arguments.
 type ServerConfig struct {
-	// MemoryBytes is the memory for items, with 57 bytes and the length of the key for each beyond
-	// its value. If zero, 64 MiB is used. When it is full, what was not used for longest is
-	// evicted.
+	// MemoryBytes is the memory for items, in bytes. An item counts its value, its key and 57
+	// bytes. If zero, 64 MiB is used. When the memory is full, the item that was not used for
+	// longest is evicted.
 	MemoryBytes int64
 
-	// MaxItemBytes is the size of the largest item, counted in the same way. If zero, 1 MiB is
-	// used.
+	// MaxItemBytes is the size of the largest item, in bytes, counted in the same way. If zero,
+	// 1 MiB is used.
 	MaxItemBytes int
 
 	// NoEviction answers an error when the memory is full, as memcached -M does.
 	NoEviction bool
 
-	// CASPerKey counts the CAS ids of every key for itself, from 1. Memcached has one count
-	// for all keys, which begins again with every life of the process: a token from the life
-	// before then fits a new item once in a while. With CASPerKey it does so often.
+	// CASPerKey counts the CAS ids of every key separately, from 1. Memcached has one count for all
+	// keys, which begins again when the process restarts: then a token from before the restart
+	// sometimes fits a new item. With CASPerKey it fits often, so that a test can find it.
 	CASPerKey bool
 }
 
@@ -52,7 +53,7 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 }
 
-// NewServer returns a server with an empty memory that serves nobody yet.
+// NewServer returns a server with an empty memory and without connections.
 func NewServer(cfg ServerConfig) *Server {
 	if cfg.MemoryBytes <= 0 {
 		cfg.MemoryBytes = 64 << 20
@@ -69,10 +70,10 @@ func NewServer(cfg ServerConfig) *Server {
 	}
 }
 
-// OnCommand has f called before each command is applied, from the goroutine of
-// its connection and under no lock: once for each key of the command, or once
-// with key "" if it has none. f may block, and it may kill or pause the node: the
-// command is then lost or late. f must be safe for concurrent use; nil ends the calls.
+// OnCommand has the server call f before each command is applied: once for each key of the command,
+// or once with key "" if it has none. The goroutine of the connection calls f, under no lock. f may
+// block, and it may kill or pause the node: the command is then lost or late. f must be safe for
+// concurrent use; nil ends the calls.
 func (s *Server) OnCommand(f func(verb, key string)) {
 	if f == nil {
 		s.hook.Store(nil)

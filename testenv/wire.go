@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// This file decides which faults stand between one client and each node.
+// This file decides which faults lie between one client and each node.
 
 // Direction says which way bytes get lost.
 type Direction int
@@ -22,27 +22,27 @@ const (
 	Requests Direction = 1 << iota
 	// Replies are what the node sends to the client.
 	Replies
-	// Both is what a cut cable loses.
+	// Both are requests and replies, as with a cut cable.
 	Both = Requests | Replies
 )
 
 // Wire stands between one client and its nodes and makes the faults of a network.
-// Its DialContext goes where the client takes a dial function:
+// The client dials through its DialContext:
 //
 //	wire := testenv.NewWire(nil)
 //	defer wire.Close()
 //	c, err := cluster.New(cluster.Config{Nodes: nodes, DialContext: wire.DialContext})
 //	wire.Blackhole(env.Node(0).Addr(), testenv.Both)
 //
-// Faults are set per address, as the client dials it, at any time and also for
-// connections that are open already. Several at one address add up; Heal ends
-// them. Without a fault the wire passes everything on as it is.
+// A fault is set for an address, as the client dials it, at any time. It holds for open connections
+// too. Several faults at one address add up; Heal ends them. Without a fault the wire changes
+// nothing.
 //
-// A connection that has lost bytes stays lost in that direction, also after
-// Heal: TCP never leaves out a piece of a stream. New connections are sound.
+// A connection that has lost bytes in one direction delivers nothing more in that direction, also
+// after Heal, because TCP never leaves out a piece of a stream. New connections work.
 //
-// The methods may be called by several goroutines at once. None of them waits
-// for the network. In a testing/synctest bubble create and close the wire inside it.
+// Several goroutines may call the methods at once. None of them waits for the network. In a
+// testing/synctest bubble, create and close the wire inside the bubble.
 type Wire struct {
 	dial DialFunc
 
@@ -62,7 +62,7 @@ func NewWire(dial DialFunc) *Wire {
 	return &Wire{dial: dial, links: map[string]*link{}}
 }
 
-// faults is what is wrong with the way to one address; it is replaced, never changed.
+// faults are the faults at one address. A value is replaced, never changed.
 type faults struct {
 	refuse      bool
 	delay       time.Duration
@@ -75,11 +75,11 @@ type faults struct {
 
 // link is the way to one address.
 type link struct {
-	faults atomic.Pointer[faults] // nil when nothing is wrong, which is all that a sound connection looks at
+	faults atomic.Pointer[faults] // nil without a fault, so that a connection without faults reads one word
 
 	mu       sync.Mutex // guards below, and replacing faults
 	changed  chan struct{}
-	releases int // what was held before the latest release is due
+	releases int // requests that were held before the latest release are due
 	conns    map[*wireConn]struct{}
 }
 
@@ -94,7 +94,7 @@ func (w *Wire) link(addr string) *link {
 	return l
 }
 
-// change replaces the faults at addr and wakes whoever waits under the old ones.
+// change replaces the faults at addr and wakes the goroutines that wait under the old ones.
 func (w *Wire) change(addr string, set func(*faults)) {
 	l := w.link(addr)
 	l.mu.Lock()
@@ -131,9 +131,8 @@ func (w *Wire) Delay(addr string, d time.Duration) {
 	w.change(addr, func(f *faults) { f.delay = d })
 }
 
-// Blackhole loses what goes in that direction, silently: neither side learns of it.
-// Connection attempts need both directions: they hang until their context ends
-// or the fault does.
+// Blackhole silently loses all bytes in that direction: neither side learns of it. A connection
+// attempt needs both directions: it hangs until its context or the fault ends.
 func (w *Wire) Blackhole(addr string, lost Direction) {
 	w.change(addr, func(f *faults) { f.lost |= lost & Both })
 }

@@ -21,15 +21,15 @@ type wireConn struct {
 	// way; until then, and without a fault, Read and Write look no further.
 	marked atomic.Bool
 
-	mu              sync.Mutex // guards below
-	readBy, writeBy time.Time
-	moved           chan struct{} // closed and replaced when a deadline moves or the connection ends
-	waiting         int           // how many wait for moved
-	arrived         []byte        // read from below, not yet by the client: drips
-	held            []parcel      // written by the client, not yet below
-	sending         bool          // by deliver
-	mute, deaf      bool          // requests, replies are lost from here on
-	closed, broken  bool
+	mu                          sync.Mutex // guards below
+	readBy, writeBy             time.Time
+	moved                       chan struct{} // closed and replaced when a deadline moves or the connection ends
+	waiting                     int           // how many wait for moved
+	arrived                     []byte        // read from below, not yet by the client: drips
+	held                        []parcel      // written by the client, not yet below
+	sending                     bool          // by deliver
+	losesRequests, losesReplies bool          // from here on
+	closed, broken              bool
 }
 
 // Read hands over what has arrived, under the faults that stand when it arrives.
@@ -65,7 +65,7 @@ func (c *wireConn) readMarked(p []byte) (n int, done bool, err error) {
 			err = c.endLocked(c.readBy)
 			c.mu.Unlock()
 			return 0, true, c.wrap("read", err)
-		case c.deaf:
+		case c.losesReplies:
 		case len(c.arrived) == 0 || len(p) == 0:
 			c.mu.Unlock()
 			return 0, len(p) == 0, nil
@@ -106,9 +106,9 @@ func (c *wireConn) judge(p []byte, n int, err error) (int, bool, error) {
 		return 0, false, nil
 	case timeout && n == 0:
 		return 0, true, err
-	case c.deaf || f != nil && f.lost&Replies != 0 || n > 0 && c.link.takeDrop():
+	case c.losesReplies || f != nil && f.lost&Replies != 0 || n > 0 && c.link.takeDrop():
 		// The end of the stream gets lost like any other part of it.
-		c.deaf = true
+		c.losesReplies = true
 		c.marked.Store(true)
 		return 0, false, nil
 	case n > 0 && f != nil && f.drip > 0:
@@ -140,7 +140,7 @@ func (c *wireConn) Close() error {
 	c.closed = true
 	c.marked.Store(true)
 	c.wakeLocked()
-	if len(c.held) > 0 && !c.mute || c.sending {
+	if len(c.held) > 0 && !c.losesRequests || c.sending {
 		// Wakes a read; what is held keeps the connection below open.
 		c.Conn.SetReadDeadline(time.Unix(1, 0))
 		c.mu.Unlock()

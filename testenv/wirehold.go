@@ -33,8 +33,8 @@ func (c *wireConn) Write(p []byte) (int, error) {
 	switch {
 	case c.broken || c.closed || passed(c.writeBy):
 		return 0, c.wrap("write", c.endLocked(c.writeBy))
-	case c.mute || f.lost&Requests != 0:
-		c.mute = true
+	case c.losesRequests || f.lost&Requests != 0:
+		c.losesRequests = true
 		c.marked.Store(true)
 		return len(p), nil
 	case f.late || f.delay > 0 || len(c.held) > 0 || c.sending:
@@ -85,9 +85,9 @@ func (c *wireConn) deliver() {
 		data := c.held[0].data
 		c.held = c.held[1:]
 		if f := c.link.faults.Load(); f != nil && f.lost&Requests != 0 {
-			c.mute = true
+			c.losesRequests = true
 		}
-		if c.mute {
+		if c.losesRequests {
 			continue
 		}
 		c.mu.Unlock()

@@ -1,11 +1,11 @@
-// Package lineage tells which bytes are the same session as which others, within one process: a
-// store hands bytes out, a codec decodes them to values, the app changes the values, the codec
-// encodes them, and the store gets other bytes back. Store and codec know each other only by what
-// passes through their hands, so the line from the first bytes to the last is drawn by identity:
-// of the bytes' memory, and of the map of values. No context is needed, and no call of the app.
+// Package lineage tells which of the bytes in this process belong to one session. A store hands
+// bytes out, a codec decodes them to values, the app changes the values, the codec encodes them,
+// and the store gets other bytes back. Store and codec do not know each other, so the line from the
+// first bytes to the last follows identities: the address of the bytes, and that of the map of
+// values. It needs no context, and no call of the app.
 //
-// Bytes or values that somebody has copied on the way are on no line. What is noted about bytes and
-// maps is let go with them.
+// Bytes or values that were copied on the way are on no line. The garbage collector releases what
+// is noted about bytes and maps together with them.
 package lineage
 
 import (
@@ -27,12 +27,11 @@ var (
 	values  weakmap.Map[*Line]
 )
 
-// Watch begins the noting of lines. Without a store that asks for them a codec pays nothing.
+// Watch begins to draw lines. A process without a store that calls Watch pays nothing for lines.
 func Watch() { watched.Store(true) }
 
-// A Line is one session in the memory of this process, from find to commit. Stores write on it what
-// they know of that session. A nil Line is that of unknown bytes: nothing is known, and nothing is
-// kept.
+// A Line is one session in the memory of this process, from find to commit. Stores keep notes of
+// the session on it. Unknown bytes have a nil Line, which has no notes and keeps none.
 type Line struct {
 	mu    sync.Mutex // guards below
 	first note       // one session goes through one store, mostly
@@ -54,7 +53,7 @@ func (l *Line) ofLocked(store any) *note {
 	return nil
 }
 
-// Note returns what the store has written on the line, or nil.
+// Note returns the store's note on the line, or nil.
 func (l *Line) Note(store any) any {
 	if l == nil {
 		return nil
@@ -67,8 +66,8 @@ func (l *Line) Note(store any) any {
 	return nil
 }
 
-// SetNote writes what the store knows on the line, in the place of what it has written before. It
-// must not change afterwards, and must not lead to bytes or values that are on the line.
+// SetNote replaces the store's note on the line. The note must not change afterwards, and must not
+// refer to bytes or values that are on the line: they would keep each other alive.
 func (l *Line) SetNote(store, what any) {
 	if l == nil {
 		return
@@ -85,15 +84,16 @@ func (l *Line) SetNote(store, what any) {
 	}
 }
 
-// fork returns a line of its own with the same notes. Bytes that are decoded twice, by a store that
-// keeps them in a cache, become two sets of values, which the app changes independently.
+// fork returns a new line with the same notes. It is needed because bytes that are decoded twice,
+// by a store with a cache, become two sets of values, which the app changes independently.
 func (l *Line) fork() *Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &Line{first: l.first, more: slices.Clone(l.more)}
 }
 
-// Found begins a line with bytes that a store is about to hand out. The bytes must be fresh.
+// Found begins a line with bytes that a store is about to hand out. Nobody else may have the bytes
+// yet.
 func Found(b []byte) *Line {
 	if !watched.Load() {
 		return nil
@@ -101,22 +101,22 @@ func Found(b []byte) *Line {
 	return bytes.GetOrSet(unsafe.SliceData(b), func() *Line { return new(Line) })
 }
 
-// Of returns the line of bytes that a store has found, or that were encoded from values. It is nil
-// for all others.
+// Of returns the line of bytes that a store has found, or that were encoded from values; nil for
+// all other bytes.
 func Of(b []byte) *Line {
 	l, _ := bytes.Get(unsafe.SliceData(b))
 	return l
 }
 
-// Decoded tells that a codec has decoded b to new values.
+// Decoded puts the new values v, to which a codec has decoded b, on the line of b.
 func Decoded(b []byte, v map[string]any) {
 	if l := Of(b); l != nil {
 		values.GetOrSet(address(v), l.fork)
 	}
 }
 
-// Encoded tells that a codec has encoded the values to b, which is fresh. Values that were not
-// decoded from anything begin a line: what is encoded from them later is the same session.
+// Encoded puts the new bytes b, to which a codec has encoded the values v, on the line of v. Values
+// that are on no line begin one, because all bytes that are encoded from them are one session.
 func Encoded(v map[string]any, b []byte) {
 	if !watched.Load() {
 		return
@@ -126,7 +126,7 @@ func Encoded(v map[string]any, b []byte) {
 	}
 }
 
-// Len is the number of runs of bytes and of maps that are on a line.
+// Len returns the number of byte slices and maps that are on a line.
 func Len() int { return bytes.Len() + values.Len() }
 
 // address is the identity of a map, nil for a nil map.

@@ -1,4 +1,4 @@
-// Package weakmap is a map whose entries last as long as what they are about.
+// Package weakmap is a map whose entries last as long as the objects that their keys point to.
 package weakmap
 
 import (
@@ -11,11 +11,12 @@ import (
 // This file decides how long an entry lasts: until the garbage collector has taken the object that
 // its key points to.
 
-// Map holds values by the address of an object: of an array's first byte, of a map's or a channel's
-// header. It does not keep the object alive, and lets its entry go some time after the object has
-// gone. A value must not lead to the object of its key, or neither ever goes.
+// Map holds values by the address of an object: the first byte of an array, or the header of a map
+// or a channel. It does not keep the object alive, and drops the entry some time after the garbage
+// collector has taken the object. A value must not refer to the object of its key, or neither is
+// ever released.
 //
-// The zero value is empty and ready for use, by several goroutines at once. It must not be copied
+// The zero Map is empty and ready for use, by several goroutines at once. It must not be copied
 // after the first use.
 type Map[V any] struct {
 	mu      sync.Mutex // guards below
@@ -23,8 +24,8 @@ type Map[V any] struct {
 	gone    func(identity) // forget, bound once: as a method value it would be made for each entry
 }
 
-// entry is what is held for the object at an address. Another object may have come to lie there
-// before the entry has gone: object tells.
+// entry is the value for the object at an address. The allocator may have put another object at
+// this address before the entry is dropped: the weak pointer tells.
 type entry[V any] struct {
 	object weak.Pointer[byte]
 	value  V
@@ -38,14 +39,14 @@ type identity struct {
 
 func address(key *byte) uintptr { return uintptr(unsafe.Pointer(key)) }
 
-// Get returns the value for the object, or the zero value where there is none.
+// Get returns the value for the object; the zero value and false if there is none.
 func (m *Map[V]) Get(key *byte) (v V, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.getLocked(key)
 }
 
-// getLocked makes nothing for objects that have no entry, as weak.Make would.
+// getLocked allocates nothing for an object without an entry; weak.Make would.
 func (m *Map[V]) getLocked(key *byte) (v V, ok bool) {
 	if key == nil {
 		return v, false
@@ -57,8 +58,8 @@ func (m *Map[V]) getLocked(key *byte) (v V, ok bool) {
 	return e.value, true
 }
 
-// GetOrSet is Get where there is a value. Otherwise it stores what make returns, and returns that.
-// A nil key has the zero value.
+// GetOrSet returns the value for the object. If there is none, it calls make, stores the result and
+// returns it. For a nil key it returns the zero value and stores nothing.
 func (m *Map[V]) GetOrSet(key *byte, make func() V) V {
 	if key == nil {
 		var none V
@@ -78,7 +79,7 @@ func (m *Map[V]) GetOrSet(key *byte, make func() V) V {
 	return v
 }
 
-// Len is the number of entries, those of objects that have just gone included.
+// Len returns the number of entries, including those of objects that have just been released.
 func (m *Map[V]) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,11 +14,13 @@ func TestImportsPointOneWay(t *testing.T) {
 		internal = module + "internal/" // lineage and weakmap: the standard library only
 	)
 	for name, allowed := range map[string][]string{
-		"internal/lineage":        {internal},
-		"cluster/internal/record": {module + "cluster/internal/record"},
-		"cluster":                 {module + "cluster", "github.com/bradfitz/gomemcache/"},
-		"serializer":              {module + "serializer", internal, "github.com/vmihailenco/"},
-		"testenv":                 {module + "testenv"},
+		"internal/lineage": {internal},
+		"cluster":          {module + "cluster", "github.com/bradfitz/gomemcache/"},
+		// One server is all that it knows, and the other knows no server.
+		"cluster/internal/memcached": {module + "cluster/internal/memcached", "github.com/bradfitz/gomemcache/"},
+		"cluster/internal/record":    {module + "cluster/internal/record"},
+		"serializer":                 {module + "serializer", internal, "github.com/vmihailenco/"},
+		"testenv":                    {module + "testenv"},
 		"scsstore": {
 			module + "scsstore", module + "cluster", module + "serializer", internal,
 			"github.com/bradfitz/gomemcache/", "github.com/vmihailenco/", "github.com/alexedwards/scs/v2",
@@ -46,5 +48,28 @@ func TestImportsPointOneWay(t *testing.T) {
 				t.Errorf("%s must not depend on %s", name, dep)
 			}
 		}
+	}
+}
+
+// gomemcache has one user in production code: whoever wants to know what is said to a server reads
+// one package.
+func TestOnePackageSpeaksToServers(t *testing.T) {
+	const only = "github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "../../...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := 0
+	for _, line := range strings.Split(string(out), "\n") {
+		name, imports, _ := strings.Cut(line, " ")
+		if !strings.Contains(imports, "github.com/bradfitz/gomemcache/") {
+			continue
+		}
+		if users++; name != only {
+			t.Errorf("%s imports gomemcache", name)
+		}
+	}
+	if users == 0 {
+		t.Error("nobody imports gomemcache: the test looks past it")
 	}
 }

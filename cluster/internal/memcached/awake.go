@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// This file decides what counts as a node's time: the time in which this process ran. A
+// This file decides what counts as a server's time: the time in which this process ran. A
 // process that was stopped, paused by a CPU quota, or whose goroutines wait for a processor
-// longer than nodes take to answer finds its deadlines past although it is late itself. So
-// everything that waits for a node waits by a clock that leaves such time out.
+// longer than servers take to answer finds its deadlines past although it is late itself. So
+// everything that waits for a server waits by a clock that leaves such time out.
 //
 // The clock runs with the wall and is set back by the time for which something that was due
 // came late: a beat of its own, or the end of somebody's wait. A beat also takes its turn
 // behind all goroutines that are ready to run, as whoever has an answer to read must. At
-// least one beat in each such turn counts, so that a node which hangs is found by a starved
+// least one beat in each such turn counts, so that a server which hangs is found by a starved
 // process too, after Timeout/beat turns at the most.
 
 const (
@@ -28,7 +28,7 @@ const (
 )
 
 // Clock tells the time in which this process ran. It beats only while somebody waits
-// for a node.
+// for a server.
 type Clock struct {
 	base    time.Time
 	beat    time.Duration
@@ -43,7 +43,7 @@ type Clock struct {
 type lostTime struct {
 	sum   time.Duration
 	until time.Duration // what was lost before is in the sum
-	due   time.Duration // when the next beat is due; never: nobody waits for a node
+	due   time.Duration // when the next beat is due; never: nobody waits for a server
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -86,7 +86,7 @@ func (c *Clock) both() (wall, awake time.Duration) {
 	return wall, wall - c.lost.Load().at(wall)
 }
 
-// begin has the clock beat until end: somebody waits for a node.
+// begin has the clock beat until end: somebody waits for a server.
 func (c *Clock) begin() {
 	c.waits.Add(1)
 	if !c.beating.Load() {
@@ -144,7 +144,7 @@ func (c *Clock) change(to func(l lostTime, now time.Duration) lostTime) {
 	}
 }
 
-// Stop ends the beat; nobody waits for a node any more.
+// Stop ends the beat; nobody waits for a server any more.
 func (c *Clock) Stop() { c.timer.Stop() }
 
 // context returns a context that ends when the clock reaches the limit. It has no deadline

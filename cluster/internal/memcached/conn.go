@@ -15,7 +15,7 @@ import (
 // This file decides what a connection to a server is: dialled, encrypted and logged in, within
 // one limit.
 
-// dialer opens connections to one node.
+// dialer opens connections to one server.
 type dialer struct {
 	dial          func(ctx context.Context, network, address string) (net.Conn, error)
 	tls           func() *tls.Config // of one connection; nil: plain
@@ -26,9 +26,6 @@ type dialer struct {
 	maxValueBytes int
 	opened        atomic.Uint64 // connections so far
 }
-
-// errLogin means that the node refused the username and password.
-var errLogin = errors.New("login refused: check Username and Password against the node's auth file")
 
 // limit is when a command that begins now has taken a Timeout.
 func (d *dialer) limit() time.Duration { return d.clock.Now() + d.timeout }
@@ -55,7 +52,7 @@ func (d *dialer) open(network, address string, limit time.Duration) (*nodeConn, 
 	}
 	if tcp, ok := socket(nc).(*net.TCPConn); ok {
 		// A connection is closed early only after a timeout. What still waits in
-		// its send buffer then must not reach the node later.
+		// its send buffer then must not reach the server later.
 		_ = tcp.SetLinger(0)
 	}
 	c := &nodeConn{below: &patientConn{Conn: nc, clock: d.clock}}
@@ -101,7 +98,7 @@ func (d *dialer) prepare(c *nodeConn, address string) error {
 
 // login sends memcached's ASCII login: the first command of a connection is a
 // set whose value is "username password" (memcached, doc/protocol.txt,
-// "Authentication"). Its expiry is in the past: a node that wants no login takes the
+// "Authentication"). Its expiry is in the past: a server that wants no login takes the
 // command for what it looks like, and must not keep the password.
 func login(nc net.Conn, username, password string) error {
 	msg := fmt.Appendf(nil, "set auth 0 -1 %d\r\n%s %s\r\n", len(username)+1+len(password), username, password)

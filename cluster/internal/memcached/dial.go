@@ -153,8 +153,6 @@ func (c *race) ended(a attempt) net.Conn {
 	return nil
 }
 
-var errMovedOn = errors.New("the name leads elsewhere now")
-
 // failure is why there is no connection.
 func (c *race) failure() error {
 	known, _ := c.addresses()

@@ -29,9 +29,9 @@
 // server.go, request.go and write.go have the exported names. exchange.go has one exchange
 // with the server, in the place that room.go gives. coalesce.go, batch.go, pipeline.go and
 // large.go say which commands go together, over which connection; ping.go and direct.go ask
-// what no user asks. line.go and guard.go read answers, verdict.go and greeting.go say what
-// they mean, and expiry.go how long a value is kept. conn.go is what a connection is: route.go
-// and dial.go find the way, handshake.go, tlsfiles.go and secret.go encrypt it and log in.
-// awake.go and patience.go say how long anything is waited for, by a clock that leaves out the
-// time in which this process did not run.
+// what no user asks. line.go and guard.go read answers, errors.go, verdict.go and greeting.go
+// say what they mean, and expiry.go how long a value is kept. conn.go is what a connection is:
+// route.go and dial.go find the way, handshake.go, tlsfiles.go and secret.go encrypt it and
+// log in. awake.go and patience.go say how long anything is waited for, by a clock that leaves
+// out the time in which this process did not run.
 package memcached

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
-	"strings"
 )
 
 // This file decides whether it is a memcached that answers on a new connection, and says
@@ -93,42 +91,6 @@ func (c *greetedConn) Read(b []byte) (int, error) {
 		c.first = nil
 	}
 	return n, err
-}
-
-// Errors of a node that answers as memcached does, and refuses. Each says what to do.
-var (
-	errServer      = errors.New("server error: it answers SERVER_ERROR: see its log, or the log of the proxy before it")
-	errLoginWanted = errors.New("it wants a login: set Username and Password (MEMCACHED_USERNAME, MEMCACHED_PASSWORD) as in its auth file")
-	errMalformed   = errors.New("it refuses the form of the command (CLIENT_ERROR): is it a proxy, or another server with memcached's protocol?")
-	errNoCAS       = errors.New("all CAS ids are 0: the node runs with -C (no CAS): start it without")
-)
-
-// errUnknownCommand is the error of a server that lacks a command.
-func errUnknownCommand(verb string) error {
-	return fmt.Errorf("it does not know the command %q: is it a proxy that lacks it? Needed are gets, add, cas, set and delete", verb)
-}
-
-// judgeLine says what a one-line answer means that is none of those which were expected.
-func judgeLine(verb, line string) (Verdict, error) {
-	full := Answered
-	if verb == "gets" {
-		full = Declined // a read needs no room: it refuses whatever it is asked
-	}
-	switch {
-	case strings.HasPrefix(line, "SERVER_ERROR object too large"):
-		return full, errItemSize
-	case strings.HasPrefix(line, "SERVER_ERROR out of memory"):
-		return full, errMemory
-	case strings.HasPrefix(line, "SERVER_ERROR"):
-		return Declined, errServer
-	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):
-		return Refused, errLoginWanted
-	case strings.HasPrefix(line, "CLIENT_ERROR"):
-		return Declined, errMalformed
-	case strings.HasPrefix(line, "ERROR"):
-		return Declined, errUnknownCommand(verb)
-	}
-	return Senseless, errAnswer
 }
 
 // mostGreetings is how often in a row a server is asked what it is. Once may be too few: the answer

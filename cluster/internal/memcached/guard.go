@@ -2,7 +2,6 @@ package memcached
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"net"
 	"slices"
@@ -15,10 +14,8 @@ import (
 // lies about lengths or never ends must cost no more than one that hangs.
 
 // maxItemHeader is how much larger than MaxValueBytes an answer may be before
-// its node is taken for broken: values of other writers with a higher limit.
+// its server is taken for broken: values of other writers with a higher limit.
 const maxItemHeader = 1 << 20
-
-var errOversized = errors.New("answer announces more than was asked for, or than MaxRecordBytes allows")
 
 // guardedConn gives each command one limit, and refuses an answer that
 // announces more bytes or values than there can be before anyone allocates them.
@@ -109,7 +106,7 @@ func (c *guardedConn) hold() error {
 }
 
 // mostAnnounced is the largest value whose announcement is passed on before the value has come: the
-// client above allocates what is announced, and a node may announce what it does not send.
+// client above allocates what is announced, and a server may announce what it does not send.
 const mostAnnounced = 64 << 10
 
 // inspect follows the answer line by line and value by value, and sets how many bytes may be

@@ -114,35 +114,50 @@ func TestAnAnnouncementAloneIsNotPaidFor(t *testing.T) {
 
 // What comes behind the answer to a write would be taken for the answer to the next.
 func TestASecondAnswerToAWriteSpoilsTheConnection(t *testing.T) {
-	var mu sync.Mutex
-	dialled := 0
-	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
-		mu.Lock()
-		dialled++
-		mu.Unlock()
-		for {
-			if _, err := r.ReadString('\n'); err != nil {
-				return
+	for _, size := range []int{1, MaxShared + 1} {
+		var mu sync.Mutex
+		dialled := 0
+		serve := script(func(string) string { return "STORED\r\nEXISTS\r\n" })
+		hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+			mu.Lock()
+			dialled++
+			mu.Unlock()
+			serve(nc, r)
+		}, func(t *testing.T, n *watched) {
+			for range 3 {
+				if o, maybe, err := n.Write("k", make([]byte, size), nil, 60); o != Failed || !maybe || !isErr(err, errOutOfStep) {
+					t.Errorf("%d bytes: outcome %v, maybe %v, %v", size, o, maybe, err)
+				}
 			}
-			if _, err := r.ReadString('\n'); err != nil {
-				return
+			mu.Lock()
+			defer mu.Unlock()
+			if dialled != 3 {
+				t.Errorf("%d bytes: %d connections for 3 writes: a spoiled one was used again", size, dialled)
 			}
-			if _, err := io.WriteString(nc, "STORED\r\nEXISTS\r\n"); err != nil {
-				return
+		})
+	}
+}
+
+// A write that was not answered in time may be answered later: nobody reads that.
+func TestTheAnswerToAWriteThatWasGivenUpIsNobodys(t *testing.T) {
+	for _, size := range []int{1, MaxShared + 1} {
+		var writes atomic.Int32
+		hostile(t, Config{}, script(func(string) string {
+			if writes.Add(1) == 1 {
+				time.Sleep(testTimeout * 3 / 2)
+				return "EXISTS\r\n"
 			}
-		}
-	}, func(t *testing.T, n *watched) {
-		for range 3 {
-			if o, maybe, err := n.Write("k", []byte("v"), &Copy{cas: 1, opened: anyConnection}, 60); o != Failed || !maybe || !isErr(err, errOutOfStep) {
-				t.Errorf("outcome %v, maybe %v, %v", o, maybe, err)
+			return "STORED\r\n"
+		}), func(t *testing.T, n *watched) {
+			if o, maybe, err := n.Write("k", make([]byte, size), nil, 60); o != Failed || !maybe || !isErr(err, errTimeout) {
+				t.Errorf("%d bytes: outcome %v, maybe %v, %v", size, o, maybe, err)
 			}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if dialled != 3 {
-			t.Errorf("%d connections for 3 writes: a spoiled one was used again", dialled)
-		}
-	})
+			time.Sleep(testTimeout)
+			if o, _, err := n.Write("l", make([]byte, size), nil, 60); o != Stored {
+				t.Errorf("%d bytes, the next write: outcome %v, %v", size, o, err)
+			}
+		})
+	}
 }
 
 // A node that answers a shared get with another key is believed in nothing.

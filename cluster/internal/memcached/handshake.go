@@ -14,10 +14,6 @@ import (
 // This file decides how a connection is encrypted, and what is said when one side refuses
 // the other's certificate.
 
-// errNoTLS means that a handshake was not answered. A memcached without TLS waits for
-// the end of a line in it.
-var errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the node speak TLS?")
-
 // certificateError says whose certificate was refused, and why.
 type certificateError struct {
 	text string
@@ -37,8 +33,8 @@ func (d *dialer) encrypt(c *nodeConn, address string) error {
 	shown.watch(conf)
 	secure := tls.Client(c.below, conf)
 	if err := secure.Handshake(); err != nil {
-		var alien tls.RecordHeaderError
-		if errors.As(err, &alien) {
+		var plain tls.RecordHeaderError
+		if errors.As(err, &plain) {
 			return fmt.Errorf("TLS handshake: the node does not speak TLS: %w", err)
 		}
 		if isTimeout(err) {
@@ -50,12 +46,12 @@ func (d *dialer) encrypt(c *nodeConn, address string) error {
 	return nil
 }
 
-// shownCertificate is what became of the node's wish to see a client certificate.
+// shownCertificate is what became of the server's wish to see a client certificate.
 type shownCertificate struct {
 	configured bool // there is a client certificate
-	asked      bool // the node wants one
+	asked      bool // the server wants one
 	sent       *tls.Certificate
-	answered   atomic.Bool // the node has taken it
+	answered   atomic.Bool // the server has taken it
 }
 
 // watch makes conf tell what it is asked for, and choose as it would.
@@ -93,7 +89,7 @@ func (s *shownCertificate) explain(err error) error {
 	return &certificateError{"the node wants a client certificate: set Config.TLS.Certificates (MEMCACHED_TLS_CERT, MEMCACHED_TLS_KEY)", reason}
 }
 
-// alertOf returns what the node said when it broke off the handshake. Package tls has no type
+// alertOf returns what the server said when it broke off the handshake. Package tls has no type
 // for it outside of QUIC.
 func alertOf(err error) (error, bool) {
 	var op *net.OpError
@@ -127,7 +123,7 @@ func described(c *tls.Certificate, now time.Time) string {
 	return fmt.Sprintf("%s, issued by %q", dates, leaf.Issuer.String())
 }
 
-// abrupt closes a TLS connection without a goodbye: a node that has stopped reading would
+// abrupt closes a TLS connection without a goodbye: a server that has stopped reading would
 // keep it waiting, for five seconds of its own (tls.Conn.Close).
 type abrupt struct {
 	*tls.Conn
@@ -148,7 +144,7 @@ func (c abrupt) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write that finds the connection closed looks for the reason, which the node sent before.
+// Write that finds the connection closed looks for the reason, which the server sent before.
 func (c abrupt) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	if err != nil && !isTimeout(err) && c.shown.asked && !c.shown.answered.Load() {

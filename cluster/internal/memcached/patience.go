@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// This file decides when a wait for a node has been long enough. What a node has answered
+// This file decides when a wait for a server has been long enough. What a server has answered
 // is not its silence: the poller of Go reports a deadline that has passed although the
 // answer lies in the buffer of the connection. So every wait ends with a last look, for
 // which some time of the whole is kept back.
@@ -14,11 +14,11 @@ const (
 	// lastLook is the time kept for the last look.
 	lastLook = time.Millisecond
 	// mostRenewals is how often one wait is extended at most. It bounds, in Timeouts, what a
-	// node that hangs can cost a process that hardly runs.
+	// server that hangs can cost a process that hardly runs.
 	mostRenewals = 32
 )
 
-// patience is one wait for a node. It ends when the clock reaches the limit.
+// patience is one wait for a server. It ends when the clock reaches the limit.
 type patience struct {
 	clock   *Clock
 	limit   time.Duration // on the clock
@@ -36,7 +36,7 @@ func (c *Clock) patience(limit time.Duration) patience {
 }
 
 // again is asked when due has passed and nothing has come. It returns when to look again,
-// or false when the node has had its time. A last look that was itself late was none.
+// or false when the server has had its time. A last look that was itself late was none.
 func (p *patience) again() (due time.Time, ok bool) {
 	now := time.Now()
 	late := now.Sub(p.due)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// This file decides how many commands may be on their way to a node, and what becomes of a
-// request that finds no room: it waits for a Timeout, turns to another node, and is counted.
+// This file decides how many commands may be on their way to a server, and what becomes of a
+// request that finds no room: it waits for a Timeout, turns to another server, and is counted.
 
 // smallPerConn is how many more small writes than other commands may be on their way to a
-// node: they share one connection, and wait for each other rather than for the node.
+// server: they share one connection, and wait for each other rather than for the server.
 const smallPerConn = 8
 
 // room has a place for each command that may be on its way.
@@ -17,7 +17,7 @@ type room chan struct{}
 
 func (r room) leave() { <-r }
 
-// enter takes a place. A request that had to wait for one must not wait for a sick node a
+// enter takes a place. A request that had to wait for one must not wait for a sick server a
 // second time.
 func (s *Server) enter(r room) error {
 	select {
@@ -49,7 +49,7 @@ func (s *Server) turnAway(err error, waited, awake time.Duration) error {
 	return err
 }
 
-// reasonFor adds what an operator would look for in vain at the node.
+// reasonFor adds what an operator would look for in vain at the server.
 func reasonFor(err error, waited, awake time.Duration) error {
 	if waited > 2*awake {
 		return fmt.Errorf("%w (this process is short of CPU: it ran for %d %% of the wait)", err, 100*max(awake, 0)/waited)

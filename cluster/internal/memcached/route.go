@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// This file decides which addresses a node's host name leads to, and which of them comes
-// first. All connections of a node lead to one address while it works: a name may lead to
+// This file decides which addresses a server's host name leads to, and which of them comes
+// first. All connections of a server lead to one address while it works: a name may lead to
 // several servers, and half a session on each would be no session.
 
-// route is the way to a node that is named by a host name.
+// route is the way to a server that is named by a host name.
 type route struct {
 	host, port string
 	lookup     func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -102,7 +102,7 @@ func (r *route) look() (answered <-chan struct{}, since time.Time) {
 }
 
 // learn takes what the resolver said. A resolver that fails, or knows the name no more, takes
-// nothing away: the node may be well, and what it last answered at is the best guess.
+// nothing away: the server may be well, and what it last answered at is the best guess.
 func (r *route) learn(found []netip.Addr, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -260,7 +260,7 @@ func HostOf(addr string) (host, port string, ok bool) {
 	return host, port, err != nil
 }
 
-// socket returns the connection below nc that the node's address was dialled with.
+// socket returns the connection below nc that the server's address was dialled with.
 func socket(nc net.Conn) net.Conn {
 	if c, ok := nc.(*routed); ok {
 		return c.Conn
@@ -268,7 +268,7 @@ func socket(nc net.Conn) net.Conn {
 	return nc
 }
 
-// isAstray reports whether the connection leads to an address that its node has left: no
+// isAstray reports whether the connection leads to an address that its server has left: no
 // further command may go there.
 func isAstray(nc *nodeConn) bool {
 	c, ok := nc.below.Conn.(*routed)

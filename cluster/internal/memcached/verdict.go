@@ -3,17 +3,13 @@ package memcached
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/bradfitz/gomemcache/memcache"
 )
 
-// This file decides what a failed exchange means: for the save it was part of, for
-// the node's health, and for whoever reads the error.
+// This file decides what an exchange says of the server's health, and which error its caller gets.
 
 // Verdict is what one exchange with a server says about its health.
 type Verdict int
@@ -28,88 +24,7 @@ const (
 	Refused                  // no connection to be had: refused, unknown host, TLS or login failed
 )
 
-// Reasons why an exchange with a node failed. They are what errors show: the texts
-// of the client below may quote a server's answer, which may be a session's bytes.
-var (
-	errTimeout   = errors.New("no answer within the timeout")
-	errBroken    = errors.New("connection broken")
-	errAnswer    = errors.New("unexpected answer: it is no memcached")
-	errMemory    = errors.New("out of memory")
-	errItemSize  = errors.New("item too large for the node (its -I)")
-	errBusy      = errors.New("no room for the whole timeout")
-	errFull      = fmt.Errorf("%w: too many commands on their way (MaxConns)", errBusy)
-	errBehind    = fmt.Errorf("%w: reads that came before took it", errBusy)
-	errNotStored = errors.New("there is a copy")
-	errExists    = errors.New("there is another copy")
-	errNotFound  = errors.New("there is no copy")
-	errStale     = fmt.Errorf("%w: connected to anew since it was read", errExists)
-	errNotUsable = errors.New("thought down")
-	errOutOfStep = errors.New("answer to another question")
-)
-
-// IsConflict reports whether a command was answered by "the condition does not
-// hold": another value, or none, or one where none was expected.
-func IsConflict(err error) bool {
-	return errors.Is(err, errExists) || errors.Is(err, errNotStored) || errors.Is(err, errNotFound)
-}
-
-// isFailure reports whether the node could not, or would not, do what it was asked.
-func isFailure(err error) bool { return err != nil && !IsConflict(err) }
-
-// IsFull reports whether the node has no room for what it was to store: it is as well as ever.
-func IsFull(err error) bool { return errors.Is(err, errMemory) || errors.Is(err, errItemSize) }
-
-// IsAbsence reports whether a refusal says that there is no copy.
-func IsAbsence(err error) bool { return errors.Is(err, errNotFound) }
-
-// isBroken reports whether the connection ended under the command.
-func isBroken(err error) bool {
-	if err == nil {
-		return false
-	}
-	var u unreachable
-	if errors.As(err, &u) {
-		return false
-	}
-	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// unreachable is a failure to connect: no command was sent.
-type unreachable struct{ err error }
-
-func (u unreachable) Error() string { return u.err.Error() }
-func (u unreachable) Unwrap() error { return u.err }
-
-// IsTooLarge reports whether the value is larger than the items of the server may be.
-func IsTooLarge(err error) bool { return errors.Is(err, errItemSize) }
-
-// IsBusy reports whether a request found no room: the server was not asked.
-func IsBusy(err error) bool { return errors.Is(err, errBusy) }
-
-// IsStale reports whether a conflict is that of a cas which was not sent, since its token is
-// older than the connection.
-func IsStale(err error) bool { return errors.Is(err, errStale) }
-
-// isUnsent reports whether a failed write is known to have changed nothing: it was
-// not sent, or the server said so.
-func isUnsent(err error) bool {
-	var u unreachable
-	return errors.As(err, &u) || errors.Is(err, errBusy) || errors.Is(err, errNotUsable) ||
-		IsFull(err) || errors.Is(err, errNoCAS)
-}
-
-func isTimeout(err error) bool {
-	var e net.Error
-	return errors.As(err, &e) && e.Timeout()
-}
-
-// judge turns the client's error into one that is safe to show, and says what it
-// means for the node's health.
+// judge says what an exchange that ended so means. The error that it returns is safe to show.
 func judge(err error) (Verdict, error) {
 	if err == nil || IsConflict(err) {
 		return Answered, err
@@ -118,7 +33,7 @@ func judge(err error) (Verdict, error) {
 	var addresses *dialError
 	var certificate *certificateError
 	var failure unreachable
-	var alien foreign
+	var other foreign
 	switch {
 	case errors.As(err, &certificate):
 		return Refused, unreachable{certificate}
@@ -137,8 +52,8 @@ func judge(err error) (Verdict, error) {
 			return Broken, silent
 		}
 		return Broken, errBroken
-	case errors.As(err, &alien):
-		return Senseless, alien
+	case errors.As(err, &other):
+		return Senseless, other
 	case errors.Is(err, errOversized), errors.Is(err, errOutOfStep):
 		return Senseless, err
 	case errors.Is(err, errNoCAS):
@@ -163,4 +78,32 @@ func oddLineOf(err error) oddLine {
 	_, quoted, _ := strings.Cut(err.Error(), "memcache: unexpected line in get response: ")
 	line, _ := strconv.Unquote(quoted)
 	return oddLine{"gets", line}
+}
+
+// errUnknownCommand is the error of a server that lacks a command.
+func errUnknownCommand(verb string) error {
+	return fmt.Errorf("it does not know the command %q: is it a proxy that lacks it? Needed are gets, add, cas, set and delete", verb)
+}
+
+// judgeLine says what a one-line answer means that is none of those which were expected.
+func judgeLine(verb, line string) (Verdict, error) {
+	full := Answered
+	if verb == "gets" {
+		full = Declined // a read needs no room: it refuses whatever it is asked
+	}
+	switch {
+	case strings.HasPrefix(line, "SERVER_ERROR object too large"):
+		return full, errItemSize
+	case strings.HasPrefix(line, "SERVER_ERROR out of memory"):
+		return full, errMemory
+	case strings.HasPrefix(line, "SERVER_ERROR"):
+		return Declined, errServer
+	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):
+		return Refused, errLoginWanted
+	case strings.HasPrefix(line, "CLIENT_ERROR"):
+		return Declined, errMalformed
+	case strings.HasPrefix(line, "ERROR"):
+		return Declined, errUnknownCommand(verb)
+	}
+	return Senseless, errAnswer
 }

@@ -11,8 +11,9 @@
 //
 // Its status is 1 when the harness failed, and when
 //
-//   - under a fault that is promised to do no harm, a promise was broken, an error page or a request
-//     without an answer came that is no part of the fault, or a driver had no save acknowledged
+//   - under a fault that is promised to do no harm, a promise was broken, an error page or a
+//     request without an answer came that is no part of the fault, or a driver had no save
+//     acknowledged
 //   - the HTTP server of an instance logged an error, such as a panic
 //   - of all faults, one of the two other stores lost no session: they were too gentle
 //   - of all faults, without -short, "app" left no session half written: it did not hit

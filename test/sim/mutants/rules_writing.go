@@ -110,7 +110,7 @@ var writing = []rule{
 	one("a save on fallbacks alone is acknowledged where the homes were passed over", "(*operation).passedOverAlone",
 		"errors.Is(f.err, errConflicts)", "errors.Is(f.err, nil)"),
 	one("all requests that share an exchange count its failure", "(*Server).exchange",
-		"if shared {", "if false {"),
+		"if shared {", "if shared && false {"),
 	one("a packet that was answered before it was sent is believed", "(*pipeline).send",
 		"late != nil && err == nil {", "late != nil && false {"),
 	one("a TLS connection says goodbye to a node that hangs", "(*dialer).encrypt",
