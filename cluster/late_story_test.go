@@ -330,16 +330,19 @@ func TestOneNodeWithASmallerItemSizeStopsNobody(t *testing.T) {
 
 // The clock of an instance is behind that of the one which saved last, and two of its requests
 // loaded the session then. One gives it an earlier end; the other, much later, must not take that
-// for its own write.
+// for its own write, also where the process has forgotten which timestamps it gave.
 func TestTwoSavesFromOneSnapshotByASlowClockAreNotTakenForOne(t *testing.T) {
-	for _, nodes := range []int{2, 3} {
-		story(t, nodes, func(w *world) {
+	for _, forgets := range []bool{false, true} {
+		story(t, 3, func(w *world) {
 			ahead := w.cluster(Config{Now: func() time.Time { return time.Now().Add(10 * time.Minute) }})
 			c := w.cluster(Config{})
 			w.createFor(ahead, "s", "a=1", time.Hour)
 			late, ends := w.load(c, "s"), w.load(c, "s")
 			ends.Attrs["a"], ends.Deadline = []byte("2"), time.Now().Add(time.Minute)
 			w.save(c, ends)
+			if forgets {
+				c.timestamps.last = recent[int64]{}
+			}
 			time.Sleep(2 * time.Minute)
 			late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(time.Hour)
 			w.refused(c, late)

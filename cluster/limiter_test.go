@@ -120,3 +120,17 @@ func TestTheMemoryOfWideReadsIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is behind what was read gives each save a timestamp of its own.
+func TestTimestampsOfOneProcessDiffer(t *testing.T) {
+	var stamps timestamps
+	now, key := time.Now(), record.KeyOf("s")
+	read := record.Change(nil, nil, now.Add(time.Hour).UnixMilli(), record.Timestamp{Clock: now.Add(time.Minute).UnixMicro(), Writer: 1})
+	first := stamps.next(key, read, now, 7)
+	if second := stamps.next(key, read, now, 7); second.Clock <= first.Clock || first.Clock <= read.Newest() {
+		t.Errorf("%v, then %v, after %v", first, second, read.Newest())
+	}
+	if other := stamps.next(record.KeyOf("t"), read, now, 7); other != first {
+		t.Errorf("another session's timestamp is %v, want %v", other, first)
+	}
+}

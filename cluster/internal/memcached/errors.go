@@ -18,7 +18,7 @@ var (
 	errBroken  = errors.New("connection broken")
 	errMovedOn = errors.New("the name leads elsewhere now")
 	errLogin   = errors.New("login refused: check Username and Password against the node's auth file")
-	// errNoTLS: a handshake was not answered. A memcached without TLS waits for the end of a line in it.
+	// A memcached without TLS waits for the end of a line in the handshake.
 	errNoTLS = errors.New("TLS handshake: no answer within the timeout: does the node speak TLS?")
 
 	// Nothing was sent.

@@ -43,7 +43,8 @@ func (s *Server) exchange(place room, command func() error) (again bool, err err
 	if isFailure(err) && (!IsFull(err) || v == Declined) {
 		s.errors.Add(1)
 	}
-	if isFailure(err) && (v == Answered || v == Declined) { // others show in what is thought of the server
+	if isFailure(err) && (v == Answered || v == Declined) {
+		// Other failures show in what is thought of the server.
 		s.log.Warn("cluster: node refuses commands", "reason", err)
 	}
 	if shared {

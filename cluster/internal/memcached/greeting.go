@@ -177,8 +177,8 @@ func greetInBinary(nc net.Conn) *foreign {
 }
 
 // greetInTLS begins a handshake, and looks at how the answer begins: a server that refuses the
-// handshake, or whose version is too old for it, speaks TLS as well. Unlike a plain command, of
-// which a TLS server leaves a part unread, a greeting is read whole: no reset takes the answer away.
+// handshake, or whose version is too old for it, speaks TLS as well. A TLS server leaves a part of
+// a plain command unread, and a reset can take its answer away; a greeting is read whole.
 func greetInTLS(nc net.Conn) *foreign {
 	err := tls.Client(&greetedConn{Conn: nc}, &tls.Config{InsecureSkipVerify: true}).Handshake()
 	if is := (foreign{}); errors.As(err, &is) {

@@ -2,7 +2,6 @@ package memcached
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,33 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-
-// script reads whole write commands and has each answered by answer, which gets the key.
-func script(answer func(key string) string) func(net.Conn, *bufio.Reader) {
-	return func(nc net.Conn, r *bufio.Reader) {
-		for {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return
-			}
-			var verb, key string
-			var flags, exp, size int
-			if _, err := fmt.Sscanf(line, "%s %s %d %d %d", &verb, &key, &flags, &exp, &size); err != nil {
-				return
-			}
-			if _, err := io.CopyN(io.Discard, r, int64(size+2)); err != nil {
-				return
-			}
-			reply := answer(key)
-			if reply == "" {
-				return
-			}
-			if _, err := io.WriteString(nc, reply); err != nil {
-				return
-			}
-		}
-	}
-}
 
 // together lets one write go first and others arrive while it is under way.
 func together(n *watched, keys []string, value string) []error {
@@ -306,35 +278,5 @@ func TestAPacketThatFailsIsOneFailure(t *testing.T) {
 		if len(n.verdicts) != 1 || n.verdict() != TimedOut || n.Counts().Timeouts != 1 {
 			t.Errorf("%v after %d timeouts", n.verdicts, n.Counts().Timeouts)
 		}
-	})
-}
-
-// A DialContext of the app's that misbehaves fails the write that needed it, and no other.
-func TestADialContextThatMisbehaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dials := 0
-		n := watch(Config{Dial: func(context.Context, string, string) (net.Conn, error) {
-			switch dials++; dials {
-			case 1, 2:
-				return nil, nil
-			case 3, 4:
-				panic(planted)
-			}
-			client, server := net.Pipe()
-			go script(func(string) string { return "STORED\r\n" })(server, bufio.NewReader(server))
-			return client, nil
-		}})
-		for range 2 {
-			if _, err := n.getOne("k"); err == nil || strings.Contains(err.Error(), planted) {
-				t.Errorf("get: %v", err)
-			}
-			if _, maybe, err := n.Write("k", []byte("v"), nil, 60); err == nil || maybe || strings.Contains(err.Error(), planted) {
-				t.Errorf("write: %v, maybe stored: %v", err, maybe)
-			}
-		}
-		if o, _, err := n.Write("k", []byte("v"), nil, 60); o != Stored {
-			t.Errorf("afterwards: %v", err)
-		}
-		n.end()
 	})
 }

@@ -53,7 +53,8 @@ type Move struct {
 	Back  bool // to an address that the name had left: it leads there and elsewhere by turns
 }
 
-// remembered is for how long an address counts that the name has left. It is given to others in time.
+// remembered is for how long an address counts that the name has left. In time it is given to
+// others.
 const remembered = time.Hour
 
 // LookupWithin is how long a resolver is waited for at most.

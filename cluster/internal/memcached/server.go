@@ -93,8 +93,9 @@ type Server struct {
 
 	commands, errors, timeouts, reconnects, busy atomic.Uint64
 
-	identity atomic.Pointer[foreign] // what it is, since it is no memcached that can be used; nil: not known
-	greeted  int                     // times in a row that Identify was to ask
+	// identity is what the server is, where it is no memcached that can be used; nil: not known.
+	identity atomic.Pointer[foreign]
+	greeted  int // times in a row that Identify was to ask
 }
 
 // address is both the net.Addr that the client dials and the selector that always

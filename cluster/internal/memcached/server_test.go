@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"runtime/metrics"
@@ -171,4 +172,31 @@ var allocs = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 func allocated() int64 {
 	metrics.Read(allocs)
 	return int64(allocs[0].Value.Uint64())
+}
+
+// script reads whole write commands and has each answered by answer, which gets the key.
+func script(answer func(key string) string) func(net.Conn, *bufio.Reader) {
+	return func(nc net.Conn, r *bufio.Reader) {
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			var verb, key string
+			var flags, exp, size int
+			if _, err := fmt.Sscanf(line, "%s %s %d %d %d", &verb, &key, &flags, &exp, &size); err != nil {
+				return
+			}
+			if _, err := io.CopyN(io.Discard, r, int64(size+2)); err != nil {
+				return
+			}
+			reply := answer(key)
+			if reply == "" {
+				return
+			}
+			if _, err := io.WriteString(nc, reply); err != nil {
+				return
+			}
+		}
+	}
 }

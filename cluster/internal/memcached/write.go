@@ -78,8 +78,8 @@ func (s *Server) Delete(key string) error {
 func (s *Server) write(w *write) (again bool, err error) {
 	defer s.free(w)
 	switch {
-	case w.seen != nil && w.seen.cas == 0:
-		return s.exchange(s.small, func() error { return errNoCAS }) // no token fits, not even that of the copy
+	case w.seen != nil && w.seen.cas == 0: // no token fits, not even that of the copy
+		return s.exchange(s.small, func() error { return errNoCAS })
 	case len(w.value) > MaxShared:
 		return s.exchange(s.slots, func() error { return s.large.exchange(w) })
 	}
