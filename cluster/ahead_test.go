@@ -7,55 +7,22 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These tests tell what becomes of a record whose clocks are ahead of all others: it would win
 // every merge, and leave no later clock to a change.
 
-func TestAClockBeyondADayFromNowIsDamage(t *testing.T) {
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	last := now.Add(24 * time.Hour).UnixMicro()
-	for _, c := range []struct {
-		name  string
-		clock int64
-		ok    bool
-	}{
-		{"now", now.UnixMicro(), true},
-		{"a clock half an hour ahead", now.Add(30 * time.Minute).UnixMicro(), true},
-		{"a day", last, true},
-		{"a microsecond more", last + 1, false},
-		{"seconds in place of microseconds, and nanoseconds", now.UnixNano(), false},
-		{"the last but one", math.MaxInt64 - 1, false},
-		{"the last", math.MaxInt64, false},
-	} {
-		for place, s := range map[string]*stored{
-			"a value":       liveAt(1, value("a", "1", c.clock)),
-			"a removal":     liveAt(1, removal("a", c.clock)),
-			"the deadline":  {deadline: 1, dstamp: stamp{c.clock, 1}},
-			"the floor":     {deadline: 1, dstamp: stamp{1, 1}, floor: c.clock},
-			"a destroyed's": {destroyed: true, deadline: 1, floor: c.clock},
-		} {
-			got, err := decode(plain(s), aKey, nil, now)
-			if ok := err == nil && sameRecord(got, s); ok != c.ok || !ok && !errors.Is(err, errDamaged) {
-				t.Errorf("%s, in %s: %s, %v", c.name, place, show(got), err)
-			}
-		}
-	}
-	// A machine whose clock stands before 1970 reads nothing, rather than everything.
-	if got, err := decode(plain(liveAt(1, value("a", "1", math.MaxInt64))), aKey, nil, time.Time{}); !errors.Is(err, errDamaged) {
-		t.Errorf("read in the year 1: %s, %v", show(got), err)
-	}
-}
-
 func TestACopyWithTheLastOfAllClocksLosesNoChange(t *testing.T) {
 	story(t, 3, func(w *world) {
 		end := time.Now().Add(time.Hour).UnixMilli()
-		for name, forged := range map[string]*stored{
-			"a value":      liveAt(end, value("a", "forged", math.MaxInt64)),
-			"a removal":    liveAt(end, removal("a", math.MaxInt64)),
-			"the deadline": {deadline: end - 1000, dstamp: stamp{math.MaxInt64, 9}},
-			"the floor":    {deadline: end, dstamp: stamp{1, 1}, floor: math.MaxInt64},
-			"a day ahead":  liveAt(end, value("b", "forged", time.Now().Add(24*time.Hour-time.Second).UnixMicro())),
+		for name, forged := range map[string]*record.Record{
+			"a value":       liveAt(end, value("a", "forged", math.MaxInt64)),
+			"a removal":     liveAt(end, removal("a", math.MaxInt64)),
+			"the deadline":  recordOf(end-1000, record.Timestamp{Clock: math.MaxInt64, Writer: 9}),
+			"the watermark": collectedUpTo(liveAt(end), math.MaxInt64),
+			"a day ahead":   liveAt(end, value("b", "forged", time.Now().Add(24*time.Hour-time.Second).UnixMicro())),
 		} {
 			for home := range 2 {
 				id := name + string(rune('0'+home))

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file holds what a request costs in memory where nothing goes wrong: it does not depend on
@@ -44,8 +46,8 @@ func (c *quickConn) Close() error                { return nil }
 
 func TestALoadAndASaveTakeFewAllocations(t *testing.T) {
 	const id = "session"
-	stands := change(nil, attrsOf("a=1 b=2 c=3 d=4 e=5"), time.Now().Add(time.Hour).UnixMilli(), stamp{time.Now().UnixMicro(), 7})
-	record, err := stands.encode(hashKey(id), nil)
+	stands := record.Change(nil, attrsOf("a=1 b=2 c=3 d=4 e=5"), time.Now().Add(time.Hour).UnixMilli(), record.Timestamp{Clock: time.Now().UnixMicro(), Writer: 7})
+	record, err := stands.Encode(record.KeyOf(id), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

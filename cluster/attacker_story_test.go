@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -31,11 +32,11 @@ func TestASealedRecordCannotMoveToAnotherPrefix(t *testing.T) {
 		shop, admin := w.cluster(Config{KeyPrefix: "shop:", SealKeys: keys}), w.cluster(Config{KeyPrefix: "admin:", SealKeys: keys})
 		w.create(shop, "s", "user=eve")
 		for _, n := range w.env.All() {
-			b, held := n.Get(hashKey("s").memcacheKey("shop:"))
+			b, held := n.Get(record.KeyOf("s").Name("shop:"))
 			if !held {
 				w.Fatalf("%s holds nothing", n.ID())
 			}
-			n.Set(hashKey("s").memcacheKey("admin:"), b)
+			n.Set(record.KeyOf("s").Name("admin:"), b)
 		}
 		w.missing(admin, "s", ErrSealed)
 		w.sees(shop, "s", "user=eve")
@@ -55,7 +56,7 @@ func TestAForgedCopyIsReplacedByTheGoodOne(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
 		w.create(c, "s", "a=1")
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		for i, n := range w.rank("s")[:2] {
 			good, _ := n.Get(key)
 			n.Set(key, forgedSeal(good))

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what follows from the time for which a node was away: its sessions may have
@@ -67,10 +69,10 @@ const mostWideReads = 1 << 16
 // forgotten.
 type wideReads struct {
 	mu         sync.Mutex // guards below
-	young, old map[keyHash]time.Time
+	young, old map[record.Key]time.Time
 }
 
-func (w *wideReads) at(key keyHash) time.Time {
+func (w *wideReads) at(key record.Key) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t, ok := w.young[key]; ok {
@@ -79,14 +81,14 @@ func (w *wideReads) at(key keyHash) time.Time {
 	return w.old[key]
 }
 
-func (w *wideReads) note(key keyHash, t time.Time) {
+func (w *wideReads) note(key record.Key, t time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.young) >= mostWideReads/2 {
 		w.old, w.young = w.young, nil
 	}
 	if w.young == nil {
-		w.young = map[keyHash]time.Time{}
+		w.young = map[record.Key]time.Time{}
 	}
 	w.young[key] = t
 }

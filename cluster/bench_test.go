@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file measures what grows with the number of nodes: the rank, the choice of
@@ -50,7 +52,7 @@ func BenchmarkRank(b *testing.B) {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			r := newPlacement(manyNodes(n))
 			var room [8]int
-			key := hashKey("session")
+			key := record.KeyOf("session")
 			b.ReportAllocs()
 			for b.Loop() {
 				key[0]++
@@ -96,7 +98,7 @@ func BenchmarkTargets(b *testing.B) {
 func TestRankNeedsNoMemory(t *testing.T) {
 	r := newPlacement(manyNodes(100))
 	var room [8]int
-	key := hashKey("session")
+	key := record.KeyOf("session")
 	if n := testing.AllocsPerRun(100, func() { r.preference(key, 6, room[:0]) }); n != 0 {
 		t.Errorf("a rank over 100 nodes makes %v allocations", n)
 	}
@@ -121,7 +123,7 @@ func place(keys int, now, before *placement, shift int) homes {
 			p := homes{perNode: make([]int, len(now.seeds))}
 			var roomA, roomB [DefaultReplicas]int
 			for i := w; i < keys; i += workers {
-				key := hashKey(strconv.Itoa(i))
+				key := record.KeyOf(strconv.Itoa(i))
 				a := now.preference(key, DefaultReplicas, roomA[:0])
 				for _, n := range a {
 					p.perNode[n]++

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // Errors to test for with errors.Is. What is returned wraps one of them and says
@@ -28,12 +30,12 @@ var (
 	ErrConflict = errors.New("cluster: too many concurrent saves of one session")
 	// ErrTooLarge: the session is larger than MaxRecordBytes, or than the item size limit
 	// of every node that could take it. What was stored before stays.
-	ErrTooLarge = errors.New("cluster: session too large")
+	ErrTooLarge = record.ErrTooLarge
 	// ErrVersion: a newer version of this package wrote the record. It is left as it is.
-	ErrVersion = errors.New("cluster: record was written by a newer version")
+	ErrVersion = record.ErrVersion
 	// ErrSealed: a copy is not sealed with any of the SealKeys. It is neither served
 	// nor replaced: the key may be one that this process has not got yet.
-	ErrSealed = errors.New("cluster: record cannot be opened")
+	ErrSealed = record.ErrSealed
 	// ErrClosed: the Cluster was closed.
 	ErrClosed  = errors.New("cluster: closed")
 	errNotMade = errors.New("cluster: not a working Cluster: make it with cluster.New")
@@ -47,8 +49,8 @@ type Cluster struct {
 	cfg       Config
 	placement *placement
 	nodes     []*node
-	seal      *sealer // nil: records are plain
-	writer    uint64  // names this process in stamps
+	seal      *record.Sealer // nil: records are plain
+	writer    uint64         // names this process in timestamps
 	lanes     lanes
 	readWide  wideReads
 	latches   sync.Pool // of *memcached.Latch, with nobody at the other end
@@ -89,11 +91,8 @@ func New(cfg Config) (*Cluster, error) {
 		cfg: cfg, placement: newPlacement(cfg.Nodes), writer: cfg.Rand(),
 		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
-	if c.seal, err = newSealer(cfg.SealKeys, cfg.AllowUnsealed); err != nil {
+	if c.seal, err = record.NewSealer(cfg.SealKeys, cfg.AllowUnsealed, cfg.KeyPrefix, rand.Reader); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
-	}
-	if c.seal != nil {
-		c.seal.prefix = cfg.KeyPrefix
 	}
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())

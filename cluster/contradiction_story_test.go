@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -85,7 +86,7 @@ func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
 						c, other := w.cluster(Config{}), w.cluster(Config{})
 						ranks, primary := w.rank("s"), w.index("s", 0)
 						held := w.create(c, "s", "a=1 b=1")
-						old, _ := ranks[0].Get(hashKey("s").memcacheKey(""))
+						old, _ := ranks[0].Get(record.KeyOf("s").Name(""))
 						w.change(other, "s", "b", "2")
 						turn := 0
 						w.onCommand(func(cmd sentCommand) {
@@ -130,7 +131,7 @@ func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
 						if s := c.Nodes()[primary]; !strings.Contains(s.LastError, errConflicts.Error()) || !strings.Contains(w.logs.String(), errConflicts.Error()) {
 							w.Errorf("nobody is told: %+v", s)
 						}
-						if key := hashKey("s").memcacheKey(""); strings.Contains(w.logs.String(), key) {
+						if key := record.KeyOf("s").Name(""); strings.Contains(w.logs.String(), key) {
 							w.Errorf("the log shows the key: %s", w.logs)
 						}
 					})
@@ -145,7 +146,7 @@ func TestANodeThatContradictsItselfStopsNobody(t *testing.T) {
 func TestANodeThatShowsOldCopiesOneByOneStopsNobody(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
-		ranks, primary, key := w.rank("s"), w.index("s", 0), hashKey("s").memcacheKey("")
+		ranks, primary, key := w.rank("s"), w.index("s", 0), record.KeyOf("s").Name("")
 		w.create(c, "s", "a=0")
 		var kept [][]byte
 		for i := range 2 * saveRounds {
@@ -228,14 +229,14 @@ func TestANodeIsNotGivenUpForOneEviction(t *testing.T) {
 	story(t, 2, func(w *world) {
 		a, b := w.cluster(Config{}), w.cluster(Config{})
 		ranks, n1 := w.rank("s"), w.index("s", 0)
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		w.create(a, "s", "a=1 b=1")
 		r := w.load(a, "s")
 		ranks[0].Delete(key) // evicted
 		w.load(b, "s")       // a reader repairs it: the same record, a new token
 		at := w.load(b, "s") // and another request begins, which will save below
 		at.Attrs["b"] = []byte("2")
-		theirs := change(at.snap.base, at.Attrs, at.snap.base.deadline, stamp{at.snap.base.newest() + 5, 7})
+		theirs := record.Change(at.snap.base, at.Attrs, at.snap.base.Deadline(), record.Timestamp{Clock: at.snap.base.Newest() + 5, Writer: 7})
 		turn := 0
 		w.onCommand(func(cmd sentCommand) {
 			if cmd.node == n1 && cmd.verb == "cas" {
@@ -248,7 +249,7 @@ func TestANodeIsNotGivenUpForOneEviction(t *testing.T) {
 		r.Attrs["a"] = []byte("2")
 		w.save(a, r) // acknowledged
 		for _, n := range ranks {
-			if got := w.on(n, "s"); string(got.values()["a"]) != "2" {
+			if got := w.on(n, "s"); string(got.Values()["a"]) != "2" {
 				w.Errorf("acknowledged, both nodes are up, but %s holds %s", n.ID(), show(got))
 			}
 		}
@@ -263,7 +264,7 @@ func TestASaveOnStandInsAloneIsNotAcknowledged(t *testing.T) {
 	story(t, 4, func(w *world) {
 		c, other := w.cluster(Config{}), w.cluster(Config{})
 		ranks := w.rank("s")
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		w.create(c, "s", "a=1")
 		r := w.load(c, "s")
 		old, _ := ranks[0].Get(key)
@@ -289,11 +290,11 @@ func TestARecordOfANewerVersionIsNoContradiction(t *testing.T) {
 	story(t, 4, func(w *world) {
 		c := w.cluster(Config{})
 		ranks, h1 := w.rank("s"), w.index("s", 0)
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		r := w.create(c, "s", "a=1")
 		old, _ := ranks[0].Get(key)
 		newer := newerVersion(old)
-		if _, err := decode(newer, hashKey("s"), nil, readAt); !isErr(err, ErrVersion) {
+		if _, err := record.Decode(newer, record.KeyOf("s"), nil, readAt); !isErr(err, ErrVersion) {
 			w.Fatal(err)
 		}
 		ranks[1].Kill()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides how one record comes to lie on all targets: the one loop under every verb.
@@ -21,16 +22,16 @@ const (
 
 // decision is what a verb makes of what was read.
 type decision struct {
-	want *stored // what every target is to hold; nil: nothing is to be written
-	err  error   // how the operation ends; a tombstone in want, or evidence of an earlier end, is written first
+	want *record.Record // what every target is to hold; nil: nothing is to be written
+	err  error          // how the operation ends; a tombstone in want, or evidence of an earlier end, is written first
 }
 
 // converge runs the loop and returns the last view, whose merged record is then that which lies
 // on all targets. It starts from v, or reads first when v is nil. A gap is never filled without
 // reading: a copy made from half the evidence would look complete.
 func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
-	var known *stored // from all rounds: what a node said before it died still counts
-	conflicts := 0    // rounds in a row
+	var known *record.Record // from all rounds: what a node said before it died still counts
+	conflicts := 0           // rounds in a row
 	for round := range rounds {
 		if conflicts > 1 {
 			time.Sleep(conflictWait(conflicts-1, op.c.cfg.jitter()))
@@ -39,10 +40,10 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 			v, _ = op.read(context.Background())
 		}
 		if v.homes == 0 && op.takeBack() {
-			known = join(known, v.merged)
+			known = record.Merge(known, v.merged)
 			v, _ = op.read(context.Background())
 		}
-		known = join(known, v.merged)
+		known = record.Merge(known, v.merged)
 		v.merged = known
 		if err := op.mayWrite(v); err != nil {
 			return v, err

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what a copy is worth that a node has answered with: a record, nothing that
@@ -23,14 +25,14 @@ func (op *operation) decode(v *view, a *answer) {
 	}
 	cfg := &op.c.cfg
 	var err error
-	if a.rec, err = decode(a.item.Value, op.hash, op.c.seal, cfg.Now()); err == nil {
-		if a.unsealed = op.c.seal.isUnsealed(a.item.Value); a.unsealed {
-			a.rec.boundUnsealed(cfg.Now(), cfg.Lifetime)
+	if a.rec, err = record.Decode(a.item.Value, op.hash, op.c.seal, cfg.Now()); err == nil {
+		if a.unsealed = op.c.seal.IsUnsealed(a.item.Value); a.unsealed {
+			a.rec = a.rec.BoundUnsealed(cfg.Now(), cfg.Lifetime)
 		}
 		return
 	}
 	a.rec = nil
-	if errors.Is(err, errForged) || errors.Is(err, errUnsealed) {
+	if errors.Is(err, record.ErrTampered) || errors.Is(err, record.ErrUnsealed) {
 		v.tampered, a.tampered = fmt.Errorf("%s: %w", a.node, err), true
 	} else if errors.Is(err, ErrVersion) || errors.Is(err, ErrSealed) {
 		op.c.stats.unreadable.Add(1)
@@ -64,4 +66,4 @@ func (op *operation) distrust(v *view) {
 	}
 }
 
-var errBesideSealed = fmt.Errorf("%w, and another copy is", errUnsealed)
+var errBesideSealed = fmt.Errorf("%w, and another copy is", record.ErrUnsealed)

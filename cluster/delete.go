@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides how a session is destroyed, and for how long that is
@@ -31,34 +33,7 @@ func (c *Cluster) Delete(_ context.Context, key string) error {
 
 // destroy is the decision of a deletion: every target is to hold the tombstone.
 func (op *operation) destroy(v *view) decision {
-	until := rememberUntil(v.merged, op.c.cfg.Now(), op.c.longest.Load())
-	return decision{want: tombstone(until)}
-}
-
-// clockSkew is how much longer than its session a deletion is remembered: another instance,
-// whose clock is behind, sees the session end later. It is more than clocks may differ.
-const clockSkew = time.Hour
-
-// rememberUntil is until when a deletion must be remembered, in ms since 1970: as long as a
-// copy of that session may live on a node, or in a request that is under way and will save it.
-// What was found of it says how long: its latest end, and a save that has just moved the end,
-// unseen, gave the session no longer a life than the saves before, from the last that moved it to the
-// latest end. What such requests ask for after that end does not count: who saves a session
-// that has ended finds it destroyed (hasEnded). Where nothing was found, a request may have it
-// all the same, and it may live as long as the longest, in ms, that this process has seen.
-func rememberUntil(s *stored, now time.Time, longest int64) int64 {
-	ms := now.UnixMilli()
-	switch {
-	case s == nil:
-		ms += longest
-	case s.destroyed && s.deadline >= ms:
-		return s.deadline // it was deleted before, by one who knew more
-	case s.destroyed:
-		ms += longest
-	default:
-		ms = max(ms+s.end()-s.dstamp.clock/1000, s.end(), ms)
-	}
-	return min(ms+clockSkew.Milliseconds(), maxDeadline)
+	return decision{want: record.TombstoneFor(v.merged, op.c.cfg.Now(), op.c.longest.Load())}
 }
 
 // mostLifetime is the most that one session says about how long others live, unless

@@ -16,7 +16,7 @@ func TestADeletedSessionIsGone(t *testing.T) {
 		w.missing(c, "s", ErrNotFound)
 		w.missing(other, "s", ErrNotFound)
 		for _, n := range w.rank("s")[:2] {
-			if s := w.on(n, "s"); s == nil || !s.destroyed {
+			if s := w.on(n, "s"); s == nil || !s.IsTombstone() {
 				w.Errorf("%s holds %s", n.ID(), show(s))
 			}
 		}
@@ -34,7 +34,7 @@ func TestDeletingTakesTheCopiesBehindTheTargets(t *testing.T) {
 		}
 		w.delete(c, "s")
 		for i, n := range ranks {
-			if s := w.on(n, "s"); (i < 4) != (s != nil && s.destroyed) || (i >= 4) != (s != nil && !s.destroyed) {
+			if s := w.on(n, "s"); (i < 4) != (s != nil && s.IsTombstone()) || (i >= 4) != (s != nil && !s.IsTombstone()) {
 				w.Errorf("place %d holds %s", i, show(s))
 			}
 		}
@@ -107,7 +107,7 @@ func TestALogoutDuringAHangIsRememberedByTheStandIn(t *testing.T) {
 		w.missing(c, "s", ErrNotFound)
 		// And they have spread it.
 		for _, n := range homes {
-			if s := w.on(n, "s"); s == nil || !s.destroyed {
+			if s := w.on(n, "s"); s == nil || !s.IsTombstone() {
 				w.Errorf("%s holds %s", n.ID(), show(s))
 			}
 		}
@@ -122,12 +122,12 @@ func TestADeletionIsRememberedAsLongAsTheSessionWouldLive(t *testing.T) {
 		w.save(c, r)
 		other := w.cluster(Config{Lifetime: time.Minute})
 		w.delete(other, "s") // an instance that has not seen how long it lives
-		if s := w.on(w.rank("s")[0], "s"); s == nil || s.deadline < r.Deadline.UnixMilli() {
+		if s := w.on(w.rank("s")[0], "s"); s == nil || s.Deadline() < r.Deadline.UnixMilli() {
 			w.Errorf("remembered as %s, the session lives until %d", show(s), r.Deadline.UnixMilli())
 		}
 		// A save may be under way whose copy nobody sees yet.
 		w.delete(c, "unknown")
-		if s := w.on(w.rank("unknown")[0], "unknown"); s == nil || s.deadline < r.Deadline.UnixMilli()-1 {
+		if s := w.on(w.rank("unknown")[0], "unknown"); s == nil || s.Deadline() < r.Deadline.UnixMilli()-1 {
 			w.Errorf("remembered as %s", show(s))
 		}
 	})
@@ -143,7 +143,7 @@ func TestSessionsWithoutAnEndDoNotShortenTheMemoryOfDeletions(t *testing.T) {
 		for _, id := range []string{"unknown", "forever"} {
 			w.delete(c, id)
 			s := w.on(w.rank(id)[0], id)
-			if s == nil || !s.destroyed || s.deadline < time.Now().Add(24*time.Hour).UnixMilli() {
+			if s == nil || !s.IsTombstone() || s.Deadline() < time.Now().Add(24*time.Hour).UnixMilli() {
 				w.Errorf("%s: remembered as %s", id, show(s))
 			}
 			w.missing(c, id, ErrNotFound)
@@ -164,7 +164,7 @@ func TestADeletionWithOneNodeUpHolds(t *testing.T) {
 		w.missing(other, "s", ErrNotFound)
 		ranks[0].Restart() // the repair has put it on the backup
 		w.missing(other, "s", ErrNotFound)
-		if s := w.on(ranks[1], "s"); s == nil || !s.destroyed {
+		if s := w.on(ranks[1], "s"); s == nil || !s.IsTombstone() {
 			w.Errorf("the backup holds %s", show(s))
 		}
 	})

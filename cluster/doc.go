@@ -12,10 +12,12 @@
 //
 // A session is a record: a map of attributes, each with the timestamp of the save that
 // wrote it, and a deadline. Copies of a record are merged, never chosen between: of
-// each attribute the newer timestamp wins, a removal is remembered, and a tombstone
-// absorbs everything. So it does not matter which copies are met, in which order,
-// or how often. Live records are written only by add or cas: a set that a hung node
-// applies seconds later would replace a newer record.
+// each attribute the newer timestamp wins, a removed attribute leaves an attribute
+// tombstone, and the tombstone of a destroyed session wins every merge. So it does not
+// matter which copies are met, in which order, or how often. A record that was given an
+// earlier end keeps the latest one that it ever had: nodes hold it until then, as evidence
+// against a node that was away and holds the longer copy. Live records are written only by
+// add or cas: a set that a hung node applies seconds later would replace a newer record.
 //
 // # Load
 //
@@ -74,8 +76,8 @@
 // up, away.go which may have missed writes, node.go ties that to a server, prober.go asks
 // whether one is back; internal/memcached speaks to it.
 //
-// The record: record.go and its merge, forget.go, latest.go, marks.go, codec.go, writers.go,
-// seal.go, unsealed.go.
+// The record: internal/record says what a session is when copies of it meet, and what it looks
+// like in memcached.
 //
 // Beside them: limiter.go, journal.go, stats.go, where.go. What a Cluster may be: config.go,
 // check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go, misspelt.go.

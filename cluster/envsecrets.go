@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides how seal keys and certificates are written as environment variables, and
@@ -29,12 +30,12 @@ func sealKeysFromEnv(getenv func(string) string) ([][]byte, error) {
 	for i, part := range strings.Split(value, ",") {
 		texts := strings.Fields(part)
 		if len(texts) == 0 {
-			return nil, fmt.Errorf("%s is set, but key %d is empty (is a variable in it not set?): want keys of %d bytes in base64, separated by commas, or remove it", name, max(i, len(keys))+1, sealKeySize)
+			return nil, fmt.Errorf("%s is set, but key %d is empty (is a variable in it not set?): want keys of %d bytes in base64, separated by commas, or remove it", name, max(i, len(keys))+1, record.SealKeySize)
 		}
 		for _, text := range texts {
 			key, err := sealKeyFrom(text)
 			if err != nil {
-				return nil, fmt.Errorf("%s: key %d is not %d bytes in base64%w: make one with: openssl rand -base64 %d", name, len(keys)+1, sealKeySize, err, sealKeySize)
+				return nil, fmt.Errorf("%s: key %d is not %d bytes in base64%w: make one with: openssl rand -base64 %d", name, len(keys)+1, record.SealKeySize, err, record.SealKeySize)
 			}
 			keys = append(keys, key)
 		}
@@ -46,10 +47,10 @@ func sealKeysFromEnv(getenv func(string) string) ([][]byte, error) {
 // sentence.
 func sealKeyFrom(text string) ([]byte, error) {
 	key, err := base64.StdEncoding.DecodeString(text)
-	if err == nil && len(key) == sealKeySize {
+	if err == nil && len(key) == record.SealKeySize {
 		return key, nil
 	}
-	isKey := func(b []byte, err error) bool { return err == nil && len(b) == sealKeySize }
+	isKey := func(b []byte, err error) bool { return err == nil && len(b) == record.SealKeySize }
 	bare := strings.TrimRight(text, "=")
 	switch {
 	case strings.ContainsAny(text, "\"'`"):

@@ -19,97 +19,12 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file feeds hostile bytes to what reads them: sealed records, two records that
 // meet, the environment, and what a node answers. FuzzDecode and FuzzParseNodes stand
 // with the tests of what they try.
-
-// under puts a body behind a good header and before a good checksum.
-func under(flags byte, body []byte) []byte {
-	head := append([]byte{formatMagic, formatVersion, flags}, aKey[:keyHashSize]...)
-	return sealed(append(head, body...))
-}
-
-// bodyOf is what stands between a record's header and its checksum.
-func bodyOf(b []byte) []byte { return b[headerSize : len(b)-checksumSize] }
-
-// Nothing but what was sealed comes out of a sealed cluster, and what comes out is read
-// as if it had never been sealed.
-func FuzzOpen(f *testing.F) {
-	seal := mustSealer(f, false, 1)
-	live, gone := liveAt(1<<41, value("user", "ann", 5), removal("cart", 7)), tombstone(1<<41)
-	for _, s := range []*stored{live, gone} {
-		b := sealedBytes(f, s, seal)
-		for _, seed := range [][]byte{b, b[:len(b)-1], plain(s), sealedBytes(f, s, mustSealer(f, false, 2)), bodyOf(b), bodyOf(plain(s))} {
-			f.Add(seed)
-		}
-		moved := slices.Clone(b)
-		copy(moved[3:], anotherKey[:keyHashSize])
-		f.Add(moved)
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, b := range [][]byte{b, under(flagSealed, b), under(flagSealed|flagDestroyed, b), under(0, b), under(flagDestroyed, b)} {
-			before := slices.Clone(b)
-			s, err := decode(b, aKey, seal, readAt)
-			if !bytes.Equal(b, before) {
-				t.Fatal("decode writes into its input")
-			}
-			if err == nil && !sameRecord(s, live) && !sameRecord(s, gone) {
-				t.Fatalf("never sealed, and opened: %s", show(s))
-			}
-		}
-		head := append([]byte{formatMagic, formatVersion, flagSealed}, aKey[:keyHashSize]...)
-		head = slices.Grow(head, sealOverhead+len(b))
-		whole, err := seal.seal(head, b, aKey)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := decode(sealed(whole), aKey, seal, readAt)
-		bare, bareErr := read(under(0, b))
-		if (err == nil) != (bareErr == nil) || err == nil && !sameRecord(s, bare) {
-			t.Fatalf("sealed it reads as %s, %v; plain as %s, %v", show(s), err, show(bare), bareErr)
-		}
-	})
-}
-
-// Whatever two nodes hold, it joins into one record that both orders agree on, that
-// loses nothing, and that can be written and read again.
-func FuzzJoin(f *testing.F) {
-	for _, pair := range [][2]*stored{
-		{liveAt(1<<41, value("a", "1", 5)), liveAt(1<<41, value("a", "2", 5), value("b", "", 9))},
-		{liveAt(7, removal("a", 5)), liveAt(9, value("a", "2", 4))},
-		{liveAt(7), tombstone(9)},
-		{&stored{deadline: 1, floor: hour, dstamp: stamp{hour, 1}}, liveAt(2, value("a", "1", hour-1), removal("b", hour+1))},
-	} {
-		f.Add(bodyOf(plain(pair[0])), bodyOf(plain(pair[1])), pair[1].destroyed)
-	}
-	f.Fuzz(func(t *testing.T, first, second []byte, destroyed bool) {
-		flags := byte(0)
-		if destroyed {
-			flags = flagDestroyed
-		}
-		a, errA := read(under(0, first))
-		b, errB := read(under(flags, second))
-		if errA != nil || errB != nil {
-			return
-		}
-		wasA, wasB := show(a), show(b)
-		j := join(a, b)
-		if other := join(b, a); !sameRecord(j, other) {
-			t.Fatalf("%s\nand in the other order\n%s", show(j), show(other))
-		}
-		if show(a) != wasA || show(b) != wasB {
-			t.Fatal("join writes into its inputs")
-		}
-		if !destroyed && (!j.includes(a) || !j.includes(b)) {
-			t.Fatalf("%s lacks something of\n%s or\n%s", show(j), wasA, wasB)
-		}
-		if again, err := read(plain(j)); err != nil || !sameRecord(again, j) {
-			t.Fatalf("%s\ncomes back as\n%s, %v", show(j), show(again), err)
-		}
-	})
-}
 
 // An environment is a configuration that works, or an error that shows no secret.
 func FuzzConfigFromEnv(f *testing.F) {
@@ -206,14 +121,11 @@ func honest(nc net.Conn, key string, value []byte) {
 // honest: the user sees the session or a typed error, never "no session" and never
 // another's, can save and delete it, and waits for a bounded number of timeouts.
 func FuzzAnswers(f *testing.F) {
-	key := hashKey("one").memcacheKey("")
-	mine := sealedBytes(f, liveAt(1<<41, value("user", "ann", 5)), mustSealer(f, false, 1))
-	foreign, err := liveAt(1<<41, value("user", "eve", 9)).encode(anotherKey, mustSealer(f, false, 1))
-	if err != nil {
-		f.Fatal(err)
-	}
+	key := record.KeyOf("one").Name("")
+	mine := bytesOf(f, liveAt(1<<41, value("user", "ann", 5)), "one", mustSealer(f, false, 1))
+	foreign := bytesOf(f, liveAt(1<<41, value("user", "eve", 9)), "two", mustSealer(f, false, 1))
 	bad := resealed(append(slices.Clone(mine[:len(mine)-5]), mine[len(mine)-5]^1, 0, 0, 0, 0))
-	for _, v := range [][]byte{mine, foreign, bad, plain(liveAt(1<<41, value("user", "eve", 9))), {}} {
+	for _, v := range [][]byte{mine, foreign, bad, bytesOf(f, liveAt(1<<41, value("user", "eve", 9)), "one", nil), {}} {
 		for _, flags := range []int{0, memcached.OrphanFlag} {
 			for _, refusal := range []string{"STORED\r\n", "EXISTS\r\n", "NOT_FOUND\r\n"} {
 				f.Add(fmt.Appendf(nil, "VALUE %s %d %d 7\r\n%s\r\nEND\r\n", key, flags, len(v), v), []byte(refusal), uint8(0), uint8(140), false)

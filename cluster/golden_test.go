@@ -12,41 +12,36 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
-// This file decides what must stay readable for ever: records of format 1, as nodes hold them
-// (testdata/format1; make_test.go there tells how they were made).
+// This file tests that sessions outlive the program that wrote them: records of format 1, as nodes
+// hold them (package record, testdata/format1).
 
-// golden is one record of an earlier version, and what is in it.
+// golden is one record of an earlier version, and the session that it holds.
 type golden struct {
-	What     string // its shape
-	ID       string // of the session
-	Prefix   string // Config.KeyPrefix
-	SealKeys []string
-	Bytes    []byte
-
-	Destroyed     bool
-	Deadline      int64 // ms since 1970
-	DeadlineClock int64 // µs since 1970
-	DeadlineBy    uint64
-	Floor         int64
-	Attributes    []struct {
+	What       string // its shape
+	ID         string // of the session
+	Prefix     string // Config.KeyPrefix
+	SealKeys   []string
+	Bytes      []byte
+	Destroyed  bool
+	Deadline   int64 // ms since 1970
+	Attributes []struct {
 		Name    []byte
-		Clock   int64
-		Writer  uint64
 		Removed bool
 		Value   []byte
 	}
 }
 
 // goldens are all records of a format.
-func goldens(t *testing.T, format int) []golden {
+func goldens(t *testing.T, format int) (all []golden) {
 	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("testdata/format%d/records.json", format))
+	b, err := os.ReadFile(fmt.Sprintf("internal/record/testdata/format%d/records.json", format))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []golden
 	for lines := json.NewDecoder(bytes.NewReader(b)); ; {
 		var g golden
 		if err := lines.Decode(&g); errors.Is(err, io.EOF) {
@@ -61,44 +56,9 @@ func goldens(t *testing.T, format int) []golden {
 // keys are the seal keys by their names.
 func (g *golden) keys() (keys [][]byte) {
 	for _, name := range g.SealKeys {
-		keys = append(keys, []byte(strings.Repeat(name+"-", sealKeySize)[:sealKeySize]))
+		keys = append(keys, []byte(strings.Repeat(name+"-", record.SealKeySize)[:record.SealKeySize]))
 	}
 	return keys
-}
-
-// record is what the bytes say.
-func (g *golden) record() *stored {
-	if g.Destroyed {
-		return &stored{destroyed: true, deadline: g.Deadline}
-	}
-	s := &stored{deadline: g.Deadline, dstamp: stamp{g.DeadlineClock, g.DeadlineBy}, floor: g.Floor}
-	for _, a := range g.Attributes {
-		s.attrs = append(s.attrs, attribute{string(a.Name), stamp{a.Clock, a.Writer}, a.Removed, a.Value})
-	}
-	return s
-}
-
-func TestRecordsOfFormat1AreReadAsTheyWereWritten(t *testing.T) {
-	for _, g := range goldens(t, 1) {
-		seal, err := newSealer(g.keys(), false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seal != nil {
-			seal.prefix = g.Prefix
-		}
-		got, err := decode(g.Bytes, hashKey(g.ID), seal, time.UnixMilli(g.Deadline))
-		if err != nil || !sameRecord(got, g.record()) {
-			t.Errorf("%s (%s): read as %s, %v\nwant %s", g.What, g.ID, show(got), err, show(g.record()))
-			continue
-		}
-		if seal != nil {
-			continue // every seal has a nonce of its own
-		}
-		if again, err := got.encode(hashKey(g.ID), nil); err != nil || !bytes.Equal(again, g.Bytes) {
-			t.Errorf("%s (%s): written again as\n%x, %v\nwant\n%x", g.What, g.ID, again, err, g.Bytes)
-		}
-	}
 }
 
 // A rolling deploy finds them on the nodes: both copies, or, after a restart, one.
@@ -107,7 +67,7 @@ func TestSessionsOfFormat1LiveOn(t *testing.T) {
 		for _, copies := range []int{1, 2} {
 			story(t, 3, func(w *world) {
 				for _, n := range w.rank(g.ID)[:copies] {
-					n.Set(hashKey(g.ID).memcacheKey(g.Prefix), g.Bytes)
+					n.Set(record.KeyOf(g.ID).Name(g.Prefix), g.Bytes)
 				}
 				// Most of them ended an hour after their last save.
 				now := time.UnixMilli(g.Deadline).Add(-time.Minute)

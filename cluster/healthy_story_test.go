@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -252,10 +253,10 @@ func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
 		harm func(w *world, app *Cluster, n *testenv.Node, before []byte)
 	}{
 		{"an older copy", func(w *world, _ *Cluster, n *testenv.Node, before []byte) {
-			n.Set(hashKey("s").memcacheKey(""), before)
+			n.Set(record.KeyOf("s").Name(""), before)
 		}},
 		{"a copy about to expire", func(w *world, app *Cluster, n *testenv.Node, _ []byte) {
-			key := hashKey("s").memcacheKey("")
+			key := record.KeyOf("s").Name("")
 			for _, own := range app.nodes {
 				if own.ID != n.ID() {
 					continue
@@ -275,7 +276,7 @@ func TestASaveAfterARepairShowsNoTokenThatIsSpent(t *testing.T) {
 				app := w.cluster(Config{})
 				w.create(app, "s", "a=1")
 				backup := w.rank("s")[1]
-				before, _ := backup.Get(hashKey("s").memcacheKey(""))
+				before, _ := backup.Get(record.KeyOf("s").Name(""))
 				w.change(app, "s", "a", "2")
 				c.harm(w, app, backup, before)
 				r := w.sees(app, "s", "a=2")

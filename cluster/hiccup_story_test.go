@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -201,7 +202,7 @@ func TestASecondLookForNothingIsNotRemembered(t *testing.T) {
 		if c.Stats().WideReads == 0 {
 			w.Fatal("it was not looked for twice")
 		}
-		if !c.readWide.at(hashKey("invented")).IsZero() {
+		if !c.readWide.at(record.KeyOf("invented")).IsZero() {
 			w.Error("it is remembered")
 		}
 	})

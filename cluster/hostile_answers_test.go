@@ -1,12 +1,14 @@
 package cluster
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file lists what a hostile node may say: every answer of memcached's text protocol, and
@@ -89,7 +91,7 @@ var shownCopies = []lie{
 	{name: "a later version", copy: with(func(_ *hostileNode, _ question, b []byte) []byte { return newerVersion(b) })},
 	{name: "a later version under every key", copy: forgedBytes(func(_ *hostileNode, b []byte) []byte { return newerVersion(b) })},
 	{name: "an unknown seal key", copy: func(h *hostileNode, q question) ([]byte, int, string) {
-		b, err := liveAt(1<<41, value("user", "eve", 9)).encode(hashOf(q.key), h.seal)
+		b, err := liveAt(1<<41, value("user", "eve", 9)).Encode(hashOf(q.key), h.seal)
 		if err != nil {
 			panic(err)
 		}
@@ -106,70 +108,76 @@ var shownCopies = []lie{
 
 // forgedBytes shows what is made of a plain record, under every key.
 func forgedBytes(change func(h *hostileNode, b []byte) []byte) func(*hostileNode, question) ([]byte, int, string) {
-	show := invented(func(now time.Time) *stored { return liveAt(now.Add(time.Hour).UnixMilli(), value("user", "eve", 9)) })
+	show := invented(func(now time.Time) *record.Record {
+		return liveAt(now.Add(time.Hour).UnixMilli(), value("user", "eve", 9))
+	})
 	return func(h *hostileNode, q question) ([]byte, int, string) {
 		b, flags, cas := show(h, q)
 		return change(h, b), flags, cas
 	}
 }
 
-// evil is a record of an attacker, stamped so far ahead.
-func evil(now time.Time, ahead time.Duration, deadline int64, attrs ...string) *stored {
-	s := &stored{deadline: deadline, dstamp: stamp{now.Add(ahead).UnixMicro(), 666}}
+// evil is a record of an attacker, with timestamps so far ahead.
+func evil(now time.Time, ahead time.Duration, deadline int64, attrs ...string) *record.Record {
+	values := map[string][]byte{}
 	for _, name := range attrs {
-		s.attrs = append(s.attrs, attribute{name: name, stamp: s.dstamp, value: []byte("evil")})
+		values[name] = []byte("evil")
 	}
-	return s
+	return record.Change(nil, values, deadline, record.Timestamp{Clock: now.Add(ahead).UnixMicro(), Writer: 666})
+}
+
+// evilNames are those of many attributes.
+func evilNames() (names []string) {
+	for i := range 3_000 {
+		names = append(names, string([]byte{byte(i / 200), byte(i % 200)}))
+	}
+	return names
 }
 
 // plainly are records that whoever holds a node can make where records are not sealed. Sealed,
 // they are copies that cannot be opened.
 var plainly = []lie{
-	{name: "a plain record", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, 0, now.Add(time.Hour).UnixMilli(), "a") })},
-	{name: "a clock hours ahead", why: isForged, copy: invented(func(now time.Time) *stored {
+	{name: "a plain record", why: isForged, copy: invented(func(now time.Time) *record.Record { return evil(now, 0, now.Add(time.Hour).UnixMilli(), "a") })},
+	{name: "a clock hours ahead", why: isForged, copy: invented(func(now time.Time) *record.Record {
 		return evil(now, 20*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
 	})},
 	// These are damage, and so no better than garbage.
-	{name: "a clock years ahead", copy: invented(func(now time.Time) *stored {
+	{name: "a clock years ahead", copy: invented(func(now time.Time) *record.Record {
 		return evil(now, 3*365*24*time.Hour, now.Add(time.Hour).UnixMilli(), "a")
 	})},
-	{name: "the last clock of all", copy: invented(func(now time.Time) *stored {
-		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
-		s.dstamp.clock, s.attrs[0].stamp.clock = math.MaxInt64, math.MaxInt64
-		return s
+	{name: "the last clock of all", copy: invented(func(now time.Time) *record.Record {
+		last := record.Timestamp{Clock: math.MaxInt64, Writer: 666}
+		return record.Change(nil, map[string][]byte{"a": []byte("evil")}, now.Add(time.Hour).UnixMilli(), last)
 	})},
-	{name: "a tombstone with the last clock of all", copy: invented(func(now time.Time) *stored {
-		s := tombstone(now.Add(time.Hour).UnixMilli())
-		s.floor = math.MaxInt64
-		return s
+	{name: "a tombstone with the last clock of all", copy: inventedBytes(func(now time.Time, key record.Key) []byte {
+		b := append([]byte("h\x01\x01"), key[:16]...)
+		for _, n := range []int64{math.MaxInt64, 0, now.Add(time.Hour).UnixMilli()} { // newest clock, watermark, deadline
+			b = binary.AppendUvarint(b, uint64(n))
+		}
+		return sealed(b)
 	})},
-	{name: "a floor at the last clock of all", copy: invented(func(now time.Time) *stored {
-		s := evil(now, 0, now.Add(time.Hour).UnixMilli(), "a")
-		s.floor = math.MaxInt64
-		return s
+	{name: "a GC watermark at the last clock of all", copy: invented(func(now time.Time) *record.Record {
+		return collectedUpTo(evil(now, 0, now.Add(time.Hour).UnixMilli(), "a"), math.MaxInt64)
 	})},
-	{name: "a deadline in the year 9999", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, maxDeadline, "a") })},
-	{name: "a deadline that has passed", why: isForged, copy: invented(func(now time.Time) *stored { return evil(now, time.Second, 1) })},
-	{name: "a tombstone", why: isForged, copy: invented(func(now time.Time) *stored { return tombstone(now.Add(time.Hour).UnixMilli()) })},
-	{name: "a tombstone for ever", why: isForged, copy: invented(func(now time.Time) *stored { return tombstone(maxDeadline) })},
-	{name: "a floor above everything", why: isForged, copy: invented(func(now time.Time) *stored {
+	{name: "a deadline in the year 9999", why: isForged, copy: invented(func(now time.Time) *record.Record { return evil(now, time.Second, record.MaxDeadline, "a") })},
+	{name: "a deadline that has passed", why: isForged, copy: invented(func(now time.Time) *record.Record { return evil(now, time.Second, 1) })},
+	{name: "a tombstone", why: isForged, copy: invented(func(now time.Time) *record.Record { return record.Tombstone(now.Add(time.Hour).UnixMilli()) })},
+	{name: "a tombstone for ever", why: isForged, copy: invented(func(now time.Time) *record.Record { return record.Tombstone(record.MaxDeadline) })},
+	{name: "a GC watermark above everything", why: isForged, copy: invented(func(now time.Time) *record.Record {
 		s := evil(now, time.Hour, now.Add(time.Hour).UnixMilli())
-		s.floor = s.dstamp.clock
-		return s
+		return collectedUpTo(s, s.Newest())
 	})},
-	{name: "many removed attributes", why: isForged, copy: invented(func(now time.Time) *stored {
-		s := evil(now, time.Second, now.Add(time.Hour).UnixMilli())
-		for i := range 3_000 {
-			s.attrs = append(s.attrs, attribute{name: string([]byte{byte(i / 200), byte(i % 200)}), stamp: s.dstamp, removed: true})
-		}
-		return s
+	{name: "many removed attributes", why: isForged, copy: invented(func(now time.Time) *record.Record {
+		end := now.Add(time.Hour).UnixMilli()
+		s := evil(now, time.Second, end, evilNames()...)
+		return record.Change(s, nil, end, s.NextTimestamp(now, 666))
 	})},
-	{name: "many attributes without a value", why: isForged, copy: invented(func(now time.Time) *stored {
-		s := evil(now, time.Second, now.Add(time.Hour).UnixMilli())
-		for i := range 3_000 {
-			s.attrs = append(s.attrs, attribute{name: string([]byte{byte(i / 200), byte(i % 200)}), stamp: s.dstamp})
+	{name: "many attributes without a value", why: isForged, copy: invented(func(now time.Time) *record.Record {
+		end, values := now.Add(time.Hour).UnixMilli(), map[string][]byte{}
+		for _, name := range evilNames() {
+			values[name] = nil
 		}
-		return s
+		return record.Change(nil, values, end, record.Timestamp{Clock: now.Add(time.Second).UnixMicro(), Writer: 666})
 	})},
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file is a node in the hands of somebody hostile. It keeps what it is sent like any
@@ -22,7 +24,7 @@ import (
 
 // hostileNode is one such node. Until it turns it is a good memcached.
 type hostileNode struct {
-	seal    *sealer // of a copy under a key that nobody else has
+	seal    *record.Sealer // of a copy under a key that nobody else has
 	turned  atomic.Bool
 	asked   atomic.Int64 // commands
 	carried atomic.Int64 // bytes between this process and all nodes
@@ -258,7 +260,7 @@ func (w *world) takeOver(place int, id string, h *hostileNode) func(context.Cont
 }
 
 // hashOf is the way back from a node's key, of the default prefix, to the hash.
-func hashOf(key string) (h keyHash) {
+func hashOf(key string) (h record.Key) {
 	b, _ := base64.RawURLEncoding.DecodeString(key)
 	copy(h[:], b)
 	return h
@@ -280,16 +282,23 @@ func with(change func(h *hostileNode, q question, latest []byte) []byte) func(*h
 }
 
 // invented shows a record that nobody has written, also where there is none.
-func invented(record func(now time.Time) *stored) func(*hostileNode, question) ([]byte, int, string) {
+func invented(what func(now time.Time) *record.Record) func(*hostileNode, question) ([]byte, int, string) {
+	return inventedBytes(func(now time.Time, key record.Key) []byte {
+		b, err := what(now).Encode(key, nil)
+		if err != nil {
+			panic(err)
+		}
+		return b
+	})
+}
+
+// inventedBytes is invented for a record that package record does not make.
+func inventedBytes(what func(now time.Time, key record.Key) []byte) func(*hostileNode, question) ([]byte, int, string) {
 	return func(h *hostileNode, q question) ([]byte, int, string) {
 		c := h.on(q.key)
 		if c.made == nil {
 			own := allocated()
-			b, err := record(time.Now()).encode(hashOf(q.key), nil)
-			if err != nil {
-				panic(err)
-			}
-			c.made = b
+			c.made = what(time.Now(), hashOf(q.key))
 			h.own.Add(allocated() - own)
 		}
 		return c.made, 0, fmt.Sprint(" ", h.newToken())

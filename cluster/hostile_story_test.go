@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell what users notice of one hostile node, whatever it says: they read, save,
@@ -42,7 +44,7 @@ func everywhere(t *testing.T, name string, why exception, p func() policy) {
 			for _, sealed := range []bool{false, true} {
 				c := hostileCase{name: name, nodes: nodes, place: place, sealed: sealed, policy: p(), why: why}
 				c.forged = why != "" && !sealed
-				if !testing.Short() || hashKey(c.String())[0]%8 == 0 {
+				if !testing.Short() || record.KeyOf(c.String())[0]%8 == 0 {
 					t.Run(c.String(), c.run)
 				}
 			}
@@ -188,14 +190,14 @@ func (s *hostileScene) heals(id, attrs string) {
 		if place == s.place {
 			continue
 		}
-		b, ok := n.Get(hashKey(id).memcacheKey(""))
-		rec, err := decode(b, hashKey(id), s.one.seal, readAt)
-		if !ok || err != nil || rec.destroyed {
+		b, ok := n.Get(record.KeyOf(id).Name(""))
+		rec, err := record.Decode(b, record.KeyOf(id), s.one.seal, readAt)
+		if !ok || err != nil || rec.IsTombstone() {
 			s.Errorf("%s holds %s: %v", n.ID(), show(rec), err)
 			continue
 		}
-		s.same(rec.values(), attrs)
-		if ahead := time.Duration(rec.newest()-time.Now().UnixMicro()) * time.Microsecond; ahead > 24*time.Hour {
+		s.same(rec.Values(), attrs)
+		if ahead := time.Duration(rec.Newest()-time.Now().UnixMicro()) * time.Microsecond; ahead > 24*time.Hour {
 			s.Errorf("%s holds a record that is %v ahead", n.ID(), ahead)
 		}
 	}

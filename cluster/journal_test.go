@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // linesIn returns the lines with the text, of what was logged.
@@ -142,7 +144,7 @@ func TestDamagedCopiesFillNoDisk(t *testing.T) {
 		bad := w.rank("s")[0]
 		w.onCommand(func(cmd sentCommand) {
 			if cmd.verb == "gets" && w.env.Node(cmd.node) == bad {
-				bad.Set(hashKey("s").memcacheKey(""), []byte("no record"))
+				bad.Set(record.KeyOf("s").Name(""), []byte("no record"))
 			}
 		})
 		const loads = 500

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides which saves of one session wait in this process, for how long, and which
@@ -17,7 +19,7 @@ type lanes struct {
 	mu sync.Mutex // guards below
 	// busy has an entry for each session that is being saved: the saves that wait, in the
 	// order of arrival, which is the order in which their changes are made.
-	busy map[keyHash][]*save
+	busy map[record.Key][]*save
 }
 
 // enter reports whether the save goes at once. Its turn ends with leave. Otherwise the save
@@ -26,7 +28,7 @@ func (l *lanes) enter(s *save) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.busy == nil {
-		l.busy = map[keyHash][]*save{}
+		l.busy = map[record.Key][]*save{}
 	}
 	waiting, busy := l.busy[s.hash]
 	if !busy {
@@ -43,7 +45,7 @@ func (l *lanes) enter(s *save) bool {
 // the turn ends with leave. Otherwise they are none, and the error is the outcome of s:
 // another one has taken it along, or the wait has ended before, by ctx or by Close. A save
 // whose wait has ended has stored nothing.
-func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, key keyHash, s *save) (together []*save, err error) {
+func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, key record.Key, s *save) (together []*save, err error) {
 	select {
 	case together = <-s.turn:
 		return together, s.result
@@ -60,7 +62,7 @@ func (l *lanes) wait(ctx context.Context, closing <-chan struct{}, key keyHash, 
 }
 
 // giveUp takes the save out of the line, and reports whether it stood there.
-func (l *lanes) giveUp(key keyHash, s *save) bool {
+func (l *lanes) giveUp(key record.Key, s *save) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	waiting := l.busy[key]
@@ -74,7 +76,7 @@ func (l *lanes) giveUp(key keyHash, s *save) bool {
 // leave ends a turn, and gives the next one to all that wait. Only where records that were
 // loaded and records that were made stand in one line, the first of the other kind begins a
 // turn of its own: what proves too little for a session that exists is enough for a new one.
-func (l *lanes) leave(key keyHash) {
+func (l *lanes) leave(key record.Key) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	waiting := l.busy[key]

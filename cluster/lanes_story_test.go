@@ -228,7 +228,7 @@ func TestADeleteDoesNotWaitForSaves(t *testing.T) {
 		}
 		w.missing(c, "s", ErrNotFound)
 		for _, n := range w.rank("s")[:2] {
-			if s := w.on(n, "s"); s == nil || !s.destroyed {
+			if s := w.on(n, "s"); s == nil || !s.IsTombstone() {
 				w.Errorf("%s holds %s", n.ID(), show(s))
 			}
 		}

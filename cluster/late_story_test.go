@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -180,21 +182,23 @@ func TestOneTimeKeysDoNotMakeASessionGrow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			story(t, 3, func(w *world) {
+				const most = 256 // attribute tombstones that a record keeps
 				c := w.cluster(Config{})
 				w.createFor(c, "s", "user=1", 24*time.Hour)
 				r := w.load(c, "s")
 				nonce := func(i int) string { return "nonce:" + strings.Repeat("x", 37) + fmt.Sprintf("%06d", i) }
-				for i := range 3 * mostRemovals {
+				for i := range 3 * most {
 					r = between(w, c, r)
 					delete(r.Attrs, nonce(i-1))
 					r.Attrs[nonce(i)] = []byte("1")
 					w.save(c, r)
 				}
-				b, _ := w.rank("s")[0].Get(hashKey("s").memcacheKey(""))
-				if len(b) > mostRemovals*80 {
+				b, _ := w.rank("s")[0].Get(record.KeyOf("s").Name(""))
+				if len(b) > most*80 {
 					t.Errorf("%d bytes", len(b))
 				}
-				if n := len(r.snap.base.attrs); n > mostRemovals+3 {
+				kept := bytesOf(t, r.snap.base, "s", nil)
+				if n := bytes.Count(kept, []byte("nonce:")) + 1; n > most+3 { // and the user
 					t.Errorf("the record remembers %d attributes", n)
 				}
 				if got := w.load(c, "s"); string(got.Attrs["user"]) != "1" || len(got.Attrs) != 2 {
@@ -263,7 +267,7 @@ func TestAProcessThatStoodStillLooksAgain(t *testing.T) {
 					if c.left != "" {
 						w.holds(first, "s", c.left)
 						w.holds(late, "s", c.left)
-					} else if s := w.on(first, "s"); s == nil || !s.destroyed {
+					} else if s := w.on(first, "s"); s == nil || !s.IsTombstone() {
 						t.Errorf("%s holds %s, want a tombstone", first.ID(), show(s))
 					}
 				})

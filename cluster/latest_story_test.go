@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -157,8 +158,8 @@ func TestALoadSpreadsThatASessionHasEnded(t *testing.T) {
 		w.put(ranks[2], "s", longer) // it hung as well
 		w.missing(c, "s", ErrNotFound)
 		for _, n := range ranks[:2] {
-			if s := w.on(n, "s"); s == nil || s.deadline != end.UnixMilli() || s.end() != longer.deadline {
-				t.Errorf("%s holds %s, want the end %d and the latest end %d", n.ID(), show(s), end.UnixMilli(), longer.deadline)
+			if s := w.on(n, "s"); s == nil || s.Deadline() != end.UnixMilli() || s.LatestEnd() != longer.Deadline() {
+				t.Errorf("%s holds %s, want the end %d and the latest end %d", n.ID(), show(s), end.UnixMilli(), longer.Deadline())
 			}
 		}
 		w.expires(ranks[2], "s")
@@ -209,8 +210,8 @@ func TestALateSaveSpreadsThatItsSessionHasEnded(t *testing.T) {
 func TestWhatTellsOfAnEarlierEndGoesWithTheLatestEnd(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
-		s := liveAt(time.Now().Add(time.Minute).UnixMilli(), value("a", "1", 1))
-		s.livedUntil(time.Now().Add(longLife).UnixMilli())
+		longer := liveAt(time.Now().Add(longLife).UnixMilli(), value("a", "1", 1))
+		s := record.Change(longer, longer.Values(), time.Now().Add(time.Minute).UnixMilli(), record.Timestamp{Clock: 2, Writer: 1})
 		w.put(w.rank("s")[1], "s", s)
 		w.forget()
 		time.Sleep(longLife + clockSkew)
@@ -257,7 +258,7 @@ func TestATombstoneLastsAsLongAsTheCopyItMeets(t *testing.T) {
 		w.put(ranks[2], "s", longer) // from a node that hung all the time
 		ranks[0].Restart()
 		w.missing(c, "s", ErrNotFound)
-		if s := w.on(ranks[0], "s"); s == nil || !s.destroyed || s.deadline < r.Deadline.Add(clockSkew).UnixMilli() {
+		if s := w.on(ranks[0], "s"); s == nil || !s.IsTombstone() || s.Deadline() < r.Deadline.Add(clockSkew).UnixMilli() {
 			t.Errorf("%s holds %s", ranks[0].ID(), show(s))
 		}
 	})
@@ -270,7 +271,7 @@ func TestAMarkGoesWithTheNextLaterEnd(t *testing.T) {
 		c := w.cluster(Config{})
 		w.createFor(c, "s", "a=1", time.Hour)
 		size := func() int {
-			b, _ := w.rank("s")[0].Get(hashKey("s").memcacheKey(""))
+			b, _ := w.rank("s")[0].Get(record.KeyOf("s").Name(""))
 			return len(b)
 		}
 		before := size()

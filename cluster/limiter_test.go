@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 func TestTheLimiterGivesABurstAndThenARate(t *testing.T) {
@@ -108,7 +110,7 @@ func TestTheMemoryOfWideReadsIsBounded(t *testing.T) {
 	var w wideReads
 	now := time.Now()
 	for i := range 3 * mostWideReads {
-		key := hashKey(fmt.Sprint("s", i))
+		key := record.KeyOf(fmt.Sprint("s", i))
 		w.note(key, now)
 		if w.at(key) != now {
 			t.Fatalf("%d is not remembered", i)

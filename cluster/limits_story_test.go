@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -61,7 +62,7 @@ func TestTheLargestSessionFitsIntoAMemcachedItem(t *testing.T) {
 		ctx := context.Background()
 		r := NewRecord("s")
 		r.Attrs["x"] = nil
-		b, err := change(nil, r.Attrs, 1<<42, stamp{1 << 51, 1}).encode(hashKey("s"), nil)
+		b, err := record.Change(nil, r.Attrs, 1<<42, record.Timestamp{Clock: 1 << 51, Writer: 1}).Encode(record.KeyOf("s"), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +192,7 @@ func TestANodeOutOfMemoryIsReplacedByAStandIn(t *testing.T) {
 
 func TestADamagedCopyIsRepairedFromTheOther(t *testing.T) {
 	otherKey := func(w *world) []byte {
-		b, err := liveAt(1<<50, value("user", "someone else", 1)).encode(hashKey("other"), nil)
+		b, err := liveAt(1<<50, value("user", "someone else", 1)).Encode(record.KeyOf("other"), nil)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -211,7 +212,7 @@ func TestADamagedCopyIsRepairedFromTheOther(t *testing.T) {
 			story(t, 3, func(w *world) {
 				app := w.cluster(Config{})
 				w.create(app, "s", "a=1")
-				key := hashKey("s").memcacheKey("")
+				key := record.KeyOf("s").Name("")
 				homes := w.rank("s")[:2]
 				good, _ := homes[0].Get(key)
 				homes[0].Set(key, c.damage(w, bytes.Clone(good)))
@@ -259,7 +260,7 @@ func TestARecordOfANewerVersionIsLeftAlone(t *testing.T) {
 		c := w.cluster(Config{})
 		w.create(c, "s", "a=1")
 		r := w.load(c, "s")
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		homes := w.rank("s")[:2]
 		good, _ := homes[0].Get(key)
 		newer := newerVersion(good)
@@ -292,7 +293,7 @@ func TestOneForgedCopyStopsNobody(t *testing.T) {
 		story(t, 3, func(w *world) {
 			c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
 			w.create(c, "s", "a=1")
-			key := hashKey("s").memcacheKey("")
+			key := record.KeyOf("s").Name("")
 			bad := w.rank("s")[place]
 			good, _ := bad.Get(key)
 			w.rank("s")[1-place].Restart()
@@ -308,19 +309,11 @@ func TestOneForgedCopyStopsNobody(t *testing.T) {
 // nor from a new session. What it holds is left alone.
 func TestOneUnreadableCopyStopsNobody(t *testing.T) {
 	unknownKey := func(b []byte) []byte {
-		s, err := decode(b, hashKey("s"), nil, readAt)
+		s, err := record.Decode(b, record.KeyOf("s"), nil, readAt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sealer, err := newSealer([][]byte{sealKeyOf(9)}, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err = s.encode(hashKey("s"), sealer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return bytesOf(t, s, "s", mustSealer(t, false, 9))
 	}
 	for name, unreadable := range map[string]func([]byte) []byte{"a newer version": newerVersion, "an unknown seal key": unknownKey} {
 		for _, nodes := range []int{2, 3} {
@@ -329,7 +322,7 @@ func TestOneUnreadableCopyStopsNobody(t *testing.T) {
 					story(t, nodes, func(w *world) {
 						c, other := w.cluster(Config{}), w.cluster(Config{})
 						w.create(c, "s", "a=1")
-						key := hashKey("s").memcacheKey("")
+						key := record.KeyOf("s").Name("")
 						bad := w.rank("s")[place]
 						good, _ := bad.Get(key)
 						good = unreadable(good)
@@ -371,7 +364,7 @@ func TestASealedClusterServesNoPlainRecord(t *testing.T) {
 		w.change(both, "s", "b", "2")
 		w.sees(sealing, "s", "a=1 b=2")
 		w.missing(plainly, "s", ErrSealed)
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		for _, n := range w.rank("s")[:2] {
 			if b, _ := n.Get(key); bytes.Contains(b, []byte("a")) && b[2]&flagSealed == 0 {
 				w.Errorf("%s holds a plain copy", n.ID())

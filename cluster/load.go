@@ -40,12 +40,12 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !v.merged.live(c.cfg.Now()) {
+	if !v.merged.Live(c.cfg.Now()) {
 		c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
 	c.stats.hits.Add(1)
-	c.noteLifetime(v.merged.deadline)
+	c.noteLifetime(v.merged.Deadline())
 	return v.record(key), nil
 }
 
@@ -84,7 +84,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 func (op *operation) repair(v *view) decision {
 	s := v.merged
 	switch {
-	case s == nil || !s.destroyed && !s.live(op.c.cfg.Now()) && !s.isEvidence(op.c.cfg.Now()):
+	case s == nil || !s.IsTombstone() && !s.Live(op.c.cfg.Now()) && !s.IsEvidence(op.c.cfg.Now()):
 		return decision{}
 	case len(v.lacking(s)) == 0 && len(op.orphans(v, s)) == 0:
 		return decision{}
@@ -122,10 +122,10 @@ type loaded struct {
 // that equal the merged record only the CAS tokens are kept.
 func (v *view) record(key string) *Record {
 	r := &loaded{}
-	r.key, r.Attrs, r.Deadline = key, v.merged.values(), time.UnixMilli(v.merged.deadline).UTC()
+	r.key, r.Attrs, r.Deadline = key, v.merged.Values(), time.UnixMilli(v.merged.Deadline()).UTC()
 	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0], targets: append(r.targetRoom[:0], v.targets...)}
 	for _, t := range v.targets {
-		if a := v.on(t); a != nil && a.item != nil && !a.item.Orphan && !a.tampered && a.rec.equal(v.merged) {
+		if a := v.on(t); a != nil && a.item != nil && !a.item.Orphan && !a.tampered && a.rec.Equal(v.merged) {
 			r.snap.seen = append(r.snap.seen, seen{t, a.item.Token()})
 		}
 	}

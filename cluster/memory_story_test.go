@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -44,7 +45,7 @@ func onLittleMemory(t *testing.T, n int, story func(p *pantry)) {
 // cluster is one instance of the app.
 func (p *pantry) cluster() *Cluster {
 	at := map[string]*testenv.Server{}
-	for place, i := range newPlacement(p.nodes).preference(hashKey("s"), len(p.nodes), nil) {
+	for place, i := range newPlacement(p.nodes).preference(record.KeyOf("s"), len(p.nodes), nil) {
 		at[p.nodes[i].Addr] = p.servers[place]
 	}
 	c, err := New(Config{
@@ -155,7 +156,7 @@ func TestAWithdrawalLeavesWhatHasTakenThePlace(t *testing.T) {
 		if err := p.save(app, NewRecord("s"), "1"); err != nil {
 			t.Fatal(err)
 		}
-		n, key := app.nodes[0], hashKey("s").memcacheKey("")
+		n, key := app.nodes[0], record.KeyOf("s").Name("")
 		old, err := n.getOne(key)
 		if err != nil || old == nil {
 			t.Fatalf("%v, %v", old, err)
@@ -201,7 +202,7 @@ func TestAWithdrawalThatComesTooLateLooksOnceMore(t *testing.T) {
 		delete(rb.Attrs, "page") // B's record is smaller: it fits
 		rb.Attrs["b"] = []byte("b")
 		turn := 0
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		p.servers[0].OnCommand(func(verb, k string) {
 			if verb == "cas" && k == key {
 				if turn++; turn == 2 { // A's withdrawal: its save is on the stand-ins

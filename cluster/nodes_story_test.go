@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell what becomes of a session when its nodes fail and return.
@@ -229,7 +230,7 @@ func TestLiveRecordsAreNeverSetBlindly(t *testing.T) {
 			case 1:
 				n.Pause()
 			case 2:
-				n.Set(hashKey("s").memcacheKey(""), []byte("damage"))
+				n.Set(record.KeyOf("s").Name(""), []byte("damage"))
 			case 3:
 				n.Flush()
 			}

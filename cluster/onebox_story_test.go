@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell what one box in hostile hands can do for good, and what an operator has to do
@@ -45,7 +47,7 @@ var keeps = policy{writes: always(lie{raw: "STORED\r\n"}), deletes: always(lie{r
 func TestOneHostileBoxBringsADeletedSessionBackWhenTheOtherHomeForgets(t *testing.T) {
 	for how, forgets := range map[string]func(w *world, good int){
 		"a restart":             func(w *world, good int) { w.rank("s")[good].Restart() },
-		"no room for deletions": func(w *world, good int) { w.rank("s")[good].Delete(hashKey("s").memcacheKey("")) },
+		"no room for deletions": func(w *world, good int) { w.rank("s")[good].Delete(record.KeyOf("s").Name("")) },
 	} {
 		t.Run(how, func(t *testing.T) {
 			onOneBox(t, keeps, func(w *world, h *hostileNode, c, other *Cluster, _ Config, place int) {
@@ -101,7 +103,9 @@ func TestABoxThatIsFlushedBeforeARestartBringsNothingBack(t *testing.T) {
 // Without seals a forged record that was read once lies on the good node as well. Nobody needs the
 // box any more.
 func TestAPoisonedCopyOutlivesItsNodeUnlessItIsSealed(t *testing.T) {
-	evilValue := invented(func(now time.Time) *stored { return evil(now, time.Minute, now.Add(time.Hour).UnixMilli(), "admin") })
+	evilValue := invented(func(now time.Time) *record.Record {
+		return evil(now, time.Minute, now.Add(time.Hour).UnixMilli(), "admin")
+	})
 	onOneBox(t, policy{reads: always(lie{copy: evilValue})}, func(w *world, h *hostileNode, c, other *Cluster, cfg Config, place int) {
 		w.create(c, "s", "user=ann")
 		h.turned.Store(true)
@@ -135,7 +139,7 @@ func TestAPoisonedCopyOutlivesItsNodeUnlessItIsSealed(t *testing.T) {
 
 // The same with a forged deletion: the user is logged out, and no save brings the session back.
 func TestAForgedDeletionStaysUnlessRecordsAreSealed(t *testing.T) {
-	gone := invented(func(now time.Time) *stored { return tombstone(now.Add(time.Hour).UnixMilli()) })
+	gone := invented(func(now time.Time) *record.Record { return record.Tombstone(now.Add(time.Hour).UnixMilli()) })
 	onOneBox(t, policy{reads: always(lie{copy: gone})}, func(w *world, h *hostileNode, c, other *Cluster, cfg Config, place int) {
 		w.create(c, "s", "user=ann")
 		h.turned.Store(true)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what one Load, Save or Delete knows of itself: what it intends, whom its key
@@ -31,7 +32,7 @@ type intent struct {
 type operation struct {
 	intent
 	c      *Cluster
-	hash   keyHash
+	hash   record.Key
 	key    string // on the nodes
 	order  []int  // the preference list, as far as it was needed
 	failed []nodeError
@@ -60,9 +61,9 @@ type nodeError struct {
 }
 
 func (c *Cluster) newOperation(id string, in intent) *operation {
-	op := &operation{intent: in, c: c, hash: hashKey(id), began: c.clock.Now()}
+	op := &operation{intent: in, c: c, hash: record.KeyOf(id), began: c.clock.Now()}
 	op.order = op.orderRoom[:0]
-	op.key = op.hash.memcacheKey(c.cfg.KeyPrefix)
+	op.key = op.hash.Name(c.cfg.KeyPrefix)
 	return op
 }
 

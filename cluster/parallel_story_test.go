@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell what becomes of changes that meet.
@@ -211,12 +213,15 @@ func TestReplayedSavesOfOneRequestChangeNothing(t *testing.T) {
 // outrun has each cas come too late: another instance has just moved the deadline. The later it
 // did, the later the session ends.
 func (w *world) outrun(id string) {
+	var first sync.Once
+	var ahead int64 // by how much each deadline is ahead of its clock
 	w.onCommand(func(cmd sentCommand) {
 		if cmd.verb == "cas" {
 			n := w.env.Node(cmd.node)
 			was := w.on(n, id)
-			at := stamp{was.newest() + 1, 7}
-			w.put(n, id, change(was, was.values(), was.deadline+at.clock-was.dstamp.clock, at))
+			first.Do(func() { ahead = was.Deadline() - was.Newest() })
+			at := record.Timestamp{Clock: was.Newest() + 1, Writer: 7}
+			w.put(n, id, record.Change(was, was.Values(), ahead+at.Clock, at))
 		}
 	})
 }

@@ -2,8 +2,9 @@ package cluster
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides which nodes are to hold a session: the key's preference list, and the targets
@@ -13,22 +14,6 @@ import (
 // Name-Based Mapping Scheme for Rendezvous", 1996): each node gets a score from its ID and the
 // key, and the highest score comes first. So adding or removing a node moves only the keys that
 // it wins or held. The first Replicas nodes are the session's home: primary and backup.
-
-// keyHash is the SHA-256 of a session id: all that leaves the process.
-type keyHash [sha256.Size]byte
-
-func hashKey(id string) keyHash {
-	var room [128]byte // most ids fit, and then nothing is allocated
-	return sha256.Sum256(append(room[:0], id...))
-}
-
-// memcacheKey is the key under which the record lies on a node. It cannot be
-// turned back into the session id, so whoever lists a node's keys hijacks nobody.
-func (k keyHash) memcacheKey(prefix string) string {
-	var room [maxPrefix + (sha256.Size*8+5)/6]byte
-	b := append(room[:0], prefix...)
-	return string(base64.RawURLEncoding.AppendEncode(b, k[:]))
-}
 
 // placement orders nodes, named by their index in the configuration, by preference.
 type placement struct {
@@ -52,7 +37,7 @@ func newPlacement(nodes []Node) *placement {
 
 // preference appends the first most nodes of the key's preference list to order: all regular
 // nodes by score, then the standby nodes by score.
-func (p *placement) preference(key keyHash, most int, order []int) []int {
+func (p *placement) preference(key record.Key, most int, order []int) []int {
 	k := binary.BigEndian.Uint64(key[:])
 	order = p.best(k, false, min(most, p.regular), order)
 	return p.best(k, true, min(most-len(order), len(p.seeds)-p.regular), order)

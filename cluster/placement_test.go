@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 func nodesNamed(n int, standby ...int) []Node {
@@ -15,7 +17,7 @@ func nodesNamed(n int, standby ...int) []Node {
 }
 
 func rankOf(r *placement, i int) []int {
-	return r.preference(hashKey(fmt.Sprint("session", i)), 1000, nil)
+	return r.preference(record.KeyOf(fmt.Sprint("session", i)), 1000, nil)
 }
 
 // Instances of different versions share nodes: they must agree where a session lives.
@@ -25,9 +27,6 @@ func TestGoldenRanks(t *testing.T) {
 		if got := fmt.Sprint(rankOf(r, i)); got != want {
 			t.Errorf("session%d: %s, want %s", i, got, want)
 		}
-	}
-	if got := hashKey("session0").memcacheKey("app:"); got != goldenKey {
-		t.Errorf("key %q, want %q", got, goldenKey)
 	}
 }
 
@@ -39,8 +38,6 @@ var goldenRanks = []string{
 	"[6 4 3 0 2 1 5]",
 }
 
-const goldenKey = "app:OytV65LeI1NQELesgNVT7C1LrocqxWBrwwQs6TE9_4c"
-
 func TestKeysSpreadEvenly(t *testing.T) {
 	for _, n := range []int{3, 10} {
 		const keys = 100_000
@@ -48,7 +45,7 @@ func TestKeysSpreadEvenly(t *testing.T) {
 		first, pair := make([]float64, n), make([]float64, n*n)
 		var order [2]int
 		for i := range keys {
-			o := r.preference(hashKey(fmt.Sprint(i)), 2, order[:0])
+			o := r.preference(record.KeyOf(fmt.Sprint(i)), 2, order[:0])
 			first[o[0]]++
 			pair[o[0]*n+o[1]]++
 		}
@@ -144,7 +141,7 @@ func TestAShortRankBeginsALongOne(t *testing.T) {
 				t.Fatalf("a node twice: %v", all)
 			}
 			for _, most := range []int{0, 1, 2, 3, 10, 16, 17, 33, len(nodes), 1000} {
-				got := r.preference(hashKey(fmt.Sprint("session", i)), most, nil)
+				got := r.preference(record.KeyOf(fmt.Sprint("session", i)), most, nil)
 				if want := all[:min(most, len(all))]; !slices.Equal(got, want) {
 					t.Fatalf("first %d of %d: %v, want %v", most, len(nodes), got, want)
 				}
@@ -155,24 +152,8 @@ func TestAShortRankBeginsALongOne(t *testing.T) {
 
 func TestRankingAllocatesNothing(t *testing.T) {
 	r := newPlacement(nodesNamed(100, 7, 8))
-	order, key := make([]int, 0, 16), hashKey("x")
+	order, key := make([]int, 0, 16), record.KeyOf("x")
 	if n := testing.AllocsPerRun(100, func() { order = r.preference(key, 6, order[:0]) }); n != 0 {
 		t.Errorf("%v allocations", n)
-	}
-}
-
-func TestTheNodesKeyHidesTheSessionID(t *testing.T) {
-	id := "the-session-id"
-	key := hashKey(id).memcacheKey("p:")
-	if len(key) != 2+43 || key[:2] != "p:" {
-		t.Errorf("key %q", key)
-	}
-	for _, r := range key {
-		if r <= ' ' || r > '~' {
-			t.Errorf("key %q has a character that memcached refuses", key)
-		}
-	}
-	if hashKey(id).memcacheKey("p:") != key || hashKey(id+" ").memcacheKey("p:") == key {
-		t.Error("one id, one key")
 	}
 }

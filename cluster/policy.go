@@ -1,6 +1,10 @@
 package cluster
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
 
 // This file decides whom a read asks next, given what it has heard. Everything here is pure.
 //
@@ -43,13 +47,13 @@ func (v *view) isIncomplete(replicas int) bool { return v.copies() < replicas }
 // differ reports whether two copies say different things. Then a home was away, and a fallback
 // may have a copy.
 func (v *view) differ() bool {
-	var first *stored
+	var first *record.Record
 	for i := range v.answers {
 		rec := v.answers[i].rec
 		if first == nil {
 			first = rec
 		}
-		if rec != nil && !rec.equal(first) {
+		if rec != nil && !rec.Equal(first) {
 			return true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what is known of a session: the one way to read.
@@ -20,11 +21,11 @@ type view struct {
 	began     time.Time // the reading
 	assumed   bool      // nothing was asked: it is what a snapshot says
 	targets   []*node
-	answers   []answer // of every node that answered, targets or not
-	wide      bool     // the read has gone beyond the targets
-	merged    *stored  // nil: no copy anywhere
-	homes     int      // home nodes that answered with a miss, or with a copy that can be read
-	askedFull bool     // the full nodes were asked
+	answers   []answer       // of every node that answered, targets or not
+	wide      bool           // the read has gone beyond the targets
+	merged    *record.Record // nil: no copy anywhere
+	homes     int            // home nodes that answered with a miss, or with a copy that can be read
+	askedFull bool           // the full nodes were asked
 	// throttled: the read was to be wide, and was not: too many unverified ids at once.
 	throttled bool
 	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
@@ -40,7 +41,7 @@ type view struct {
 type answer struct {
 	node *node
 	item *memcached.Copy // nil: a miss
-	rec  *stored         // nil: a miss, or a copy that cannot be used
+	rec  *record.Record  // nil: a miss, or a copy that cannot be used
 	// unreadable: this process cannot read the copy and must not replace it. Its node is passed
 	// over: what it says keeps nobody from what others hold.
 	unreadable bool
@@ -81,13 +82,13 @@ func (v *view) isBlind() bool { return v.homes == 0 && !v.holdsAny() }
 
 // lacking returns the targets whose copy does not equal want, or is about to expire: all of them
 // where nothing was asked.
-func (v *view) lacking(want *stored) []*node {
+func (v *view) lacking(want *record.Record) []*node {
 	if v.assumed {
 		return v.targets
 	}
 	var ns []*node
 	for _, t := range v.targets {
-		if a := v.on(t); a == nil || !a.rec.equal(want) || a.item.Orphan || a.tampered {
+		if a := v.on(t); a == nil || !a.rec.Equal(want) || a.item.Orphan || a.tampered {
 			ns = append(ns, t)
 		}
 	}
@@ -169,7 +170,7 @@ func (op *operation) merge(v *view) {
 	for i := range v.answers {
 		a := &v.answers[i]
 		if !a.tampered {
-			v.merged = join(v.merged, a.rec)
+			v.merged = record.Merge(v.merged, a.rec)
 		}
 		if !a.tampered && !a.unreadable && op.isHome(a.node) {
 			v.homes++

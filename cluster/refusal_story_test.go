@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -19,7 +20,7 @@ func (w *world) fightOver(n *testenv.Node, id string) {
 	w.onCommand(func(cmd sentCommand) {
 		if cmd.verb == "cas" && w.env.Node(cmd.node) == n {
 			was := w.on(n, id)
-			w.put(n, id, change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+			w.put(n, id, record.Change(was, was.Values(), was.Deadline()+1, record.Timestamp{Clock: was.Newest() + 1, Writer: 7}))
 		}
 	})
 }
@@ -108,7 +109,7 @@ func TestAHomeThatLostItsRacesIsBelievedAgainWhenTheOtherDies(t *testing.T) {
 				case n == fought && cmd.verb == "cas" && lost.Load() < mostConflicts:
 					lost.Add(1)
 					was := w.on(n, "s")
-					w.put(n, "s", change(was, was.values(), was.deadline+1, stamp{was.newest() + 1, 7}))
+					w.put(n, "s", record.Change(was, was.Values(), was.Deadline()+1, record.Timestamp{Clock: was.Newest() + 1, Writer: 7}))
 				case n == dies && cmd.verb == "gets" && strings.Contains(w.logs.String(), errConflicts.Error()) && died.CompareAndSwap(false, true):
 					n.Kill()
 				}

@@ -9,37 +9,6 @@ import (
 
 // These tests tell for how long a deletion is remembered.
 
-func TestADeletionIsRememberedForTheLifeOfItsOwnSession(t *testing.T) {
-	now := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	at := func(d time.Duration) int64 { return now.Add(d).UnixMilli() }
-	session := func(set, end time.Duration) *stored {
-		return &stored{deadline: at(end), dstamp: stamp{now.Add(set).UnixMicro(), 1}}
-	}
-	const h, day = time.Hour, 24 * time.Hour
-	for _, c := range []struct {
-		name string
-		s    *stored
-		want int64
-	}{
-		{"a session that was given an hour just now", session(0, h), at(2 * h)},
-		{"a save under way may give it an hour from now", session(-h/2, h/2), at(2 * h)},
-		{"it has ended, and such a save began before", session(-3*h, -2*h), at(2 * h)},
-		{"another copy has a later end", join(session(-h, h), session(-2*h, 30*day)), at(30*day + 2*h)},
-		{"it was given an earlier end, and a save under way may give it as much as it had", &stored{deadline: at(h), latest: at(2 * day), dstamp: stamp{now.Add(-day).UnixMicro(), 1}}, at(3*day + h)},
-		{"who set the end was ahead of us", session(h/2, h), at(2 * h)},
-		{"and so far ahead that it seems to have ended before", session(2*h, h), at(2 * h)},
-		{"it has no end", &stored{deadline: maxDeadline, dstamp: stamp{1, 1}}, maxDeadline},
-		{"nothing is known of it", nil, at(3*day + h)},
-		{"it was deleted before", tombstone(at(h)), at(h)},
-		{"it was deleted before, by one who did not see all copies", join(tombstone(at(h)), session(-h, 30*day)), at(30*day + h)},
-		{"it was deleted before, and that is over", tombstone(at(-h)), at(3*day + h)},
-	} {
-		if got := rememberUntil(c.s, now, (3 * day).Milliseconds()); got != c.want {
-			t.Errorf("%s: for %v, want %v", c.name, time.UnixMilli(got).Sub(now), time.UnixMilli(c.want).Sub(now))
-		}
-	}
-}
-
 func TestASessionWithoutEndMakesNoOtherDeletionLonger(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
@@ -52,7 +21,7 @@ func TestASessionWithoutEndMakesNoOtherDeletionLonger(t *testing.T) {
 			r.Deadline = time.Now().Add(20 * time.Minute)
 			w.save(c, r)
 			w.delete(c, id)
-			if s := w.on(w.rank(id)[0], id); s == nil || !s.destroyed || s.deadline > time.Now().Add(2*time.Hour).UnixMilli() {
+			if s := w.on(w.rank(id)[0], id); s == nil || !s.IsTombstone() || s.Deadline() > time.Now().Add(2*time.Hour).UnixMilli() {
 				w.Errorf("%s could live for 20 minutes, and is remembered as %s", id, show(s))
 			}
 			time.Sleep(2 * time.Hour)
@@ -61,7 +30,7 @@ func TestASessionWithoutEndMakesNoOtherDeletionLonger(t *testing.T) {
 			}
 		}
 		w.delete(c, "unknown")
-		if s := w.on(w.rank("unknown")[0], "unknown"); s == nil || s.deadline > time.Now().Add(401*24*time.Hour).UnixMilli() {
+		if s := w.on(w.rank("unknown")[0], "unknown"); s == nil || s.Deadline() > time.Now().Add(401*24*time.Hour).UnixMilli() {
 			w.Errorf("remembered as %s", show(s))
 		}
 	})

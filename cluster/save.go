@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what one save writes: the app's changes since the snapshot, on top of what
@@ -40,7 +42,7 @@ func (c *Cluster) Save(ctx context.Context, r *Record) error {
 	err := c.takeTurn(ctx, s)
 	switch {
 	case err == nil:
-		r.snap = snapshot{base: s.ours.forget(s.read), targets: s.placed}
+		r.snap = snapshot{base: s.ours.CollectTombstones(s.read), targets: s.placed}
 	case errors.Is(err, ErrUnavailable):
 		c.stats.unavailable.Add(1)
 	case errors.Is(err, ErrConflict):
@@ -60,13 +62,13 @@ type save struct {
 	rec        *Record
 	deadline   int64
 	snap       *snapshot
-	at         stamp   // of what this save changes
-	ours       *stored // the snapshot's record with the app's changes
-	read       *stored // what was read last: what it says of removals may be forgotten
-	replace    bool    // no snapshot: what is there is to be replaced, once it is known
-	placed     []*node // the targets that hold it in the end
-	idle       bool    // no write needed, within RefreshSlack
-	fault      error   // why this save cannot be done, whatever becomes of others
+	at         record.Timestamp // of what this save changes
+	ours       *record.Record   // the snapshot's record with the app's changes
+	read       *record.Record   // what was read last: what it says of removals may be forgotten
+	replace    bool             // no snapshot: what is there is to be replaced, once it is known
+	placed     []*node          // the targets that hold it in the end
+	idle       bool             // no write needed, within RefreshSlack
+	fault      error            // why this save cannot be done, whatever becomes of others
 
 	// Of a save that has to wait:
 	turn   chan []*save // its turn, with those that it takes along; nil: another one has taken it along
@@ -76,16 +78,16 @@ type save struct {
 func (c *Cluster) newSave(r *Record) *save {
 	op := c.newOperation(r.key, intent{mayBeNew: r.snap.base == nil, wasOn: r.snap.targets})
 	s := &save{operation: op, rec: r, snap: &r.snap}
-	s.deadline = deadlineMilli(r.Deadline)
+	s.deadline = record.DeadlineOf(r.Deadline)
 	if r.Deadline.IsZero() {
 		s.deadline = c.cfg.Now().Add(c.cfg.Lifetime).UnixMilli()
 	}
-	s.deadline = r.snap.base.atMost(s.deadline)
+	s.deadline = r.snap.base.CapDeadline(s.deadline)
 	c.noteLifetime(s.deadline)
 	if slack := c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.asksForNothing(slack)
-		if base := s.snap.base; base == nil || s.deadline != base.deadline { // what was loaded has the slack already
-			s.deadline = min(s.deadline+slack, maxDeadline)
+		if base := s.snap.base; base == nil || s.deadline != base.Deadline() { // what was loaded has the slack already
+			s.deadline = min(s.deadline+slack, record.MaxDeadline)
 		}
 	}
 	return s
@@ -95,8 +97,8 @@ func (c *Cluster) newSave(r *Record) *save {
 // no change, and a deadline at most the slack before that which is stored.
 func (s *save) asksForNothing(slack int64) bool {
 	base := s.snap.base
-	return base != nil && s.deadline <= base.deadline && s.deadline >= base.deadline-slack &&
-		change(base, s.rec.Attrs, base.deadline, stamp{}).onlyExtends(base)
+	return base != nil && s.deadline <= base.Deadline() && s.deadline >= base.Deadline()-slack &&
+		record.Change(base, s.rec.Attrs, base.Deadline(), record.Timestamp{}).OnlyExtends(base)
 }
 
 // begin makes the record that the save asks for. It waits for the save's turn: a change that
@@ -104,20 +106,19 @@ func (s *save) asksForNothing(slack int64) bool {
 func (s *save) begin() {
 	s.read, s.replace = s.snap.base, s.snap.base == nil
 	s.at = s.stampAfter(s.snap.base)
-	s.ours = change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
+	s.ours = record.Change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
 }
 
-// stampAfter is a timestamp above everything in the record, so that a change made after
-// reading it always beats it, whatever the machines' clocks say.
-func (op *operation) stampAfter(s *stored) stamp {
-	return stamp{clock: max(op.c.cfg.Now().UnixMicro(), s.newest()+1), writer: op.c.writer}
+// stampAfter is the timestamp of a change that this process makes now to a record that it has read.
+func (op *operation) stampAfter(s *record.Record) record.Timestamp {
+	return s.NextTimestamp(op.c.cfg.Now(), op.c.writer)
 }
 
 // hasEnded reports whether the session that was loaded has ended since, or was found destroyed.
 // Nobody sees it any more, and nothing may be stored where nothing is found: a request that
 // takes long would bring it back.
 func (s *save) hasEnded() bool {
-	return s.snap.base != nil && (s.snap.ended || !s.snap.base.live(s.c.cfg.Now()))
+	return s.snap.base != nil && (s.snap.ended || !s.snap.base.Live(s.c.cfg.Now()))
 }
 
 // fromSnapshot returns what the snapshot says of the targets, as if it had just been read: the
@@ -144,17 +145,17 @@ func (s *save) fromSnapshot() *view {
 
 // plan says which record the targets should hold, given what was read, and what that is with the
 // changes of the saves that go before this one in its turn.
-func (s *save) plan(v *view, before *stored) (*stored, error) {
+func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 	switch {
 	case v.merged == nil && s.hasEnded():
 		return nil, ErrDestroyed
 	case before == nil:
 		s.replace = s.replace && v.assumed
-		return s.ours.forget(s.read), nil
-	case s.snap.base != nil && !before.live(s.c.cfg.Now()) && before.dstamp != s.at:
+		return s.ours.CollectTombstones(s.read), nil
+	case s.snap.base != nil && !before.Live(s.c.cfg.Now()) && !before.DeadlineSetAt(s.at):
 		return nil, ErrDestroyed // it has ended, and its copies wait for their nodes to drop them
 	case before == s.snap.base:
-		return s.ours.forget(s.read), nil
+		return s.ours.CollectTombstones(s.read), nil
 	}
 	if v.merged != nil {
 		s.read = v.merged
@@ -164,21 +165,21 @@ func (s *save) plan(v *view, before *stored) (*stored, error) {
 		s.replace = false
 		if s.mayBeStored {
 			// Somebody may have read ours and gone on from there: it keeps its timestamp.
-			s.ours = s.ours.removing(before, s.at)
+			s.ours = s.ours.Replacing(before, s.at)
 			break
 		}
 		s.at = s.stampAfter(before)
-		s.ours = change(before, s.rec.Attrs, s.deadline, s.at)
-	case !s.mayBeStored && before.newest() >= s.at.clock:
+		s.ours = record.Change(before, s.rec.Attrs, s.deadline, s.at)
+	case !s.mayBeStored && before.Newest() >= s.at.Clock:
 		// Another one saved since our snapshot: in this process, or in one whose clock is
 		// ahead. Ours is the later save, and nothing of it is stored: it moves behind.
 		at := s.stampAfter(before)
-		s.ours, s.at = s.ours.restamp(s.at, at), at
+		s.ours, s.at = s.ours.Retime(s.at, at), at
 	case s.mayBeStored:
-		s.ours = s.ours.above(before, s.at, s.stampAfter(before))
+		s.ours = s.ours.RetimeCollected(before, s.at, s.stampAfter(before))
 	}
-	if s.ours.onlyExtends(s.snap.base) && before.deadline >= s.ours.deadline {
-		return join(before, s.snap.base), nil // what is there is at least as fresh
+	if s.ours.OnlyExtends(s.snap.base) && before.Deadline() >= s.ours.Deadline() {
+		return record.Merge(before, s.snap.base), nil // what is there is at least as fresh
 	}
-	return join(before, s.ours).forget(s.read), nil
+	return record.Merge(before, s.ours).CollectTombstones(s.read), nil
 }

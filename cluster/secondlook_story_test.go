@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // While a node was away, sessions went to those behind it: a node that has just come
@@ -82,7 +83,7 @@ func TestRetiredCopiesDoNotHideTheHomes(t *testing.T) {
 		c := w.cluster(Config{})
 		ranks := w.rank("s")
 		w.create(c, "s", "a=1")
-		key := hashKey("s").memcacheKey("")
+		key := record.KeyOf("s").Name("")
 		held, _ := ranks[0].Get(key)
 		for _, n := range ranks[2:] {
 			setRetired(w.env, n, key, held)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what the app holds of a session between a load and a save: the Record, and
@@ -30,10 +31,10 @@ type Record struct {
 
 // snapshot is what a Load, or the last Save, saw of a session.
 type snapshot struct {
-	base    *stored // nil: nothing is known of the session
-	seen    []seen  // the copies that equal base: a save may replace them by cas
-	targets []*node // of that time: they hold base
-	ended   bool    // a save has found the session destroyed
+	base    *record.Record // nil: nothing is known of the session
+	seen    []seen         // the copies that equal base: a save may replace them by cas
+	targets []*node        // of that time: they hold base
+	ended   bool           // a save has found the session destroyed
 }
 
 // seen is the copy that a node held.

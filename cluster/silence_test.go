@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // Secrets that must not come out anywhere but where they belong.
@@ -21,7 +23,7 @@ const (
 )
 
 func findSecret(out string) string {
-	for _, s := range []string{secretID, secretName, secretValue, secretPass, hashKey(secretID).memcacheKey("")} {
+	for _, s := range []string{secretID, secretName, secretValue, secretPass, record.KeyOf(secretID).Name("")} {
 		for _, form := range []string{s, fmt.Sprintf("%x", s), strings.Trim(fmt.Sprint([]byte(s)), "[]"), strings.Trim(fmt.Sprintf("%#v", []byte(s)), "[]byte{}")} {
 			if strings.Contains(out, form) {
 				return s
@@ -97,7 +99,7 @@ func TestErrorsAndLogsOfAllKindsOfTroubleShowNothing(t *testing.T) {
 			}
 		}
 		c := w.cluster(Config{MaxRecordBytes: 4000, OnNodeState: func(s NodeStatus) { tell(fmt.Sprintf("%+v", s)) }})
-		key := hashKey(secretID).memcacheKey("")
+		key := record.KeyOf(secretID).Name("")
 		attempt := func() {
 			r, err := c.Load(ctx, secretID)
 			note(err)

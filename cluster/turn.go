@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what saves of one session do together: they read once, each makes its
@@ -37,7 +39,7 @@ func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
 type turn struct {
 	*operation
 	saves  []*save
-	ending *stored // what ends the session again, where it had ended (endAgain)
+	ending *record.Record // what ends the session again, where it had ended (endAgain)
 }
 
 func (c *Cluster) newTurn(saves []*save) *turn {
@@ -89,11 +91,11 @@ func (t *turn) carryOut(known *view) {
 // all saves. One that cannot be made on what the ones before it leave is left out. The error is
 // that of the last one where none is left.
 func (t *turn) decide(v *view) decision {
-	if v.merged != nil && v.merged.destroyed {
+	if v.merged != nil && v.merged.IsTombstone() {
 		return decision{want: v.merged, err: ErrDestroyed}
 	}
 	if t.endAgain(v); t.ending != nil {
-		return decision{want: join(v.merged, t.ending)}
+		return decision{want: record.Merge(v.merged, t.ending)}
 	}
 	d := decision{want: v.merged}
 	left := false
@@ -115,7 +117,7 @@ func (t *turn) decide(v *view) decision {
 		d.err = nil
 		return d
 	}
-	if v.merged.isEvidence(t.c.cfg.Now()) { // like a tombstone
+	if v.merged.IsEvidence(t.c.cfg.Now()) { // like a tombstone
 		return decision{want: v.merged, err: d.err}
 	}
 	return decision{err: d.err}
@@ -128,32 +130,30 @@ func (t *turn) endAgain(v *view) {
 	if t.ending != nil || !t.mayBeStored {
 		return
 	}
-	isOurs := func(rec *stored) bool {
-		return slices.ContainsFunc(t.saves, func(s *save) bool { return s.at == rec.dstamp })
+	isOurs := func(rec *record.Record) bool {
+		return slices.ContainsFunc(t.saves, func(s *save) bool { return rec.DeadlineSetAt(s.at) })
 	}
-	var others *stored
+	var others *record.Record
 	for i := range v.answers {
 		if a := &v.answers[i]; a.rec != nil && !a.tampered && !isOurs(a.rec) {
-			others = join(others, a.rec)
+			others = record.Merge(others, a.rec)
 		}
 	}
-	if others == nil || others.live(t.c.cfg.Now()) {
+	if others == nil || others.Live(t.c.cfg.Now()) {
 		return
 	}
 	for _, s := range t.saves {
-		if s.fault == nil && (s.snap.base == nil || others.dstamp.compare(s.snap.base.dstamp) <= 0) {
+		if s.fault == nil && (s.snap.base == nil || !others.DeadlineSetAfter(s.snap.base)) {
 			return // it may begin the session anew, or knew of that end
 		}
 	}
-	t.ending = change(v.merged, v.merged.values(), others.deadline, t.stampAfter(v.merged))
+	t.ending = record.Change(v.merged, v.merged.Values(), others.Deadline(), t.stampAfter(v.merged))
 }
 
 // refuses says why no node would be sent the record.
-func (op *operation) refuses(want *stored) error {
-	if err := want.notAhead(op.c.cfg.Now()); err != nil {
+func (op *operation) refuses(want *record.Record) error {
+	if err := notAhead(want, op.c.cfg.Now()); err != nil {
 		return err
 	}
-	var table writerTable
-	_, err := want.sizeUpTo(op.c.cfg.MaxRecordBytes, want.marked(), op.c.seal, &table)
-	return err
+	return want.CheckSize(op.c.seal, op.c.cfg.MaxRecordBytes)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -216,7 +217,7 @@ func TestOneSaveWithAClockThatNobodyBelievesFailsAlone(t *testing.T) {
 		w.create(c, "s", "")
 		rs := w.loads(c, 4)
 		base := rs[1].snap.base
-		rs[1].snap.base = change(base, attrsOf("old=1"), base.deadline, stamp{latestClock(time.Now()) + 1, 7})
+		rs[1].snap.base = record.Change(base, attrsOf("old=1"), base.Deadline(), record.Timestamp{Clock: time.Now().Add(24*time.Hour).UnixMicro() + 1, Writer: 7})
 		w.are(oneTurn(c, rs...), nil, ErrUnavailable, nil, nil)
 		w.sees(c, "s", "k0=1 k2=1 k3=1")
 	})

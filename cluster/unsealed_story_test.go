@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -21,7 +22,7 @@ func seals(allowUnsealed bool) Config {
 
 // isSealed reports whether the node holds a sealed copy.
 func (w *world) isSealed(n *testenv.Node, id string) bool {
-	b, held := n.Get(hashKey(id).memcacheKey(""))
+	b, held := n.Get(record.KeyOf(id).Name(""))
 	return held && b[2]&flagSealed != 0
 }
 
@@ -30,10 +31,10 @@ func (w *world) isSealed(n *testenv.Node, id string) bool {
 func TestASealedCopyWinsOverOneWithoutASeal(t *testing.T) {
 	far := time.Now().Add(1000 * time.Hour)
 	ahead := time.Date(2000, 1, 1, 1, 0, 0, 0, time.UTC).UnixMicro() // of the stories' clock, which begins in 2000
-	for name, forgery := range map[string]*stored{
-		"a newer value": {deadline: far.UnixMilli(), dstamp: stamp{ahead, 7}, attrs: []attribute{value("a", "forged", ahead)}},
-		"an old value":  {deadline: far.UnixMilli(), dstamp: stamp{1, 7}, attrs: []attribute{value("b", "forged", 1)}},
-		"a tombstone":   tombstone(far.UnixMilli()),
+	for name, forgery := range map[string]*record.Record{
+		"a newer value": recordOf(far.UnixMilli(), record.Timestamp{Clock: ahead, Writer: 7}, value("a", "forged", ahead)),
+		"an old value":  recordOf(far.UnixMilli(), record.Timestamp{Clock: 1, Writer: 7}, value("b", "forged", 1)),
+		"a tombstone":   record.Tombstone(far.UnixMilli()),
 	} {
 		for _, allow := range []bool{false, true} {
 			for _, nodes := range []int{2, 3} {
@@ -141,7 +142,7 @@ func TestACopyWithoutASealThatSaysTheSameIsSealed(t *testing.T) {
 	for place := range 2 {
 		story(t, 2, func(w *world) {
 			w.create(w.cluster(Config{}), "s", "a=1")
-			n, key := w.rank("s")[place], hashKey("s").memcacheKey("")
+			n, key := w.rank("s")[place], record.KeyOf("s").Name("")
 			before, _ := n.Get(key)
 			c := w.cluster(seals(true))
 			w.save(c, w.load(c, "s"))
@@ -178,9 +179,7 @@ func TestAForgedSessionDoesNotOutliveTheWindowForLong(t *testing.T) {
 				window, after := w.cluster(cfg), w.cluster(seals(false))
 				clock := began.Add(c.clock).UnixMicro()
 				for _, n := range w.rank("s")[:2] {
-					w.put(n, "s", &stored{
-						deadline: deadlineMilli(began.Add(c.comes)), dstamp: stamp{clock, 7}, attrs: []attribute{value("a", "forged", clock)},
-					})
+					w.put(n, "s", recordOf(record.DeadlineOf(began.Add(c.comes)), record.Timestamp{Clock: clock, Writer: 7}, value("a", "forged", clock)))
 				}
 				save := func(cl *Cluster) {
 					r := w.load(cl, "s")

@@ -87,7 +87,7 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		}
 		for _, a := range v.answers {
 			if a.node.ID == p.Node.ID && a.rec != nil {
-				p.Held, p.Destroyed, p.Version, p.Bytes = true, a.rec.destroyed, a.rec.newest(), len(a.item.Value)
+				p.Held, p.Destroyed, p.Version, p.Bytes = true, a.rec.IsTombstone(), a.rec.Newest(), len(a.item.Value)
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -147,20 +148,20 @@ func (w *world) rank(id string) []*testenv.Node {
 		w.Fatal(err)
 	}
 	var ns []*testenv.Node
-	for _, i := range newPlacement(nodes).preference(hashKey(id), len(nodes), nil) {
+	for _, i := range newPlacement(nodes).preference(record.KeyOf(id), len(nodes), nil) {
 		ns = append(ns, w.env.Node(i))
 	}
 	return ns
 }
 
 // on returns what a node holds of a session; nil for nothing that can be read.
-func (w *world) on(n *testenv.Node, id string) *stored {
+func (w *world) on(n *testenv.Node, id string) *record.Record {
 	w.Helper()
-	b, ok := n.Get(hashKey(id).memcacheKey(""))
+	b, ok := n.Get(record.KeyOf(id).Name(""))
 	if !ok {
 		return nil
 	}
-	s, err := decode(b, hashKey(id), nil, readAt)
+	s, err := record.Decode(b, record.KeyOf(id), nil, readAt)
 	if err != nil {
 		w.Fatalf("%s holds bytes that cannot be read: %v", n.ID(), err)
 	}
@@ -168,23 +169,23 @@ func (w *world) on(n *testenv.Node, id string) *stored {
 }
 
 // put places a record on a node, as a leftover from before.
-func (w *world) put(n *testenv.Node, id string, s *stored) {
-	b, err := s.encode(hashKey(id), nil)
+func (w *world) put(n *testenv.Node, id string, s *record.Record) {
+	b, err := s.Encode(record.KeyOf(id), nil)
 	if err != nil {
 		w.Fatal(err)
 	}
-	n.Set(hashKey(id).memcacheKey(""), b)
+	n.Set(record.KeyOf(id).Name(""), b)
 }
 
 // holds fails unless the node has a live copy with these attributes, "a=1 b=2".
 func (w *world) holds(n *testenv.Node, id, attrs string) {
 	w.Helper()
 	s := w.on(n, id)
-	if s == nil || s.destroyed {
+	if s == nil || s.IsTombstone() {
 		w.Errorf("%s holds %s, want %q", n.ID(), show(s), attrs)
 		return
 	}
-	w.same(s.values(), attrs)
+	w.same(s.Values(), attrs)
 }
 
 func (w *world) same(got map[string][]byte, attrs string) {

@@ -1,10 +1,13 @@
 package cluster
 
 import (
+	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides how one round of writes goes: what is sent to which nodes, and what their
@@ -15,8 +18,8 @@ import (
 
 // write writes the record to the targets that lack it. All is true when every target has it. The
 // error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
-func (op *operation) write(v *view, want *stored) (all bool, err error) {
-	if want.destroyed {
+func (op *operation) write(v *view, want *record.Record) (all bool, err error) {
+	if want.IsTombstone() {
 		return op.writeTombstone(v, want)
 	}
 	if lacking := v.lacking(want); len(lacking) > 0 {
@@ -49,18 +52,18 @@ func (w *write) run(wg *sync.WaitGroup) {
 }
 
 // writeLive writes a live record to the nodes at once.
-func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, err error) {
-	if err := want.notAhead(op.c.cfg.Now()); err != nil {
+func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all bool, err error) {
+	if err := notAhead(want, op.c.cfg.Now()); err != nil {
 		return false, err
 	}
 	buf := encoded.Get().(*[]byte)
 	defer keep(buf)
-	value, err := want.appendTo((*buf)[:0], op.hash, op.c.seal, op.c.cfg.MaxRecordBytes)
+	value, err := want.AppendTo((*buf)[:0], op.hash, op.c.seal, op.c.cfg.MaxRecordBytes)
 	*buf = value
 	if err != nil {
 		return false, err
 	}
-	lives := memcached.TTL(want.keptUntil(), op.c.cfg.Now())
+	lives := memcached.TTL(want.KeepUntil(), op.c.cfg.Now())
 	writes := make([]write, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -99,7 +102,7 @@ func (op *operation) writeLive(nodes []*node, v *view, want *stored) (all bool, 
 // withdraw removes the older copies of nodes that had no room for the new one: fallbacks hold
 // that, but nobody would ask them while the homes agree. Done is false when somebody has put
 // another copy in the place of one: it may lack something.
-func (op *operation) withdraw(v *view, want *stored) (done bool, err error) {
+func (op *operation) withdraw(v *view, want *record.Record) (done bool, err error) {
 	// A home that has the record differs from an old copy, and whoever sees both reads wide.
 	isSeen := slices.ContainsFunc(v.targets, op.isHome)
 	done = true
@@ -108,7 +111,7 @@ func (op *operation) withdraw(v *view, want *stored) (done bool, err error) {
 		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
 			return false, op.unavailable()
 		}
-		if a == nil || a.rec == nil || a.rec.includes(want) {
+		if a == nil || a.rec == nil || a.rec.Includes(want) {
 			continue
 		}
 		gone, err := n.server.Withdraw(op.key, a.item)
@@ -124,22 +127,22 @@ func (op *operation) withdraw(v *view, want *stored) (done bool, err error) {
 // copy that was found; a deletion also sets it on the next Replicas nodes behind the targets,
 // which may have been fallbacks once. All is true when every target has it. What else fails,
 // another reader repairs.
-func (op *operation) writeTombstone(v *view, want *stored) (all bool, err error) {
-	value, err := want.encode(op.hash, op.c.seal)
+func (op *operation) writeTombstone(v *view, want *record.Record) (all bool, err error) {
+	value, err := want.Encode(op.hash, op.c.seal)
 	if err != nil {
 		return false, err
 	}
 	nodes := v.lacking(want)
 	lacking := len(nodes)
 	for i := range v.answers {
-		if a := &v.answers[i]; a.rec != nil && !a.rec.destroyed && !slices.Contains(nodes, a.node) {
+		if a := &v.answers[i]; a.rec != nil && !a.rec.IsTombstone() && !slices.Contains(nodes, a.node) {
 			nodes = append(nodes, a.node)
 		}
 	}
 	if op.final {
 		nodes = append(nodes, op.behind(v, nodes)...)
 	}
-	life := memcached.TTL(want.deadline, op.c.cfg.Now())
+	life := memcached.TTL(want.Deadline(), op.c.cfg.Now())
 	errs := make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
@@ -180,19 +183,19 @@ func (op *operation) behind(v *view, written []*node) (nodes []*node) {
 const orphanTTL = 60
 
 // expireOrphans gives the orphans what the targets hold, and a short life.
-func (op *operation) expireOrphans(v *view, want *stored) {
+func (op *operation) expireOrphans(v *view, want *record.Record) {
 	orphans := op.orphans(v, want)
-	if len(orphans) == 0 || want.destroyed {
+	if len(orphans) == 0 || want.IsTombstone() {
 		return
 	}
-	value, err := want.encode(op.hash, op.c.seal)
+	value, err := want.Encode(op.hash, op.c.seal)
 	if err != nil {
 		return // they are found again
 	}
 	var wg sync.WaitGroup
 	for _, a := range orphans {
 		wg.Go(func() {
-			_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.deadline, op.c.cfg.Now())))
+			_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.Deadline(), op.c.cfg.Now())))
 		})
 	}
 	wg.Wait()
@@ -202,19 +205,27 @@ func (op *operation) expireOrphans(v *view, want *stored) {
 // the targets, and not on a home, which other processes may have among theirs. One that was
 // given a short life before is an orphan still while it would outlive want. Where want is a
 // tombstone, every live copy is one.
-func (op *operation) orphans(v *view, want *stored) (orphans []*answer) {
+func (op *operation) orphans(v *view, want *record.Record) (orphans []*answer) {
 	for i := range v.answers {
 		a := &v.answers[i]
 		switch {
-		case a.rec == nil || a.rec.destroyed:
-		case want.destroyed:
+		case a.rec == nil || a.rec.IsTombstone():
+		case want.IsTombstone():
 			orphans = append(orphans, a)
 		case op.isHome(a.node) || slices.Contains(v.targets, a.node):
-		case a.rec.deadline > want.deadline || !a.item.Orphan && memcached.TTL(a.rec.deadline, op.c.cfg.Now()) > orphanTTL:
+		case a.rec.Deadline() > want.Deadline() || !a.item.Orphan && memcached.TTL(a.rec.Deadline(), op.c.cfg.Now()) > orphanTTL:
 			orphans = append(orphans, a)
 		}
 	}
 	return orphans
+}
+
+// notAhead returns ErrUnavailable for a record that no reader would take.
+func notAhead(s *record.Record, now time.Time) error {
+	if s.IsAhead(now) {
+		return fmt.Errorf("%w: the session's clock is more than a day ahead of this machine's, which has been set back", ErrUnavailable)
+	}
+	return nil
 }
 
 // encoded holds buffers for records on their way out. A write is done with its bytes

@@ -16,8 +16,9 @@ func TestImportsPointOneWay(t *testing.T) {
 	for name, allowed := range map[string][]string{
 		"internal/lineage": {internal},
 		"cluster":          {module + "cluster", "github.com/bradfitz/gomemcache/"},
-		// One server is all that it knows.
+		// One server is all that it knows, and the other knows no server.
 		"cluster/internal/memcached": {module + "cluster/internal/memcached", "github.com/bradfitz/gomemcache/"},
+		"cluster/internal/record":    {module + "cluster/internal/record"},
 		"serializer":                 {module + "serializer", internal, "github.com/vmihailenco/"},
 		"testenv":                    {module + "testenv"},
 		"scsstore": {

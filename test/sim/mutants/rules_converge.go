@@ -56,7 +56,7 @@ var converging = []rule{
 	one("nodes are taken back while a home is left", converge,
 		"if v.homes == 0 && op.takeBack() {", "if op.takeBack() {"),
 	one("what was read before nodes are taken back is forgotten", converge,
-		"known = join(known, v.merged); v, _ = op.read", "v, _ = op.read"),
+		"known = record.Merge(known, v.merged); v, _ = op.read", "v, _ = op.read"),
 	one("a node that has failed is taken back", "(*operation).takeBack",
 		"return f.err == errConflicts", "return f.err != nil"),
 	one("a node that was taken back is passed over at its next conflict", "(*operation).takeBack",
@@ -92,17 +92,17 @@ var converging = []rule{
 	one("an old copy beside a home that differs must be withdrawn", "(*operation).withdraw",
 		"isSeen := slices.ContainsFunc(v.targets, op.isHome)", "isSeen := false"),
 	one("a copy that holds all of it is withdrawn", "(*operation).withdraw",
-		"|| a.rec.includes(want) {", "{"),
+		"|| a.rec.Includes(want) {", "{"),
 
 	// A session that had ended when a save put its changes in the place of a longer copy.
 	one("the end that a snapshot knew ends its session", "(*turn).endAgain",
-		"(s.snap.base == nil || others.dstamp.compare(s.snap.base.dstamp) <= 0)", "s.snap.base == nil"),
+		"(s.snap.base == nil || !others.DeadlineSetAfter(s.snap.base))", "s.snap.base == nil"),
 	one("a session that is begun anew is ended", "(*turn).endAgain",
-		"(s.snap.base == nil || others", "(s.snap.base != nil && others"),
+		"(s.snap.base == nil || !others", "(s.snap.base != nil && !others"),
 	one("a save that has failed keeps an ended session alive", "(*turn).endAgain",
 		"s.fault == nil && (s", "(s"),
 	one("any later change of its end ends a session", "(*turn).endAgain",
-		"if others == nil || others.live(t.c.cfg.Now()) {", "if others == nil {"),
+		"if others == nil || others.Live(t.c.cfg.Now()) {", "if others == nil {"),
 	one("what a late save has written says that the session goes on", "(*turn).endAgain",
 		"&& !isOurs(a.rec) {", "&& (true || !isOurs(a.rec)) {"),
 	one("only the first save of a turn knows what it has written", "(*turn).endAgain",
@@ -122,7 +122,7 @@ var converging = []rule{
 
 	// Tombstones.
 	one("a live copy that was found outlives its tombstone", "(*operation).writeTombstone",
-		"a.rec != nil && !a.rec.destroyed && !slices", "a.rec != nil && a.rec.destroyed && !slices"),
+		"a.rec != nil && !a.rec.IsTombstone() && !slices", "a.rec != nil && a.rec.IsTombstone() && !slices"),
 	one("a target that lacks the tombstone counts", "(*operation).writeTombstone",
 		"if err != nil && i < lacking {", "if false && i < lacking {"),
 	one("a copy behind the targets that fails fails the deletion", "(*operation).writeTombstone",
@@ -138,7 +138,7 @@ var converging = []rule{
 
 	// What a load has the copies brought up to date with.
 	one("a session that has ended is repaired", "(*operation).repair",
-		"!s.destroyed && !s.live(op.c.cfg.Now()) && !s.isEvidence(op.c.cfg.Now()):", "s == nil:"),
+		"!s.IsTombstone() && !s.Live(op.c.cfg.Now()) && !s.IsEvidence(op.c.cfg.Now()):", "s == nil:"),
 	one("orphans get what a repair could not write", "(*operation).readAndRepair",
 		"op.c.stats.repairFailures.Add(1) } else {", "op.c.stats.repairFailures.Add(1) }; {"),
 	one("a load forgets what it read when a repair finds no node", "(*operation).readAndRepair",

@@ -4,7 +4,7 @@ package main
 
 var reading = []rule{
 	one("the first answer wins", "(*operation).merge",
-		"v.merged = join(v.merged, a.rec)", `
+		"v.merged = record.Merge(v.merged, a.rec)", `
 			if v.merged == nil {
 				v.merged = a.rec
 			}`),
@@ -46,7 +46,7 @@ var reading = []rule{
 	one("reads stay wide longer than an orphan lives", "(*operation).missedWrites",
 		"op.c.cfg.Now().Sub(at).Milliseconds() < op.c.longest.Load() &&", ""),
 	one("a copy under a new tombstone is expired as well", "(*operation).expireOrphans",
-		"|| want.destroyed { return", "{ return"),
+		"|| want.IsTombstone() { return", "{ return"),
 	one("memories of keys grow without bound", "(*wideReads).note",
 		"len(w.young) >= mostWideReads/2", "false"),
 	one("only home nodes thought down are asked", "(*view).beyond",
@@ -64,17 +64,17 @@ var reading = []rule{
 	one("an expired orphan keeps its old record", "(*operation).expireOrphans",
 		"op.key, a.item, value, min", "op.key, a.item, append(value[:0:0], a.item.Value...), min"),
 	one("an expired orphan outlives its session", "(*operation).orphans",
-		"a.rec.deadline > want.deadline || !a.item.Orphan && memcached.TTL", "!a.item.Orphan && memcached.TTL"),
+		"a.rec.Deadline() > want.Deadline() || !a.item.Orphan && memcached.TTL", "!a.item.Orphan && memcached.TTL"),
 	one("a deadline that was loaded gets the slack again", "(*Cluster).newSave",
-		"base == nil || s.deadline != base.deadline {", "base == nil || base != nil {"),
+		"base == nil || s.deadline != base.Deadline() {", "base == nil || base != nil {"),
 	one("a new session is acknowledged where no other process reads", "(*operation).mayWrite",
 		", op.mayBeNew && !v.holdsAny() && op.isRemote(v.targets):", ":"),
 	one("a new session is saved at once where no other process reads", "(*save).fromSnapshot",
 		"|| s.mayBeNew && s.isRemote(v.targets) ||", "||"),
 	one("a tombstone is not repaired", "(*operation).repair",
-		"!s.destroyed && !s.live(op.c.cfg.Now())", "!s.live(op.c.cfg.Now())"),
+		"!s.IsTombstone() && !s.Live(op.c.cfg.Now())", "!s.Live(op.c.cfg.Now())"),
 	one("orphans are deleted at once", "(*operation).expireOrphans",
-		"_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.deadline, op.c.cfg.Now())))",
+		"_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.Deadline(), op.c.cfg.Now())))",
 		"_, _ = value, a.node.server.Delete(op.key)"),
 	one("expired orphans look like other copies", "(*Server).Expire",
 		"OrphanFlag,", "0,"),
@@ -87,9 +87,9 @@ var reading = []rule{
 	one("an expired orphan counts as a copy", "(*view).copies",
 		"a.rec != nil && !a.item.Orphan { n++", "a.rec != nil { n++"),
 	one("a save replaces an expired orphan by its token", "(*view).record",
-		"a.item != nil && !a.item.Orphan && !a.tampered && a.rec.equal", "a.item != nil && a.rec.equal"),
+		"a.item != nil && !a.item.Orphan && !a.tampered && a.rec.Equal", "a.item != nil && a.rec.Equal"),
 	one("a save by the token of an older copy", "(*view).record",
-		"&& a.rec.equal(v.merged) {", "{"),
+		"&& a.rec.Equal(v.merged) {", "{"),
 	one("throttled ids are no session", "(*operation).mayBelieve",
 		"case v.merged == nil && v.throttled:", "case false:"),
 	one("a copy that cannot be read is no copy", "(*operation).decode",
@@ -98,8 +98,8 @@ var reading = []rule{
 		"v.tampered, a.tampered =", "v.unreadable, a.unreadable ="),
 	one("an outage is no session", "(*operation).mayBelieve",
 		"case v.isBlind(), v.homes == 0 && (v.merged == nil || op.hadNoRoom()):", "case false:"),
-	one("deadline not checked", "(*stored).live",
-		"return s != nil && !s.destroyed && now.UnixMilli() < s.deadline", "return s != nil && !s.destroyed"),
+	one("deadline not checked", "(*Record).Live",
+		"return r != nil && !r.tombstone && now.UnixMilli() < r.deadline", "return r != nil && !r.tombstone"),
 	one("a get shares a command sent before it", "(*batcher).send",
 		"if err != nil {", `
 			if n := len(b.going); err == nil {
@@ -112,46 +112,46 @@ var reading = []rule{
 					}
 				}
 			} else if true {`),
-	one("a checksum that is wrong is taken", "decode",
-		"binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli)", "len(sum) == 0"),
-	one("a copy of another key is taken", "decode",
-		"if !bytes.Equal(b[3:headerSize], key[:keyHashSize]) {", "if !bytes.Equal(b[3:headerSize], b[3:headerSize]) {"),
+	one("a checksum that is wrong is taken", "Decode",
+		"binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli)", "crc32.Checksum(body, castagnoli) == 0 && len(sum) == 0"),
+	one("a copy of another key is taken", "Decode",
+		"if !bytes.Equal(b[3:headerSize], key[:keyPrefixSize]) {", "if !bytes.Equal(b[3:headerSize], b[3:headerSize]) {"),
 }
 
 var merging = []rule{
-	one("the newest copy is chosen", "cluster.join",
-		"out := &stored{floor: max(a.floor, b.floor)}", `
-			if b.newest() > a.newest() {
+	one("the newest copy is chosen", "Merge",
+		"out := &Record{watermark: max(a.watermark, b.watermark)}", `
+			if b.Newest() > a.Newest() {
 				return b
 			} else if true {
 				return a
 			}
-			out := &stored{floor: max(a.floor, b.floor)}`),
-	one("a tombstone does not absorb", "cluster.join", `
-			case a.destroyed || b.destroyed:`, `
-			case a.destroyed && !b.destroyed:
+			out := &Record{watermark: max(a.watermark, b.watermark)}`),
+	one("a tombstone does not absorb", "Merge", `
+			case a.tombstone || b.tombstone:`, `
+			case a.tombstone && !b.tombstone:
 				return b
-			case b.destroyed && !a.destroyed:
+			case b.tombstone && !a.tombstone:
 				return a
-			case a.destroyed:`),
-	one("no GC grace", "horizon",
-		"const horizon = time.Hour", "const horizon = time.Microsecond"),
-	one("removals are collected without a GC watermark", "(*stored).forget",
-		"out.floor = max(s.floor, floor)", "_ = floor"),
+			case a.tombstone:`),
+	one("no GC grace", "GCGrace",
+		"const GCGrace = time.Hour", "const GCGrace = time.Microsecond"),
+	one("removals are collected without a GC watermark", "(*Record).CollectTombstones",
+		"out.watermark = max(r.watermark, upTo)", "_ = upTo"),
 	one("on equal timestamps the first wins", "attribute.compare",
-		"return bytes.Compare(a.value, b.value) }", "return 0 }"),
-	one("a merge forgets the higher GC watermark", "cluster.join",
-		"out := &stored{floor: max(a.floor, b.floor)}", "out := &stored{floor: min(a.floor, b.floor)}"),
-	one("the later deadline wins, not the newer", "cluster.join",
-		"if c := cmp.Or(b.dstamp.compare(a.dstamp), cmp.Compare(b.deadline, a.deadline)); c > 0 {", "if b.deadline > a.deadline {"),
-	one("a save with a new timestamp keeps the old one of its deadline", "(*stored).restamp", `
-			if out.dstamp == from {
-				out.dstamp = to
+		"return bytes.Compare(a.value, b.value) }", "return 0 * bytes.Compare(a.value, b.value) }"),
+	one("a merge forgets the higher GC watermark", "Merge",
+		"out := &Record{watermark: max(a.watermark, b.watermark)}", "out := &Record{watermark: min(a.watermark, b.watermark)}"),
+	one("the later deadline wins, not the newer", "Merge",
+		"if c := cmp.Or(b.deadlineSet.compare(a.deadlineSet), cmp.Compare(b.deadline, a.deadline)); c > 0 {", "if b.deadline > a.deadline {"),
+	one("a save with a new timestamp keeps the old one of its deadline", "(*Record).Retime", `
+			if out.deadlineSet == from {
+				out.deadlineSet = to
 			}`, ""),
-	one("deadlines are rounded down", "deadlineMilli",
+	one("deadlines are rounded down", "DeadlineOf",
 		"+999_999)/1e6", ")/1e6"),
-	one("removals are not remembered", "change",
-		"a = attribute{name: a.name, stamp: at, removed: true}", "continue"),
-	one("unchanged attributes get a new timestamp, too", "change",
-		"if a.removed || !bytes.Equal(a.value, value) {", "if true {"),
+	one("removals are not remembered", "Change",
+		"a = attribute{name: a.name, timestamp: at, tombstone: true}", "continue"),
+	one("unchanged attributes get a new timestamp, too", "Change",
+		"if a.tombstone || !bytes.Equal(a.value, value) {", "if true {"),
 }

@@ -17,7 +17,7 @@ var told = []rule{
 		"if isSet && !isTypo || found[wrong]", "if false && isSet && !isTypo || found[wrong]"),
 	one("a list of seal keys may hold none", "sealKeysFromEnv",
 		"if len(texts) == 0 {", "if false {"),
-	one("a list of no seal keys means plain records", "newSealer",
+	one("a list of no seal keys means plain records", "NewSealer",
 		"if keys != nil && len(keys) == 0 {", "if false {"),
 	one("a weight is taken for a port", "parseNode",
 		"case isWeighted(fields): return Node{}, errWeight", ""),

@@ -30,7 +30,7 @@ var turns = []rule{
 	one("saves that go together know nothing of each other", "(*turn).decide",
 		"s.plan(v, d.want)", "s.plan(v, v.merged)"),
 	one("an untrusted clock shows in the write of all", "(*operation).refuses",
-		"want.notAhead(op.c.cfg.Now())", "error(nil)"),
+		"notAhead(want, op.c.cfg.Now())", "error(nil)"),
 	one("an end that has passed is one for the first save only", "(*save).plan",
 		"case v.merged == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
 	one("scs: a save that waits ends with its client", "scsstore.(*Store).CommitCtx",

@@ -1,8 +1,9 @@
-package cluster
+package record
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -40,14 +41,14 @@ func (n *numbers) clock() int64 {
 // end is a deadline, likewise.
 func (n *numbers) end() int64 {
 	now := n.now.UnixMilli()
-	edges := []int64{now, now + hour/1000, 1, now + 30*24*hour/1000, maxDeadline - 1, now + 400*24*hour/1000}
+	edges := []int64{now, now + hour/1000, 1, now + 30*24*hour/1000, MaxDeadline - 1, now + 400*24*hour/1000}
 	b := n.byte()
 	return max(0, edges[b/3%len(edges)]+int64(b%3)-1)
 }
 
-// body is a record's body. It is as encode would write it, as far as the bytes do not say
+// body is a record's body. It is as AppendTo would write it, as far as the bytes do not say
 // otherwise: then a count is one too high or low, a writer or a name is there twice, and so on.
-func (n *numbers) body(destroyed bool) (b []byte) {
+func (n *numbers) body(tombstone bool) (b []byte) {
 	number := func(v int64) { b = binary.AppendUvarint(b, uint64(v)) }
 	wrong := func() int64 { // rarely
 		switch n.byte() {
@@ -60,7 +61,7 @@ func (n *numbers) body(destroyed bool) (b []byte) {
 		}
 		return 0
 	}
-	clocks := make([]int64, 2+n.byte()%8) // the floor's, the deadline's, and those of attributes
+	clocks := make([]int64, 2+n.byte()%8) // the watermark's, the deadline's, and those of attributes
 	for i := range clocks {
 		clocks[i] = n.clock()
 	}
@@ -71,7 +72,7 @@ func (n *numbers) body(destroyed bool) (b []byte) {
 	number(newest + wrong())
 	number(newest - clocks[0])
 	number(n.end())
-	if destroyed {
+	if tombstone {
 		return b
 	}
 	writers := 1 + n.byte()%4
@@ -106,14 +107,14 @@ func FuzzRecordNumbers(f *testing.F) {
 		n := &numbers{from: program, now: now}
 		destroyed, flags := n.byte() == 1, byte(0)
 		if destroyed {
-			flags = flagDestroyed
+			flags = flagTombstone
 		}
-		s, err := decode(under(flags, n.body(destroyed)), aKey, nil, now)
+		s, err := Decode(under(flags, n.body(destroyed)), aKey, nil, now)
 		if err != nil {
 			return
 		}
-		if until := rememberUntil(s, now, hour); until < min(s.end(), maxDeadline) || until > maxDeadline || until < now.UnixMilli() {
-			t.Fatalf("%s\nits deletion is remembered until %d", show(s), until)
+		if until := TombstoneFor(s, now, hour).Deadline(); until < min(s.LatestEnd(), MaxDeadline) || until > MaxDeadline || until < now.UnixMilli() {
+			t.Fatalf("%s\nits tombstone is kept until %d", show(s), until)
 		}
 		if destroyed {
 			return
@@ -124,26 +125,28 @@ func FuzzRecordNumbers(f *testing.F) {
 
 // takesAChange fails unless a change to s that is made then wins, can be read by others, and is
 // refused where it is a byte too large.
-func takesAChange(t *testing.T, s *stored, now time.Time) {
+func takesAChange(t *testing.T, s *Record, now time.Time) {
 	t.Helper()
 	later := now.Add(time.Millisecond)
-	k := &operation{c: &Cluster{cfg: Config{Now: func() time.Time { return later }}, writer: 7}}
-	at := k.stampAfter(s)
-	attrs := s.values()
+	at := s.NextTimestamp(later, 7)
+	attrs := s.Values()
 	delete(attrs, "a")
 	attrs["b"] = []byte("changed")
 	attrs["new"] = []byte("added")
 	end := s.deadline/2 + 1
-	ours := change(s, attrs, end, at)
-	want := join(s, ours).forget(s)
-	if got := want.values(); !maps.EqualFunc(got, attrs, bytes.Equal) || want.deadline != end {
+	ours := Change(s, attrs, end, at)
+	want := Merge(s, ours).CollectTombstones(s)
+	if got := want.Values(); !maps.EqualFunc(got, attrs, bytes.Equal) || want.deadline != end {
 		t.Fatalf("%s\nchanged to %q until %d it is\n%s", show(s), attrs, end, show(want))
 	}
 	b := plain(want)
-	if got, err := decode(b, aKey, nil, later); err != nil || !sameRecord(got, want) {
+	if got, err := Decode(b, aKey, nil, later); err != nil || !sameRecord(got, want) {
 		t.Fatalf("%s\nis read as %s, %v", show(want), show(got), err)
 	}
-	if _, err := want.appendTo(nil, aKey, nil, len(b)-1); !isErr(err, ErrTooLarge) {
+	if _, err := want.AppendTo(nil, aKey, nil, len(b)-1); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("%s\n%d bytes where one less is allowed: %v", show(want), len(b), err)
+	}
+	if under, over := want.CheckSize(nil, len(b)), want.CheckSize(nil, len(b)-1); under != nil || !errors.Is(over, ErrTooLarge) {
+		t.Fatalf("%s\n%d bytes, and as many are allowed: %v; one less: %v", show(want), len(b), under, over)
 	}
 }

@@ -1,13 +1,13 @@
-package cluster
+package record
 
 import "slices"
 
 // This file decides the place of each writer in a record's table.
 
 // fewWriters is how many writers of a table are searched for one by one. A session is saved by
-// the processes of one app: few, and finding them needs no memory. But nothing keeps a record
-// from naming a writer of its own for each attribute, and such a search alone is quadratic, at
-// every save of that session.
+// the processes of one app: they are few, and such a search needs no memory. But a record may name
+// a writer of its own for each attribute, and then the search alone would make each save of that
+// session quadratic.
 const fewWriters = 16
 
 // writerTable lists the writers of a record in the order in which it names them.

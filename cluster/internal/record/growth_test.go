@@ -1,6 +1,6 @@
 //go:build unix
 
-package cluster
+package record
 
 import (
 	"encoding/binary"
@@ -22,7 +22,7 @@ import (
 type shape struct {
 	writers int     // of each attribute one, in turn
 	blocks  bool    // the first attributes have the first writer, the next the next, and so on
-	removed int     // every so many is a removal; 0: none
+	removed int     // every so many is an attribute tombstone; 0: none
 	name    int     // bytes beyond what tells names apart
 	value   int     // bytes
 	clocks  []int64 // of attributes, in turn; none: a thousand, one apart
@@ -30,9 +30,9 @@ type shape struct {
 }
 
 // record has so many attributes.
-func (p shape) record(attrs int) *stored {
+func (p shape) record(attrs int) *Record {
 	const newest = int64(1) << 50
-	s := &stored{deadline: 1 << 40, dstamp: stamp{newest, 1}, floor: p.floor, attrs: make([]attribute, attrs)}
+	s := &Record{deadline: 1 << 40, deadlineSet: Timestamp{newest, 1}, watermark: p.floor, attrs: make([]attribute, attrs)}
 	long := make([]byte, p.name)
 	for i := range s.attrs {
 		a := attribute{name: fmt.Sprintf("%s%06d", long, i)}
@@ -43,8 +43,8 @@ func (p shape) record(attrs int) *stored {
 		if len(p.clocks) > 0 {
 			clock = p.clocks[i%len(p.clocks)]
 		}
-		a.stamp = stamp{clock, uint64(by) * 0x9e3779b97f4a7c15}
-		if a.removed = p.removed > 0 && i%p.removed == 0; !a.removed {
+		a.timestamp = Timestamp{clock, uint64(by) * 0x9e3779b97f4a7c15}
+		if a.tombstone = p.removed > 0 && i%p.removed == 0; !a.tombstone {
 			a.value = binary.BigEndian.AppendUint32(make([]byte, p.value), uint32(i))
 		}
 		s.attrs[i] = a
@@ -53,15 +53,15 @@ func (p shape) record(attrs int) *stored {
 }
 
 // workOn is all that happens to a record on the way of a load and a save.
-func workOn(s *stored) map[string]func() {
-	b, at := plain(s), stamp{1 << 51, 5}
+func workOn(s *Record) map[string]func() {
+	b, at := plain(s), Timestamp{1 << 51, 5}
 	buf := make([]byte, 0, len(b))
 	other := clone(s)
 	for i := range other.attrs {
-		other.attrs[i].stamp.clock += int64(i % 2)
+		other.attrs[i].timestamp.Clock += int64(i % 2)
 	}
-	few := &stored{deadline: 1, dstamp: at, floor: 1 << 51}
-	half, all := s.values(), s.values()
+	few := &Record{deadline: 1, deadlineSet: at, watermark: 1 << 51}
+	half, all := s.Values(), s.Values()
 	for i := range s.attrs {
 		if i%2 == 0 {
 			delete(half, s.attrs[i].name)
@@ -69,15 +69,15 @@ func workOn(s *stored) map[string]func() {
 		all["new "+s.attrs[i].name] = nil
 	}
 	return map[string]func(){
-		"encode":   func() { _, _ = s.appendTo(buf, aKey, nil, math.MaxInt) },
-		"decode":   func() { _, _ = read(b) },
-		"join":     func() { join(s, other) },
-		"includes": func() { other.includes(s) },
-		"change":   func() { change(s, half, 2, at); change(s, all, 2, at) },
-		"forget":   func() { other.forget(s) },
-		"above":    func() { s.above(few, s.dstamp, at) },
-		"removing": func() { few.removing(s, at); s.removing(other, at) },
-		"restamp":  func() { s.restamp(s.dstamp, at) },
+		"encode":           func() { _, _ = s.AppendTo(buf, aKey, nil, math.MaxInt) },
+		"decode":           func() { _, _ = read(b) },
+		"merge":            func() { Merge(s, other) },
+		"includes":         func() { other.Includes(s) },
+		"change":           func() { Change(s, half, 2, at); Change(s, all, 2, at) },
+		"collect":          func() { other.CollectTombstones(s) },
+		"retime collected": func() { s.RetimeCollected(few, s.deadlineSet, at) },
+		"replacing":        func() { few.Replacing(s, at); s.Replacing(other, at) },
+		"retime":           func() { s.Retime(s.deadlineSet, at) },
 	}
 }
 
@@ -168,9 +168,9 @@ func FuzzRecordWork(f *testing.F) {
 			p.grows(t, attrs)
 		}
 		few := p.record(min(attrs, 300))
-		few.attrs = slices.DeleteFunc(few.attrs, func(a attribute) bool { return a.compare(few.forgotten(a.name)) == 0 })
-		s, err := decode(plain(few), aKey, nil, now)
-		switch ahead := few.newest() > now.Add(24*time.Hour).UnixMicro(); {
+		few.attrs = slices.DeleteFunc(few.attrs, func(a attribute) bool { return a.compare(few.unlisted(a.name)) == 0 })
+		s, err := Decode(plain(few), aKey, nil, now)
+		switch ahead := few.Newest() > now.Add(24*time.Hour).UnixMicro(); {
 		case err == nil && !ahead:
 			takesAChange(t, s, now)
 		case !ahead || !errors.Is(err, errDamaged):

@@ -1,9 +1,10 @@
-package cluster
+package record
 
 import (
 	"bytes"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // An instance from before the marks reads them as removed attributes: it shows them to
@@ -14,14 +15,14 @@ func TestAMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 	both := 0
 	for range 500 {
 		s := anyRecord(r)
-		if s == nil || s.destroyed {
+		if s == nil || s.tombstone {
 			continue
 		}
 		marks := 0
-		if s.until != 0 {
+		if s.deadlineCap != 0 {
 			marks++
 		}
-		if s.latest != 0 {
+		if s.latestEnd != 0 {
 			marks++
 		}
 		if marks == 2 {
@@ -39,13 +40,13 @@ func TestAMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s cannot be read: %v", show(s), err)
 		}
-		if len(before.attrs) != len(s.attrs)+marks || len(before.values()) != len(s.values()) {
+		if len(before.attrs) != len(s.attrs)+marks || len(before.Values()) != len(s.Values()) {
 			t.Fatalf("%s is read as %s", show(s), show(before))
 		}
-		saved := change(before, before.values(), before.deadline, stamp{before.newest() + 1, 9}).forget(before)
-		got, err := decode(sealedBytes(t, saved, seal), aKey, seal, readAt)
-		unmarked := change(s, s.values(), s.deadline, stamp{s.newest() + 1, 9}).forget(s)
-		if err != nil || got.until != s.until || got.latest != s.latest || len(got.attrs) != len(unmarked.attrs) {
+		saved := Change(before, before.Values(), before.deadline, Timestamp{before.Newest() + 1, 9}).CollectTombstones(before)
+		got, err := Decode(sealedBytes(t, saved, seal), aKey, seal, readAt)
+		unmarked := Change(s, s.Values(), s.deadline, Timestamp{s.Newest() + 1, 9}).CollectTombstones(s)
+		if err != nil || got.deadlineCap != s.deadlineCap || got.latestEnd != s.latestEnd || len(got.attrs) != len(unmarked.attrs) {
 			t.Fatalf("%s\nis after a save %s, %v", show(s), show(got), err)
 		}
 	}
@@ -58,15 +59,15 @@ func TestAMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 // changes nothing about it.
 func TestASaveThatDoesNotKnowTheMarksMovesNone(t *testing.T) {
 	s := liveAt(1000, value("a", "1", 1))
-	s.endBy(800)
-	s.livedUntil(5000)
+	s.capBy(800)
+	s.setLatestEnd(5000)
 	before, err := decodeBody(bodyOf(plain(s)), false, latestClock(readAt))
 	if err != nil {
 		t.Fatal(err)
 	}
-	saved := change(before, before.values(), 3000, stamp{before.newest() + 1, 9})
-	saved.latest = 0 // it knows of none
-	if got, err := read(plain(saved)); err != nil || got.deadline != 800 || got.until != 800 || got.latest != 5000 {
+	saved := Change(before, before.Values(), 3000, Timestamp{before.Newest() + 1, 9})
+	saved.latestEnd = 0 // it knows of none
+	if got, err := read(plain(saved)); err != nil || got.deadline != 800 || got.deadlineCap != 800 || got.latestEnd != 5000 {
 		t.Errorf("%s, %v", show(got), err)
 	}
 }
@@ -78,28 +79,28 @@ func TestMarksThatNobodyWroteAreHarmless(t *testing.T) {
 		attr          attribute
 		until, latest int64
 	}{
-		{"a mark", removal(markPrefix+"500", 1), 500, 0},
-		{"with a value", value(markPrefix+"500", "x", 1), 500, 0},
-		{"without a number", removal(markPrefix, 1), 0, 0},
-		{"no number", removal(markPrefix+"soon", 1), 0, 0},
-		{"zero", removal(markPrefix+"0", 1), 0, 0},
-		{"negative", removal(markPrefix+"-5", 1), 0, 0},
-		{"too large", removal(markPrefix+"99999999999999999999", 1), 0, 0},
-		{"later than the deadline", removal(markPrefix+"5000", 1), 5000, 0},
+		{"a mark", removal(capPrefix+"500", 1), 500, 0},
+		{"with a value", value(capPrefix+"500", "x", 1), 500, 0},
+		{"without a number", removal(capPrefix, 1), 0, 0},
+		{"no number", removal(capPrefix+"soon", 1), 0, 0},
+		{"zero", removal(capPrefix+"0", 1), 0, 0},
+		{"negative", removal(capPrefix+"-5", 1), 0, 0},
+		{"too large", removal(capPrefix+"99999999999999999999", 1), 0, 0},
+		{"later than the deadline", removal(capPrefix+"5000", 1), 5000, 0},
 		{"a latest end", removal(latestPrefix+"5000", 1), 0, 5000},
 		{"a latest end with a value", value(latestPrefix+"5000", "x", 1), 0, 5000},
 		{"a latest end before the deadline", removal(latestPrefix+"900", 1), 0, 0},
 		{"a latest end without a number", removal(latestPrefix, 1), 0, 0},
 		{"a latest end that is negative", removal(latestPrefix+"-5000", 1), 0, 0},
 		{"a latest end too large for a number", removal(latestPrefix+"99999999999999999999", 1), 0, 0},
-		{"a latest end behind the last of days", removal(latestPrefix+"9223372036854775807", 1), 0, maxDeadline},
+		{"a latest end behind the last of days", removal(latestPrefix+"9223372036854775807", 1), 0, MaxDeadline},
 	} {
 		got, err := read(plain(liveAt(1000, value("a", "1", 1), c.attr)))
 		want := liveAt(1000, value("a", "1", 1))
 		if c.until > 0 {
-			want.endBy(c.until)
+			want.capBy(c.until)
 		}
-		want.latest = c.latest
+		want.latestEnd = c.latest
 		if err != nil || !sameRecord(got, want) {
 			t.Errorf("%s: %s, %v, want %s", c.why, show(got), err, show(want))
 			continue
@@ -109,9 +110,9 @@ func TestMarksThatNobodyWroteAreHarmless(t *testing.T) {
 		}
 	}
 	// An app's attribute of that name is lost, and nothing else with it.
-	s := liveAt(1000, value("a", "1", 1), value(markPrefix+"500", "x", 1))
-	s.endBy(500)
-	if got, err := read(plain(s)); err != nil || got.until != 500 || len(got.attrs) != 1 {
+	s := liveAt(1000, value("a", "1", 1), value(capPrefix+"500", "x", 1))
+	s.capBy(500)
+	if got, err := read(plain(s)); err != nil || got.deadlineCap != 500 || len(got.attrs) != 1 {
 		t.Errorf("%s, %v", show(got), err)
 	}
 }
@@ -119,14 +120,14 @@ func TestMarksThatNobodyWroteAreHarmless(t *testing.T) {
 // Of several marks, of instances that did not know of each other, the earliest last end holds and
 // the latest of the latest ends. One of each is written.
 func TestOfSeveralMarksOneOfEachHolds(t *testing.T) {
-	s := liveAt(1000, removal(markPrefix+"900", 1), removal(markPrefix+"800", 1),
+	s := liveAt(1000, removal(capPrefix+"900", 1), removal(capPrefix+"800", 1),
 		removal(latestPrefix+"3000", 1), removal(latestPrefix+"20000", 1), value("a", "1", 1))
 	got, err := read(plain(s))
-	if err != nil || got.deadline != 800 || got.until != 800 || got.latest != 20000 || len(got.attrs) != 1 {
+	if err != nil || got.deadline != 800 || got.deadlineCap != 800 || got.latestEnd != 20000 || len(got.attrs) != 1 {
 		t.Fatalf("%s, %v", show(got), err)
 	}
 	b := plain(got)
-	if n := bytes.Count(b, []byte(markPrefix)) + bytes.Count(b, []byte(latestPrefix)); n != 2 {
+	if n := bytes.Count(b, []byte(capPrefix)) + bytes.Count(b, []byte(latestPrefix)); n != 2 {
 		t.Errorf("%d marks are written", n)
 	}
 }
@@ -135,9 +136,9 @@ func TestOfSeveralMarksOneOfEachHolds(t *testing.T) {
 func TestWithoutASealALatestEndIsBounded(t *testing.T) {
 	now := readAt
 	s := liveAt(now.UnixMilli()+1000, value("a", "1", now.UnixMicro()))
-	s.livedUntil(maxDeadline)
-	s.boundUnsealed(now, DefaultLifetime)
-	if want := now.Add(mostUnsealed).UnixMilli(); s.latest != want || s.deadline != now.UnixMilli()+1000 {
+	s.setLatestEnd(MaxDeadline)
+	s = s.BoundUnsealed(now, 24*time.Hour)
+	if want := now.Add(mostUnsealed).UnixMilli(); s.latestEnd != want || s.deadline != now.UnixMilli()+1000 {
 		t.Errorf("%s, want the latest end %d", show(s), want)
 	}
 }

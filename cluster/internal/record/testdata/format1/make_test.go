@@ -16,7 +16,7 @@ import (
 // nodes, and notes what then lies on them and what that commit reads in it:
 //
 //	git worktree add ../before b8b6f38
-//	cp cluster/testdata/format1/make_test.go ../before/cluster/make_golden_test.go
+//	cp cluster/internal/record/testdata/format1/make_test.go ../before/cluster/make_golden_test.go
 //	cd ../before && GOLDEN=$PWD/records.json go test -count=1 -run TestMakeGolden ./cluster
 //
 // It is kept to tell how the records came about, not to make them again: they are what nodes hold.

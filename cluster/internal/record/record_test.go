@@ -1,0 +1,80 @@
+package record
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// This file tests what a record says, and that nobody can change it.
+
+func TestDeadlinesAreRoundedUpAndStayInWhatTheFormatCarries(t *testing.T) {
+	zone := time.FixedZone("", -5*60*60)
+	east := time.FixedZone("", 5*60*60)
+	const lastSecond = MaxDeadline / 1000 * 1000
+	for _, c := range []struct {
+		name string
+		in   time.Time
+		want int64
+	}{
+		{"whole milliseconds stay", time.UnixMilli(1700000000123), 1700000000123},
+		{"a nanosecond more counts", time.UnixMilli(1700000000123).Add(1), 1700000000124},
+		{"a nanosecond less is rounded up", time.UnixMilli(1700000000123).Add(-1), 1700000000123},
+		{"zero time", time.Time{}, 0},
+		{"1970 itself", time.Unix(0, 0), 0},
+		{"before 1970", time.Unix(0, -1), 0},
+		{"1970 in the east is 1969", time.Date(1970, 1, 1, 0, 0, 0, 0, east), 0},
+		{"the last millisecond", time.UnixMilli(MaxDeadline), MaxDeadline},
+		{"rounding the last one up", time.UnixMilli(MaxDeadline).Add(1), MaxDeadline},
+		{"9999 in the west is 10000", time.Date(9999, 12, 31, 23, 59, 59, 0, zone), lastSecond},
+		{"the year 10000", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), lastSecond},
+		{"the end of time.Time", time.Unix(1<<62, 0), lastSecond},
+	} {
+		got := DeadlineOf(c.in)
+		if got != c.want {
+			t.Errorf("%s: %v is %d, want %d", c.name, c.in, got, c.want)
+		}
+		s := &Record{deadline: got, deadlineSet: Timestamp{1, 1}}
+		if back, err := read(plain(s)); err != nil || back.deadline != got {
+			t.Errorf("%s: %d does not come back: %v", c.name, got, err)
+		}
+	}
+}
+
+func TestAnEqualRecordSaysTheSame(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 12))
+	for range generated {
+		a, b := anyRecord(r), anyRecord(r)
+		if got, want := a.Equal(b), sameRecord(a, b); got != want {
+			t.Fatalf("equal is %v\na: %s\nb: %s", got, show(a), show(b))
+		}
+		if !a.Equal(clone(a)) {
+			t.Fatalf("not equal to its copy: %s", show(a))
+		}
+	}
+}
+
+func TestTheAppMayWriteIntoWhatItGot(t *testing.T) {
+	base := liveAt(1, value("a", "1234", 10), value("b", "5678", 10))
+	was := clone(base)
+	got := base.Values()
+	for name := range got {
+		v := got[name]
+		_ = append(v, "overrun"...)
+		for i := range v {
+			v[i] = '!'
+		}
+	}
+	if !sameRecord(base, was) {
+		t.Errorf("the record changed: %s", show(base))
+	}
+	if v := base.Values(); string(append(v["a"], 'x')) != "1234x" || string(v["b"]) != "5678" {
+		t.Errorf("values overlap: %q", v)
+	}
+	mine := map[string][]byte{"a": []byte("mine")}
+	ours := Change(base, mine, 1, Timestamp{20, 1})
+	copy(mine["a"], "oops")
+	if string(version(ours, "a").value) != "mine" {
+		t.Error("a save keeps the app's bytes instead of a copy")
+	}
+}
