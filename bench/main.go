@@ -1,15 +1,3 @@
-// Command bench measures holdfast against what it is built on and against its
-// peers: every contender in turn, several rounds, on real servers that it starts
-// and stops itself.
-//
-//	go run .                    everything, about ten minutes; writes RESULTS.md and results.json
-//	go run . -quick             the cells that matter most, below a minute
-//	go run . -compare           a quick run, no files: what has become slower than results.json says
-//	go run . -only 'load/'      the cells whose name matches
-//	go run . -profile DIR -only 'load/1024B/64'
-//	                            CPU, allocation, block and mutex profiles of one cell
-//	go run . -connections       what a fleet of app instances costs a node in connections
-//	go run . -overload          requests that want more CPU than there is; writes OVERLOAD.md
 package main
 
 import (

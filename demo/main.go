@@ -1,11 +1,3 @@
-// Command demo shows what holdfast does. It starts three memcached nodes and two
-// instances each of two web apps, and serves a page on which one breaks them and
-// looks at what becomes of the sessions.
-//
-//	go run ./demo           the page, at the address it prints
-//	go run ./demo -text     the same as a story in the terminal
-//
-// docker-compose.yml runs it with nodes and app instances in containers of their own.
 package main
 
 import (

@@ -57,7 +57,7 @@ func tell(ctx context.Context, out io.Writer, tb testenv.TB, opts ...testenv.Opt
 		}
 	}
 	fmt.Fprintf(out, "Two instances of a web app: app-1 at %s, app-2 at %s\n", s.apps[0].url(), s.apps[1].url())
-	fmt.Fprintf(out, "Every session lies on two of the nodes, its primary and its backup; the third stands in while one of them is away.\n")
+	fmt.Fprintf(out, "Every session lies on two of the nodes, its primary and its backup; the third is the fallback while one of them is away.\n")
 	s.user = &http.Client{Jar: newJar()}
 	return s.tell(ctx, cfg)
 }
@@ -235,7 +235,7 @@ func (s *story) where(ctx context.Context) ([]cluster.Placement, error) {
 	return nil, errNobody
 }
 
-// showCopies prints what each node has of the session, in the session's rank.
+// showCopies prints what each node has of the session, in the order of its preference list.
 func (s *story) showCopies() error {
 	places, err := s.where(context.Background())
 	if err != nil {

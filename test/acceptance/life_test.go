@@ -31,7 +31,7 @@ func TestRemovedValuesAreGoneAndFlashesAreShownOnce(t *testing.T) {
 		u.finds(app1, "a", "")
 		u.finds(app1, "b", "2")
 		// Gone also for who reads the copy that missed it.
-		w.rank(u.id(app1))[0].Kill()
+		w.preferred(u.id(app1))[0].Kill()
 		u.finds(app2, "a", "")
 		u.finds(app2, "b", "2")
 		u.set(app2, "a", "again")
@@ -81,7 +81,7 @@ func TestLoginRenewsTheID(t *testing.T) {
 		if got := w.holders(oldID); len(got) != 0 {
 			t.Errorf("%d nodes hold the old session", len(got))
 		}
-		nodes := w.rank(oldID)
+		nodes := w.preferred(oldID)
 		nodes[0].Kill()
 		isDead("without its primary")
 		nodes[0].Restart()
@@ -99,7 +99,7 @@ func TestLoginRenewsTheIDWhileANodeHangs(t *testing.T) {
 		u := w.newUser()
 		u.set(app1, "cart", "full")
 		planted := u.cookie(d.cookie)
-		nodes := w.rank(u.id(app1))
+		nodes := w.preferred(u.id(app1))
 		nodes[0].Pause()
 		u.logIn(app1, "ann")
 		nodes[0].Resume()
@@ -222,7 +222,7 @@ func TestCookieRecordAndServerAgreeOnTheEnd(t *testing.T) {
 				if off := time.Duration(c.MaxAge)*time.Second - lifetime; off.Abs() > roughly {
 					t.Errorf("the cookie's Max-Age is %v off the lifetime", off)
 				}
-				for _, n := range w.rank(id)[:2] {
+				for _, n := range w.preferred(id)[:2] {
 					var ends time.Time
 					eventually(t, "the server lists the record", func() bool {
 						u.is("ann", a) // which mends a copy that did not come about

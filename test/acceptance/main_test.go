@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 // do not end by themselves, "" when there are none.
 func leftBehind() string {
 	for end := time.Now().Add(limit / 3); ; time.Sleep(10 * time.Millisecond) {
-		stacks := strangers()
+		stacks := foreignStacks()
 		if len(stacks) == 0 {
 			return ""
 		}
@@ -49,9 +49,9 @@ func leftBehind() string {
 	}
 }
 
-// strangers returns the stacks of all goroutines but this one and those of the
+// foreignStacks returns the stacks of all goroutines but this one and those of the
 // runtime and the testing package.
-func strangers() []string {
+func foreignStacks() []string {
 	buf := make([]byte, 1<<20)
 	for {
 		n := runtime.Stack(buf, true)

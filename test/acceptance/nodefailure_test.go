@@ -17,7 +17,7 @@ func TestPrimaryIsKilled(t *testing.T) {
 		app1, app2 := w.pair(options{})
 		u := w.newUser()
 		u.logIn(app1, "ann")
-		w.rank(u.id(app1))[0].Kill()
+		w.preferred(u.id(app1))[0].Kill()
 		u.is("ann", app1, app1, app2, app1, app2)
 		u.set(app2, "a", "1")
 		u.finds(app1, "a", "1")
@@ -31,7 +31,7 @@ func TestBothHoldersAreKilledWithARequestInBetween(t *testing.T) {
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		id := u.id(app1)
-		nodes := w.rank(id)
+		nodes := w.preferred(id)
 		nodes[0].Kill()
 		u.is("ann", app1)
 		nodes[1].Kill()
@@ -48,7 +48,7 @@ func TestAllNodesDieInTurnWithARequestInBetween(t *testing.T) {
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		visited := []*app{app1, app2}
-		for i, node := range append(w.rank(u.id(app1)), w.env.All()...) {
+		for i, node := range append(w.preferred(u.id(app1)), w.env.All()...) {
 			node.Kill()
 			u.is("ann", visited[i%2])
 			node.Restart()
@@ -166,7 +166,7 @@ func TestPrimaryRestartsEmptyBetweenTwoRequests(t *testing.T) {
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		id := u.id(app1)
-		nodes := w.rank(id)
+		nodes := w.preferred(id)
 		nodes[0].Restart()
 		u.is("ann", app1)
 		primary, held := nodes[0].Get(w.key(id))
@@ -186,7 +186,7 @@ func TestChangeWhileTheBackupIsDownOutlivesThePrimary(t *testing.T) {
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		u.set(app1, "a", "old")
-		nodes := w.rank(u.id(app1))
+		nodes := w.preferred(u.id(app1))
 		nodes[1].Kill()
 		u.set(app1, "a", "new")
 		nodes[0].Kill()
@@ -205,7 +205,7 @@ func TestHungNodeReturnsWithOldMemory(t *testing.T) {
 		u.set(app1, "a", "old")
 		u.set(app1, "removed", "not yet")
 		for i, value := range []string{"1", "2"} {
-			hung := w.rank(u.id(app1))[i]
+			hung := w.preferred(u.id(app1))[i]
 			hung.Pause()
 			u.set(app1, "a", value)
 			u.do(app1, "/remove", "key", "removed")
@@ -232,7 +232,7 @@ func TestLogoutWhileANodeHangsIsFinal(t *testing.T) {
 				u.is("ann", app2)
 				stolen := w.newUser()
 				stolen.present(d.cookie, u.cookie(d.cookie))
-				nodes := w.rank(u.id(app1))
+				nodes := w.preferred(u.id(app1))
 				hung, other := nodes[hang], nodes[1-hang]
 				hung.Pause()
 				u.do(app1, "/logout")
@@ -314,7 +314,7 @@ func TestEvictedCopiesAreMadeAgain(t *testing.T) {
 		u.logIn(app1, "ann")
 		id := u.id(app1)
 		for range 4 {
-			for _, n := range w.rank(id)[:2] {
+			for _, n := range w.preferred(id)[:2] {
 				evict(t, n, w.key(id))
 				u.is("ann", app2)
 				w.isHome(id)
@@ -324,7 +324,7 @@ func TestEvictedCopiesAreMadeAgain(t *testing.T) {
 		// Evicted between a request's load and its save.
 		g := app1.newGate("slow")
 		slow := u.begin(t.Context(), g, app1, "/set", "key", "b", "value", "2", "gate", "slow")
-		evict(t, w.rank(id)[0], w.key(id))
+		evict(t, w.preferred(id)[0], w.key(id))
 		close(g.release)
 		if r := <-slow; !r.ok() {
 			t.Fatal(r)

@@ -75,7 +75,7 @@ func TestNodesAreAddedReplacedAndRemovedInstanceByInstance(t *testing.T) {
 			r.visit(i, r.apps[i%2])
 			for place, p := range r.observe(u.id(r.apps[0]))[:2] {
 				if !p.Held {
-					t.Errorf("the session of user %d is not on node %d of its rank, where it belongs now", i, place+1)
+					t.Errorf("the session of user %d is not on node %d of its preference list, where it belongs now", i, place+1)
 				}
 				if p.Node.ID == added.ID() {
 					moved++

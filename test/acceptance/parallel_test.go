@@ -59,7 +59,7 @@ func TestSlowAndFastRequestChangeDifferentValues(t *testing.T) {
 	})
 }
 
-// A codec whose bytes cannot be cut into values leaves the later save standing, whole.
+// With a codec whose bytes cannot be cut into values, the later save replaces the session.
 func TestLaterSaveOfAWholeSessionStands(t *testing.T) {
 	each(t, []driver{scsGobDriver}, func(t *testing.T, d driver) {
 		onOneAndTwo(t, d, func(t *testing.T, w *world, app1, app2 *app) {

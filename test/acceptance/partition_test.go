@@ -31,7 +31,7 @@ func TestOneInstanceIsCutOffFromANodeAndBothWrite(t *testing.T) {
 				u := w.newUser()
 				u.logIn(app1, "ann")
 				u.is("ann", app2)
-				node := w.rank(u.id(app1))[place]
+				node := w.preferred(u.id(app1))[place]
 				wire.set(node.Addr(), true)
 				for i := range 5 {
 					u.set(app1, "one", fmt.Sprint(i))
@@ -67,7 +67,7 @@ func TestBothWriteInParallelAcrossAPartition(t *testing.T) {
 		app2 := w.start(options{})
 		u := w.newUser()
 		u.logIn(app1, "ann")
-		node := w.rank(u.id(app1))[0]
+		node := w.preferred(u.id(app1))[0]
 		var writers sync.WaitGroup
 		for _, a := range []*app{app1, app2} {
 			writers.Go(func() {

@@ -18,7 +18,7 @@ import (
 // rewrite changes the session's copies on its primary and backup, as many as told.
 func (w *world) rewrite(id string, copies int, change func(record []byte) []byte) {
 	w.t.Helper()
-	for _, n := range w.rank(id)[:copies] {
+	for _, n := range w.preferred(id)[:copies] {
 		b, held := n.Get(w.key(id))
 		if !held {
 			w.t.Fatalf("%s holds no copy", n.ID())
@@ -105,7 +105,7 @@ func TestRecordOfAnotherUserIsNeverServed(t *testing.T) {
 		ann.logIn(app1, "ann")
 		eve.logIn(app1, "eve")
 		idOfAnn, idOfEve := ann.id(app1), eve.id(app1)
-		record, held := w.rank(idOfAnn)[0].Get(w.key(idOfAnn))
+		record, held := w.preferred(idOfAnn)[0].Get(w.key(idOfAnn))
 		if !held {
 			t.Fatal("the primary holds no copy")
 		}
@@ -135,7 +135,7 @@ func TestRecordOfANewerVersionIsAnErrorAndLeftAlone(t *testing.T) {
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		id := u.id(app1)
-		before, _ := w.rank(id)[0].Get(w.key(id))
+		before, _ := w.preferred(id)[0].Get(w.key(id))
 		w.rewrite(id, 2, newer)
 		for _, a := range []*app{app1, app2} {
 			for _, path := range []string{"/whoami", "/set", "/logout"} {
@@ -144,7 +144,7 @@ func TestRecordOfANewerVersionIsAnErrorAndLeftAlone(t *testing.T) {
 				}
 			}
 		}
-		for _, n := range w.rank(id)[:2] {
+		for _, n := range w.preferred(id)[:2] {
 			if b, _ := n.Get(w.key(id)); string(b) != string(newer(before)) {
 				t.Errorf("%s: the record has been touched", n.ID())
 			}

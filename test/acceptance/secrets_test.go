@@ -176,7 +176,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 				}
 			}
 
-			good, held := w.rank(id)[0].Get(w.key(id))
+			good, held := w.preferred(id)[0].Get(w.key(id))
 			if !held {
 				t.Fatal("the primary holds no copy")
 			}
@@ -187,7 +187,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 					r := knock(t, a, path+"?key=a&value=1", d.cookie+"="+u.cookie(d.cookie))
 					p.answers(r)
 				}
-				for _, n := range w.rank(id)[:2] {
+				for _, n := range w.preferred(id)[:2] {
 					n.Set(w.key(id), good)
 				}
 			}

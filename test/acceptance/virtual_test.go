@@ -101,7 +101,7 @@ func TestHungNodeCostsARequestOneTimeoutAtMost(t *testing.T) {
 		for i := 0; len(w.crowd) < users; i++ {
 			u := w.newUser()
 			u.logIn(a, fmt.Sprint("user", i))
-			if home := w.rank(u.id(a)); i%2 == 1 || home[0] == node || home[1] == node {
+			if home := w.preferred(u.id(a)); i%2 == 1 || home[0] == node || home[1] == node {
 				w.crowd = append(w.crowd, u)
 			}
 		}

@@ -156,9 +156,9 @@ func (w *world) observe(id string) []cluster.Placement {
 	return places
 }
 
-// rank returns the nodes in the session's rank: its primary, its backup, and those
-// that stand in for them.
-func (w *world) rank(id string) []*testenv.Node {
+// preferred returns the nodes of the session's preference list, in its order: primary, backup,
+// fallbacks.
+func (w *world) preferred(id string) []*testenv.Node {
 	w.t.Helper()
 	var nodes []*testenv.Node
 	for _, p := range w.observe(id) {
@@ -167,7 +167,7 @@ func (w *world) rank(id string) []*testenv.Node {
 	return nodes
 }
 
-// holders returns the nodes that hold a live copy, in the session's rank.
+// holders returns the nodes that hold a live copy, in the order of the preference list.
 func (w *world) holders(id string) []*testenv.Node {
 	w.t.Helper()
 	var nodes []*testenv.Node

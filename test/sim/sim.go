@@ -1,9 +1,3 @@
-// Package sim runs package cluster, unchanged, over embedded memcached nodes in
-// virtual time, through hours of faults that follow from a seed, and asks package
-// check whether what the users saw keeps the promises.
-//
-//	go test . -run Simulation -seeds 1000        # seeds 1 to 1000 of each class
-//	go test . -run Simulation -seed 17 -class promised -v
 package sim
 
 import (

@@ -51,8 +51,8 @@ func (s *stage) instance(name string, list []cluster.Node) *cluster.Cluster {
 	return c
 }
 
-// ranked returns the nodes in the session's rank.
-func (s *stage) ranked(c *cluster.Cluster) (nodes []*world.Node) {
+// preferred returns the nodes of the session's preference list, in its order.
+func (s *stage) preferred(c *cluster.Cluster) (nodes []*world.Node) {
 	places, err := c.Where(context.Background(), "session")
 	if err != nil {
 		s.Fatal(err)
@@ -86,39 +86,39 @@ func (s *stage) load(c *cluster.Cluster) *cluster.Record {
 
 var away = world.Faults{Up: world.Lose, Down: world.Lose}
 
-// A stand-in's copy was left to expire when the session had moved on; then the
-// stand-in was needed again, and its copy, equal to the byte, was taken for a full one.
-func TestARetiredCopyThatIsNeededAgainIsKept(t *testing.T) {
+// A fallback's copy was left to expire when the session had moved on; then the
+// fallback was needed again, and its copy, equal to the byte, was taken for a full one.
+func TestAnExpiringOrphanThatIsNeededAgainIsKept(t *testing.T) {
 	onStage(t, 3, func(s *stage) {
 		c := s.instance("new list", s.list)
-		rank := s.ranked(c)
+		list := s.preferred(c)
 		var without []cluster.Node
 		for _, n := range s.list {
-			if n.Addr != rank[0].Addr {
+			if n.Addr != list[0].Addr {
 				without = append(without, n)
 			}
 		}
 		before := s.instance("old list", without)
 		s.begin(before)
-		s.load(c) // moves the session to its new primary, and retires the third copy
-		rank[1].Suffer(away)
+		s.load(c) // moves the session to its new primary, and has the third copy expire
+		list[1].Suffer(away)
 		s.load(c) // the request in between
 		time.Sleep(2 * time.Minute)
-		rank[0].Kill()
-		rank[0].Start()
+		list[0].Kill()
+		list[0].Start()
 		s.load(c)
 	})
 }
 
 // A copy that was left to expire is old. With both home nodes out of reach it was the only
 // one to answer, and was served.
-func TestARetiredCopyAloneIsNoSession(t *testing.T) {
+func TestAnExpiringOrphanAloneIsNoSession(t *testing.T) {
 	onStage(t, 3, func(s *stage) {
 		c := s.instance("new list", s.list)
-		rank := s.ranked(c)
+		list := s.preferred(c)
 		var without []cluster.Node
 		for _, n := range s.list {
-			if n.Addr != rank[0].Addr {
+			if n.Addr != list[0].Addr {
 				without = append(without, n)
 			}
 		}
@@ -128,23 +128,23 @@ func TestARetiredCopyAloneIsNoSession(t *testing.T) {
 		if err := c.Save(context.Background(), rec); err != nil {
 			t.Fatal(err)
 		}
-		rank[0].Suffer(away)
-		rank[1].Suffer(away)
+		list[0].Suffer(away)
+		list[1].Suffer(away)
 		if rec, err := c.Load(context.Background(), "session"); !errors.Is(err, cluster.ErrUnavailable) {
 			t.Errorf("loaded %v, %v with both home nodes out of reach, want ErrUnavailable", rec, err)
 		}
 	})
 }
 
-// With both home nodes out of reach, stand-ins that know nothing of the session have
+// With both home nodes out of reach, fallbacks that know nothing of the session have
 // acknowledged a save and a logout that nobody saw again.
-func TestStandInsThatKnowNothingAcknowledgeNothing(t *testing.T) {
+func TestFallbacksWithoutACopyAcknowledgeNothing(t *testing.T) {
 	onStage(t, 4, func(s *stage) {
 		ctx := context.Background()
 		c := s.instance("app", s.list)
 		s.begin(c)
 		rec := s.load(c)
-		homes := s.ranked(c)[:2]
+		homes := s.preferred(c)[:2]
 		reach := func(f world.Faults) {
 			for _, n := range homes {
 				n.Suffer(f)
@@ -168,14 +168,14 @@ func TestStandInsThatKnowNothingAcknowledgeNothing(t *testing.T) {
 }
 
 // Right after an outage one instance still thought both home nodes down, asked them all
-// the same, and copied what they said to stand-ins: its save was acknowledged there, and
+// the same, and copied what they said to fallbacks: its save was acknowledged there, and
 // nobody else looked.
 func TestASaveRightAfterAnOutageIsSeenByAll(t *testing.T) {
 	onStage(t, 4, func(s *stage) {
 		late := s.instance("late", s.list)
 		other := s.instance("other", s.list)
 		s.begin(late)
-		homes := s.ranked(late)[:2]
+		homes := s.preferred(late)[:2]
 		reach := func(f world.Faults) {
 			for _, n := range homes {
 				s.world.Link("late", n).Suffer(f)
@@ -201,7 +201,7 @@ func TestASaveRightAfterAnOutageIsSeenByAll(t *testing.T) {
 }
 
 // The same of a save whose load was before the outage: it finds out by itself that the
-// home nodes answer again, and must not leave the change on the stand-ins that it had
+// home nodes answer again, and must not leave the change on the fallbacks that it had
 // turned to first.
 func TestASaveThatFindsTheOutageOverIsSeenByAll(t *testing.T) {
 	onStage(t, 4, func(s *stage) {
@@ -210,7 +210,7 @@ func TestASaveThatFindsTheOutageOverIsSeenByAll(t *testing.T) {
 		s.begin(late)
 		rec := s.load(late)
 		reach := func(f world.Faults) {
-			for _, n := range s.ranked(other)[:2] {
+			for _, n := range s.preferred(other)[:2] {
 				s.world.Link("late", n).Suffer(f)
 			}
 		}
@@ -232,14 +232,14 @@ func TestASaveThatFindsTheOutageOverIsSeenByAll(t *testing.T) {
 	})
 }
 
-// A node hung for a moment and a stand-in has kept a copy; then the app gives the session
+// A node hung for a moment and a fallback has kept a copy; then the app gives the session
 // an end that comes sooner. When the home nodes had dropped it, that copy was found, as
 // the session was before, and lived on.
 func TestASessionThatIsToEndSoonerDoesNotComeBack(t *testing.T) {
 	onStage(t, 3, func(s *stage) {
 		c := s.instance("app", s.list)
 		s.begin(c)
-		primary := s.ranked(c)[0]
+		primary := s.preferred(c)[0]
 		primary.Suffer(away)
 		s.load(c)
 		primary.Suffer(world.Faults{})
@@ -261,7 +261,7 @@ func TestASessionThatIsToEndSoonerDoesNotComeBack(t *testing.T) {
 }
 
 // The same by clocks nine minutes apart: the last save, by a clock that is behind, gave the
-// session an earlier end than the copy that a stand-in had kept.
+// session an earlier end than the copy that a fallback had kept.
 func TestSessionsEndWhereClocksDiffer(t *testing.T) {
 	r := run(t, Config{Seed: 20355, Class: Promised})
 	if len(r.Violations) > 0 {

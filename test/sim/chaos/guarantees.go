@@ -23,7 +23,7 @@ Four kinds of test try to break the promises, each good at something that the ot
 1. **Simulation.** Several instances and many users live through hours of faults in virtual time, within seconds: nodes
    killed, hung, cut off, restarted empty, added and removed, evictions, clocks minutes apart. The code is the real one, on
    in-memory nodes; a seed decides everything and repeats it to the nanosecond, but for about one run in a hundred.
-2. **Every interleaving.** Writers and a deleter of one session over two nodes and a stand-in: each exchange with a
+2. **Every interleaving.** Writers and a deleter of one session over two nodes and a fallback: each exchange with a
    node arrives, is lost, or arrives late, in every order within the scope. Nothing is left to chance; which scopes were
    explored to the end is told below.
 3. **Mutants.** The rules of the code are taken out one at a time. For each the tests must fail: a rule whose absence

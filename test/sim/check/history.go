@@ -1,9 +1,3 @@
-// Package check decides whether what the users of a session store saw can be
-// forgiven. It knows nothing of the store: a harness fills a [History] with what was
-// asked and answered, and [History.Verify] returns every answer that breaks a promise.
-//
-// The value of an attribute is written once in a history: no two writes of one key
-// carry the same value. So each read tells which write it saw.
 package check
 
 import (

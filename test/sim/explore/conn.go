@@ -55,13 +55,13 @@ func (c *conn) Write(b []byte) (int, error) {
 	}
 	defer r.mu.Unlock()
 	verb, _, _ := strings.Cut(strings.TrimSpace(string(b)), " ")
-	rank := 0
+	place := 0
 	for i, n := range r.order {
 		if n == c.node {
-			rank = i
+			place = i
 		}
 	}
-	who := fmt.Sprintf("%s to %s", c.actor, [...]string{"primary", "backup", "stand-in"}[rank])
+	who := fmt.Sprintf("%s to %s", c.actor, [...]string{"primary", "backup", "fallback"}[place])
 	if verb == "version" {
 		who += " (probe)"
 	}

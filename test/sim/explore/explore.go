@@ -1,13 +1,3 @@
-// Package explore runs package cluster, unchanged, through every order in which the
-// nodes may receive the commands of a few parallel requests on one session, and
-// through every way in which some of these commands may be lost or arrive late.
-//
-// One run is one schedule. It lives in a bubble of testing/synctest: whenever all
-// goroutines wait, every command under way is held at the door of its node, and the
-// schedule says which goes next. A schedule is a list of choices; the next one is
-// found by depth-first search, repeated from the start, and given up where it reaches
-// a state that was seen before, or where it would only do in another order what does
-// not depend on the order.
 package explore
 
 import (
@@ -80,7 +70,7 @@ func (r *Result) String() string {
 	s := r.Scope
 	fault := "no fault"
 	if s.Faulty >= 0 && s.Losses+s.Restarts > 0 {
-		fault = fmt.Sprintf("%d lost or late and %d restarts at the %s", s.Losses, s.Restarts, [...]string{"primary", "backup", "stand-in"}[s.Faulty])
+		fault = fmt.Sprintf("%d lost or late and %d restarts at the %s", s.Losses, s.Restarts, [...]string{"primary", "backup", "fallback"}[s.Faulty])
 	}
 	if s.Rolling {
 		fault += ", and then at the other home"

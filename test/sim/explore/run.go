@@ -27,7 +27,7 @@ type run struct {
 	known   seen
 
 	servers  [3]*testenv.Server
-	order    [3]int             // rank to server: order[0] is the primary's
+	order    [3]int             // place in the preference list to server: order[0] is the primary's
 	clusters []*cluster.Cluster // one for each actor, then those made later
 	hist     *check.History
 	ending   chan struct{} // closed when the session ends by itself

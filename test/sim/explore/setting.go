@@ -25,7 +25,7 @@ type setting struct {
 func prepare() *setting {
 	r := &run{auto: true, hist: &check.History{}}
 	r.reset()
-	r.rank()
+	r.findOrder()
 	maker := r.instance("maker", 0)
 	r.save(maker, "maker", cluster.NewRecord(key), map[string]string{"old": "old.1", "a": "a.1"})
 	set := &setting{order: r.order, made: r.hist.Ops()[0]}
@@ -65,9 +65,9 @@ func (r *run) reset() {
 	}
 }
 
-// rank finds out which server is the session's primary, backup and stand-in.
-func (r *run) rank() {
-	c := r.instance("rank", 0)
+// findOrder asks which server is the session's primary, backup and fallback.
+func (r *run) findOrder() {
+	c := r.instance("placement", 0)
 	places, err := c.Where(context.Background(), key)
 	if err != nil {
 		panic(err)
