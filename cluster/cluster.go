@@ -165,8 +165,8 @@ func (c *Cluster) Format(f fmt.State, _ rune) {
 }
 
 // Ping asks all nodes and returns nil when a save could succeed now: at least
-// MinCopies of them answer. What they say counts for their state, like a probe. Else it returns ErrUnavailable with each node's
-// reason, or ctx's error when that ends first.
+// MinCopies of them answer. What they say counts for their state, like a probe. Else it returns
+// ErrUnavailable with each node's reason, or ctx's error when that ends first.
 func (c *Cluster) Ping(ctx context.Context) error {
 	if err := c.begin(); err != nil {
 		return err

@@ -28,7 +28,7 @@ type decision struct {
 
 // converge runs the loop and returns the last view, whose merged record is then that which lies
 // on all targets. It starts from v, or reads first when v is nil. A gap is never filled without
-// reading: a copy made from half the evidence would look complete.
+// reading (rule 12): a copy made from half the evidence would look complete.
 func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
 	var known *record.Record // from all rounds: what a node said before it died still counts
 	conflicts := 0           // rounds in a row
@@ -76,7 +76,7 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 	return v, op.unavailable()
 }
 
-// mayWrite refuses to write
+// mayWrite refuses to write (rule 13)
 //
 //   - where a copy cannot be read, and no home can;
 //   - on fallbacks alone, where no other process would read: (a) no home has answered and no node
@@ -100,8 +100,8 @@ func (op *operation) mayWrite(v *view) error {
 	return op.mayAcknowledge(v)
 }
 
-// mayAcknowledge refuses what lies on too few nodes. It is the session's size where all nodes say
-// so, and none has stored it.
+// mayAcknowledge refuses what lies on too few nodes (rule 18). It is the session's size where all
+// nodes say so, and none has stored it.
 func (op *operation) mayAcknowledge(v *view) error {
 	tooLarge := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 // This file decides what a copy is worth that a node has answered with: a record, nothing that
-// counts, or something that this process cannot read and must leave alone.
+// counts, or something that this process cannot read and must leave alone (rule 17).
 
 // decode reads the record of an answer. A copy that cannot be used counts as a miss, but keeps
 // its CAS token: a read repair replaces it.

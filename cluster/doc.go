@@ -58,7 +58,8 @@
 // Clocks of app instances may differ by up to half an hour. A session ends at its
 // deadline by the clock of the instance that looks.
 //
-// Why each step is as it is, and what breaks without it, is told in docs/protocol.md.
+// Why each step is as it is, and what breaks without it, is told in docs/protocol.md. Its rules
+// have numbers, and comments cite them.
 //
 // # Reading order
 //

@@ -49,7 +49,7 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 	return v.record(key), nil
 }
 
-// readAndRepair reads the copies and brings the targets up to date with what was found.
+// readAndRepair reads the copies and brings the targets up to date with what was found (rule 7).
 func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	v, err := op.read(ctx)
 	if err != nil || op.repair(v).want == nil {
@@ -92,9 +92,9 @@ func (op *operation) repair(v *view) decision {
 	return decision{want: s}
 }
 
-// mayBelieve refuses to answer where "no session", or an old one, could be wrong: where a copy
-// cannot be read, where the read was to be wide and was not, and where no home has answered,
-// unless a fallback has the session and this process has asked every home.
+// mayBelieve refuses to answer where "no session", or an old one, could be wrong (rule 6): where
+// a copy cannot be read, where the read was to be wide and was not, and where no home has
+// answered, unless a fallback has the session and this process has asked every home.
 func (op *operation) mayBelieve(ctx context.Context, v *view) error {
 	switch {
 	case v.unreadable != nil:

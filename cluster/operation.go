@@ -140,7 +140,7 @@ func (op *operation) hadNoRoom() bool {
 	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return memcached.IsBusy(f.err) })
 }
 
-// isOld reports whether what was read, or begun, at that time is too long ago to be the last
+// isOld (rule 9) reports whether what was read, or begun, at that time is too long ago to be the last
 // word. A process that stood still finds when it wakes that nodes have failed and come back
 // meanwhile, and what it had read or written there is gone: it reads again.
 func (op *operation) isOld(t time.Time) bool { return time.Since(t) > 2*op.c.cfg.Timeout }

@@ -9,9 +9,9 @@ import (
 // This file decides whom a read asks next, given what it has heard. Everything here is pure.
 //
 // The targets settle what a session is where each of them has a copy, and the copies are equal.
-// Else the read is wide, once: a home may have been down when the session was saved, so that a
-// fallback has the newer copy; a home may have been restarted empty; and another process may use a
-// node that this one thinks is down.
+// Else the read is wide, once (rule 8): a home may have been down when the session was saved, so
+// that a fallback has the newer copy; a home may have been restarted empty; and another process
+// may use a node that this one thinks is down.
 
 // round is whom a read asks next, all at once.
 type round struct {

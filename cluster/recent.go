@@ -54,7 +54,8 @@ func (w *wideReads) note(key record.Key, t time.Time) {
 	w.keys.put(key, t)
 }
 
-// timestamps makes sure that two saves of a session by this process never have the same timestamp.
+// timestamps makes sure that two saves of a session by this process never have the same timestamp
+// (rule 11).
 // A clock that runs does so by itself. A save whose clock is behind what it has read counts on from
 // that, and a second save from the same snapshot would count to the same number: of two records
 // with one timestamp nobody could tell which is newer.

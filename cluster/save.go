@@ -109,12 +109,14 @@ func (s *save) begin() {
 	s.ours = record.Change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
 }
 
-// stampAfter is the timestamp of a change that this process makes now to a record that it has read.
+// stampAfter is the timestamp of a change that this process makes now to a record that it has read
+// (rule 11).
 func (op *operation) stampAfter(s *record.Record) record.Timestamp {
 	return op.c.timestamps.next(op.hash, s, op.c.cfg.Now(), op.c.writer)
 }
 
-// hasEnded reports whether the session that was loaded has ended since, or was found destroyed.
+// hasEnded (rule 4) reports whether the session that was loaded has ended since, or was found
+// destroyed.
 // Nobody sees it any more, and nothing may be stored where nothing is found: a request that
 // takes long would bring it back.
 func (s *save) hasEnded() bool {

@@ -13,8 +13,9 @@ import (
 // This file decides how one round of writes goes: what is sent to which nodes, and what their
 // answers mean for the operation.
 //
-// A live record is written only by add, or by cas on the copy that was read: a set that a hung
-// node applies seconds later would replace a newer record. A tombstone is final, so it is set.
+// A live record is written only by add, or by cas on the copy that was read (rule 2): a set that
+// a hung node applies seconds later would replace a newer record. A tombstone is final, so it is
+// set.
 
 // write writes the record to the targets that lack it. All is true when every target has it. The
 // error is ErrTooLarge, for MaxRecordBytes, or ErrUnavailable where no reader would take it.
@@ -99,9 +100,9 @@ func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all
 	return missed == 0, nil
 }
 
-// withdraw removes the older copies of nodes that had no room for the new one: fallbacks hold
-// that, but nobody would ask them while the homes agree. Done is false when somebody has put
-// another copy in the place of one: it may lack something.
+// withdraw removes the older copies of nodes that had no room for the new one (rule 16):
+// fallbacks hold that, but nobody would ask them while the homes agree. Done is false when
+// somebody has put another copy in the place of one: it may lack something.
 func (op *operation) withdraw(v *view, want *record.Record) (done bool, err error) {
 	// A home that has the record differs from an old copy, and whoever sees both reads wide.
 	isSeen := slices.ContainsFunc(v.targets, op.isHome)
@@ -182,7 +183,7 @@ func (op *operation) behind(v *view, written []*node) (nodes []*node) {
 // is down.
 const orphanTTL = 60
 
-// expireOrphans gives the orphans what the targets hold, and a short life.
+// expireOrphans gives the orphans what the targets hold, and a short life (rule 10).
 func (op *operation) expireOrphans(v *view, want *record.Record) {
 	orphans := op.orphans(v, want)
 	if len(orphans) == 0 || want.IsTombstone() {

@@ -11,7 +11,7 @@ import (
 // This file decides what counts as a server's time: the time in which this process ran. A
 // process that was stopped, paused by a CPU quota, or whose goroutines wait for a processor
 // longer than servers take to answer finds its deadlines past although it is late itself. So
-// everything that waits for a server waits by a clock that leaves such time out.
+// everything that waits for a server waits by a clock that leaves such time out (rule 20).
 //
 // The clock runs with the wall and is set back by the time for which something that was due
 // came late: a beat of its own, or the end of somebody's wait. A beat also takes its turn

@@ -11,8 +11,8 @@ import (
 )
 
 // This file decides which gets go to the server in one command, and what becomes of those that
-// wait too long. A get never joins a command that was sent before it arrived: it could miss a
-// write that was acknowledged in between.
+// wait too long. A get never joins a command that was sent before it arrived (rule 19): it could
+// miss a write that was acknowledged in between.
 
 const (
 	maxBatchKeys     = 256

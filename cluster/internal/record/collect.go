@@ -18,10 +18,10 @@ const GCGrace = time.Hour
 // for GCGrace.
 const maxTombstones = 256
 
-// CollectTombstones drops the attribute tombstones that read allows to be collected, and raises
-// the GC watermark over them. What counts is the record that was read, never the one that is to
-// be written: a save may come hours after its load, and what others have written meanwhile must
-// lie above the watermark.
+// CollectTombstones (rule 14) drops the attribute tombstones that read allows to be collected,
+// and raises the GC watermark over them. What counts is the record that was read, never the one
+// that is to be written: a save may come hours after its load, and what others have written
+// meanwhile must lie above the watermark.
 func (r *Record) CollectTombstones(read *Record) *Record {
 	upTo := read.collectable()
 	old := func(a attribute) bool { return a.tombstone && a.timestamp.compare(Timestamp{Clock: upTo}) <= 0 }

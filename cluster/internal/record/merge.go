@@ -2,7 +2,7 @@ package record
 
 import "cmp"
 
-// This file decides what two copies of a session are together.
+// This file decides what two copies of a session are together (docs/protocol.md, rule 1).
 
 // Merge returns the record that holds the newest version of everything that a and b hold. Nil
 // stands for "no record" and is neutral.

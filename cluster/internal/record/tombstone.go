@@ -2,7 +2,7 @@ package record
 
 import "time"
 
-// This file decides what is left of a destroyed session, and for how long.
+// This file decides what is left of a destroyed session, and for how long (rule 15).
 
 // TombstoneFor is the tombstone for a session that is to be destroyed. Found is what the nodes
 // hold of it, nil for nothing. Longest is the longest time, in ms, that this process has seen a
