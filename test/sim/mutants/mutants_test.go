@@ -1,8 +1,12 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -85,6 +89,46 @@ func TestFailing(t *testing.T) {
 	} {
 		if got := failing(c.out); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// Each rule of the protocol's page names its mutant and the tests that tell what breaks without it.
+func TestTheProtocolPageNamesWhatIsThere(t *testing.T) {
+	const root = "../../.."
+	page, err := os.ReadFile(root + "/docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, r := range rules {
+		known[r.name] = true
+	}
+	headings := regexp.MustCompile(`(?m)^### \d+\. `).FindAllString(string(page), -1)
+	named := regexp.MustCompile(`\*Mutant:\* "([^"]+)"`).FindAllStringSubmatch(string(page), -1)
+	if len(named) != len(headings) {
+		t.Errorf("%d rules name %d mutants", len(headings), len(named))
+	}
+	for _, m := range named {
+		if !known[m[1]] {
+			t.Errorf("there is no mutant %q", m[1])
+		}
+	}
+	var tests strings.Builder
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		tests.Write(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(string(page), -1) {
+		if !strings.Contains(tests.String(), "func "+m[1]+"(") {
+			t.Errorf("there is no test %s", m[1])
 		}
 	}
 }
