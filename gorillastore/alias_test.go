@@ -12,7 +12,7 @@ type movedKey string
 
 // While instances of two versions of a program save one session, it has a key under both names of
 // its type. The value under the name that is written now is the newer one's.
-func TestAKeyOfATypeThatHasMovedIsReadUnderTheNameOfNowFirst(t *testing.T) {
+func TestKeyOfAMovedTypeIsReadUnderItsNewNameFirst(t *testing.T) {
 	serializer.Register(movedKey(""))
 	serializer.RegisterAlias("example.com/app.movedKey", movedKey(""))
 	now, err := serializer.MarshalKey(movedKey("cart"))

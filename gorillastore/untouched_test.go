@@ -242,7 +242,7 @@ func TestChangeIsWrittenAfterASaveThatFailed(t *testing.T) {
 
 // A key that would be written under another name each time is refused: its value could not be found
 // again, and each save would add one.
-func TestKeyThatIsEncodedBesideChance(t *testing.T) {
+func TestKeyThatEncodesDifferentlyEachTimeIsRefused(t *testing.T) {
 	_, _, store := start(t)
 	newUser(t).visit(func(w http.ResponseWriter, r *http.Request) {
 		session, _ := store.Get(r, "app")

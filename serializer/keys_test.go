@@ -131,7 +131,7 @@ func TestNamesThatNoKeyHas(t *testing.T) {
 }
 
 // A name that is another each time names nothing.
-func TestAKeyThatIsEncodedByChanceIsRefused(t *testing.T) {
+func TestAKeyThatEncodesDifferentlyEachTimeIsRefused(t *testing.T) {
 	var refused *UnsupportedTypeError
 	for _, key := range []any{coin{true}, [1]coin{}, [1]any{coin{}}} {
 		name, err := MarshalKey(key)

@@ -9,7 +9,7 @@ import (
 
 // Else nothing would be tested: the store could tell by the bytes that a request left the
 // value alone.
-func TestABagTellsNothingByItsBytes(t *testing.T) {
+func TestABagEncodesToOtherBytesEachTime(t *testing.T) {
 	register(false)
 	first, err := serializer.Marshal(newBag("same"))
 	if err != nil {
@@ -31,7 +31,7 @@ func TestABagTellsNothingByItsBytes(t *testing.T) {
 	t.Error("a bag was written in the same bytes a hundred times")
 }
 
-func TestAProfileThatLostItsMailIsSeenToHave(t *testing.T) {
+func TestAFieldThatAProfileHasLostIsNoticed(t *testing.T) {
 	for _, c := range []struct {
 		value any
 		text  string

@@ -17,7 +17,7 @@ import (
 // This file tells that a store, however it is printed, does not tell the tokens of the
 // requests under way.
 
-func TestSilence(t *testing.T) {
+func TestPrintedStoreShowsNoToken(t *testing.T) {
 	env := testenv.Start(t, 2, testenv.Embedded())
 	nodes, err := cluster.ParseNodes(env.Nodes())
 	if err != nil {

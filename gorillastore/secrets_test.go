@@ -21,7 +21,7 @@ import (
 // This file decides that nothing secret is told.
 
 // Neither ids, values nor keys appear in what a log may hold.
-func TestSilence(t *testing.T) {
+func TestErrorsAndLogsShowNoSecret(t *testing.T) {
 	env, c, store := start(t)
 	sealed := newStore(t, c, authKey, []byte("sealing-key-of-x"))
 	u := newUser(t)
@@ -82,7 +82,7 @@ type (
 
 // A struct of the app that holds a store by value is printed with all that is in it: no verb, no
 // log and no dump may show the keys of the cookies.
-func TestKeysAreShownByNothing(t *testing.T) {
+func TestPrintedStoreShowsNoKey(t *testing.T) {
 	_, c, _ := start(t)
 	auth, seal := []byte("auth-key-of-the-cookies-01234567"), []byte("seal-key-of-cook")
 	store := newStore(t, c, auth, seal)
