@@ -8,13 +8,16 @@ SEEDS ?= 270
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload profile scale clean
+.PHONY: check test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload profile scale clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/demo ./demo && .bin/demo
 
 demo-text: ## The same as a story in the terminal.
 	@$(GO) build -o .bin/demo ./demo && .bin/demo -text
+
+check: ## The quick tests of the root module, for every save: some 20 seconds. The rest is in make test.
+	$(GO) test -short ./...
 
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...

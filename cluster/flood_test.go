@@ -155,6 +155,9 @@ func (w *world) distant() (dial testenv.DialFunc) {
 }
 
 func TestRealUsersDoNotFeelAFloodWhileANodeHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: a flood of requests")
+	}
 	story(t, 5, func(w *world) {
 		dial := w.distant()
 		c := w.cluster(Config{DialContext: dial})

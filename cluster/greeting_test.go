@@ -21,6 +21,9 @@ import (
 // Whoever set a wrong address, or started a node in a way that cannot work, reads what it is
 // and what to do: in the error of the first request, in the node's status, and in the log.
 func TestAServerThatIsNoUsableMemcachedIsNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it starts a dozen processes")
+	}
 	auth := filepath.Join(t.TempDir(), "auth")
 	if err := os.WriteFile(auth, []byte("u:"+planted+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -176,6 +176,9 @@ func TestALateSaveForgetsNoChangeMadeSinceItsLoad(t *testing.T) {
 
 // One-time tokens: every request adds a key and removes the one before.
 func TestOneTimeKeysDoNotMakeASessionGrow(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: thousands of requests")
+	}
 	for name, between := range map[string]func(w *world, c *Cluster, r *Record) *Record{
 		"loaded each time": func(w *world, c *Cluster, r *Record) *Record { return w.load(c, "s") },
 		"one record":       func(_ *world, _ *Cluster, r *Record) *Record { return r },
@@ -278,6 +281,9 @@ func TestAProcessThatStoodStillLooksAgain(t *testing.T) {
 
 // One of three nodes takes smaller items than the others. Its refusal is not the last word.
 func TestOneNodeWithASmallerItemSizeStopsNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it starts processes")
+	}
 	env := testenv.Start(t, 2, testenv.Real())
 	small := testenv.Start(t, 1, testenv.Real(), testenv.Args("-I", "512k"))
 	nodes, err := ParseNodes(env.Nodes())

@@ -50,6 +50,9 @@ func (w *world) staysEnded(cs ...*Cluster) {
 }
 
 func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: a dozen stories of hours of virtual time")
+	}
 	for name, v := range map[string]struct {
 		nodes   int
 		hangs   time.Duration
@@ -120,6 +123,9 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 // The clocks by which the longer copy was written, and is judged, are behind: its node keeps it
 // longer than its end, and so must those that know of the earlier end.
 func TestEvidenceOutlastsALongerCopyByClocksThatAreBehind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: hours of virtual time")
+	}
 	for name, end := range map[string]func(w *world, c *Cluster){
 		"shortened": func(w *world, c *Cluster) { w.endsIn(c, time.Minute) },
 		"shortened and deleted": func(w *world, c *Cluster) {

@@ -109,6 +109,9 @@ func mustBeFew(t *testing.T, logs fmt.Stringer, took time.Duration, kinds ...str
 }
 
 func TestNoHostileNodeFillsTheLog(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: minutes of virtual time under a crowd, for each kind of node")
+	}
 	for _, f := range chatters {
 		t.Run(f.name, func(t *testing.T) {
 			story(t, 2, func(w *world) {

@@ -234,6 +234,9 @@ func TestOneUnixSocketUnderTwoPathsIsRefused(t *testing.T) {
 
 // What does not answer proves nothing: neither a name server nor the servers themselves.
 func TestWhatDoesNotAnswerAtTheStartIsNoError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it waits for seconds to pass")
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

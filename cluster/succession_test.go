@@ -16,6 +16,9 @@ const patient = 20 * time.Second
 // All nodes die in turn and are restarted empty, faster than any prober looks. Each
 // request finds the restarted node by itself, because too few others are up.
 func TestNodesRestartedInQuickSuccession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it starts processes again and again")
+	}
 	for _, replicas := range []int{2, 3} {
 		env := testenv.Start(t, 3)
 		nodes, err := cluster.ParseNodes(env.Nodes())

@@ -91,7 +91,11 @@ func TestAStandInIsNotBelievedWhereAHomeNodeWasSilent(t *testing.T) {
 // One node is out at a time, and each time there is a request, on any instance, before the
 // next thing happens.
 func TestNodesThatFailInTurnLoseNothing(t *testing.T) {
-	for seed := range uint64(200) {
+	seeds := uint64(200)
+	if testing.Short() {
+		seeds = 20
+	}
+	for seed := range seeds {
 		story(t, 3+int(seed%2), func(w *world) {
 			dice := rand.New(rand.NewPCG(seed, 1))
 			apps := []*Cluster{w.cluster(Config{}), w.cluster(Config{}), w.cluster(Config{})}[:1+seed%3]

@@ -148,6 +148,9 @@ func everyPlace(t *testing.T, many int, test func(w *world, place, size int)) {
 }
 
 func TestANodeThatSaysOnlyItsVersionCostsFewRequestsAWait(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: minutes of virtual time under a crowd, in every place")
+	}
 	everyPlace(t, 20, func(w *world, place, size int) {
 		silent := always(lie{then: fallsSilent})
 		besideHanging(w, place, size, policy{reads: silent, writes: silent, deletes: silent}, func(u *crowd, h *hostileNode, n NodeStatus, states func() string) {
@@ -210,6 +213,9 @@ func longer(u *crowd, than time.Duration, kinds ...string) string {
 // one who does so on purpose: by the key that probes ask for, by the kind of command. Each request
 // may cost a Timeout, for as long as it goes on; it succeeds, and the node's Timeouts tell which it is.
 func TestANodeThatHangsOnSomeCommandsCostsEachRequestOneTimeoutAtMost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: minutes of virtual time under a crowd, in every place")
+	}
 	silent := always(lie{then: fallsSilent})
 	for name, p := range map[string]policy{
 		"serves probes": {reads: silent, writes: silent, deletes: silent, probes: always(truth)},

@@ -79,6 +79,9 @@ func press(t *testing.T, d *demo, path string, form url.Values) (status int, mes
 // TestFaultsLoseNothing has users work while one thing after the other goes wrong.
 // With HOLDFAST_LIVE=2m it goes on for two minutes, with HOLDFAST_LIVE_USERS users.
 func TestFaultsLoseNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: users work for seconds")
+	}
 	users, _ := strconv.Atoi(os.Getenv("HOLDFAST_LIVE_USERS"))
 	if users == 0 {
 		users = 16
@@ -228,6 +231,9 @@ func TestATakenPortIsNoObstacle(t *testing.T) {
 
 // TestNodesThatRunElsewhere points the demo at nodes that are not its own.
 func TestNodesThatRunElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: users work for seconds")
+	}
 	t.Setenv(testenv.NodesVariable, "")
 	env := testenv.Start(t, 3)
 	d := begin(t, config{users: 3, getenv: func(name string) string {
@@ -266,6 +272,9 @@ func TestNodesThatRunElsewhere(t *testing.T) {
 
 // TestANodeThatEndsByItself kills a node's process behind the page's back.
 func TestANodeThatEndsByItself(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: users work for seconds")
+	}
 	d := begin(t, config{users: 4})
 	pid := d.nodes.env.ByID("n1").PID()
 	if pid == 0 {

@@ -14,6 +14,9 @@ import (
 // TestAppsThatRunElsewhere has app instances and nodes outside of the page, as
 // containers are, and takes them away one after the other.
 func TestAppsThatRunElsewhere(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: users work for seconds")
+	}
 	t.Setenv(testenv.NodesVariable, "")
 	env := testenv.Start(t, 3)
 	getenv := func(name string) string {

@@ -9,6 +9,9 @@ import (
 )
 
 func TestTheStoryEndsWell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: users work for seconds")
+	}
 	for name, opts := range map[string][]testenv.Option{"the nodes at hand": nil, "embedded nodes": {testenv.Embedded()}} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -72,9 +72,19 @@ func newStore(t testing.TB, c *cluster.Cluster, keyPairs ...[]byte) *gorillastor
 	return store
 }
 
+// threeNodes returns memcached processes where there are some. In a short run the nodes are
+// embedded, since starting processes takes most of a test's time.
+func threeNodes(t testing.TB) *testenv.Env {
+	t.Helper()
+	if testing.Short() {
+		return testenv.Start(t, 3, testenv.Embedded())
+	}
+	return testenv.Start(t, 3)
+}
+
 // start is what most tests need: three nodes, a cluster, a store.
 func start(t testing.TB) (*testenv.Env, *cluster.Cluster, *gorillastore.Store) {
-	env := testenv.Start(t, 3)
+	env := threeNodes(t)
 	c := newCluster(t, env)
 	return env, c, newStore(t, c)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // This file decides which session a request has whose browser sends several cookies of one name.
@@ -126,7 +125,7 @@ func TestManyDeadCookies(t *testing.T) {
 // A node is out of reach, and with it the session of one cookie. Whether that session exists is not
 // known, and neither "no session" nor the session of another cookie would be right.
 func TestOutageOfOneOfSeveralSessions(t *testing.T) {
-	env := testenv.Start(t, 3)
+	env := threeNodes(t)
 	c := newCluster(t, env, func(cfg *cluster.Config) { cfg.Replicas, cfg.Timeout = 1, time.Second })
 	store := newStore(t, c)
 	on := func(node int) (cookie, id string) {

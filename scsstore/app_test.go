@@ -33,6 +33,16 @@ func perCodec(t *testing.T, test func(t *testing.T, codec scs.Codec)) {
 	}
 }
 
+// threeNodes returns memcached processes where there are some. In a short run the nodes are
+// embedded, since starting processes takes most of a test's time.
+func threeNodes(t testing.TB) *testenv.Env {
+	t.Helper()
+	if testing.Short() {
+		return testenv.Start(t, 3, testenv.Embedded())
+	}
+	return testenv.Start(t, 3)
+}
+
 // connect returns a Cluster of its own over the nodes, as another process has it. Its
 // timeout is out of reach, so that a busy machine fails no test.
 func connect(t *testing.T, env *testenv.Env) *cluster.Cluster {

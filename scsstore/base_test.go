@@ -15,7 +15,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // instance is an app on scs without a server: requests are contexts.
@@ -27,7 +26,7 @@ type instance struct {
 
 func newInstance(t *testing.T, codec scs.Codec) *instance {
 	m := scs.New()
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	m.Store, m.Codec = s, codec
 	return &instance{m, s, t}
 }

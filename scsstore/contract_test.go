@@ -45,7 +45,7 @@ func commit(t *testing.T, s *scsstore.Store, token, b string, expiry time.Time) 
 }
 
 func TestStoreContract(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 
 	find(t, s, "missing", "")
 	commit(t, s, "token", "encoded_data", hour())
@@ -67,7 +67,7 @@ func TestStoreContract(t *testing.T) {
 }
 
 func TestSessionEndsAtItsExpiry(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	expiry := time.Now().Add(300 * time.Millisecond)
 	commit(t, s, "token", "encoded_data", expiry)
 	for found := true; found; time.Sleep(time.Millisecond) {
@@ -85,7 +85,7 @@ func TestSessionEndsAtItsExpiry(t *testing.T) {
 }
 
 func TestExpiryThatHasPassedEndsTheSession(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	for name, expiry := range map[string]time.Time{
 		"a second ago": time.Now().Add(-time.Second),
 		"never set":    {},
@@ -102,7 +102,7 @@ func TestExpiryThatHasPassedEndsTheSession(t *testing.T) {
 }
 
 func TestTokensMayHoldAnyBytes(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	tokens := []string{" ", "a b", "a\r\nflush_all\r\n", "\x00", "\xff\xfe", "é", strings.Repeat("x", scsstore.MaxTokenBytes)}
 	for _, token := range tokens {
 		find(t, s, token, "")
@@ -166,7 +166,7 @@ func TestOutageIsAnError(t *testing.T) {
 }
 
 func TestTooLargeASessionIsRefusedAndTheOldOneStays(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	commit(t, s, "secret token", "encoded_data", hour())
 	err := s.Commit("secret token", make([]byte, 2<<20), hour())
 	is(t, err, cluster.ErrTooLarge)
@@ -177,7 +177,7 @@ func TestTooLargeASessionIsRefusedAndTheOldOneStays(t *testing.T) {
 }
 
 func TestCancelledRequest(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
@@ -226,7 +226,7 @@ func TestCancelledRequestThatWaitsForAnother(t *testing.T) {
 }
 
 func TestAcceptRefusesSessionsOfAnotherCodec(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	commit(t, s, "old", "old bytes", hour())
 	commit(t, s, "new", "new bytes", hour())
 	s.Accept = func(b []byte) bool { return strings.HasPrefix(string(b), "new") }
@@ -237,7 +237,7 @@ func TestAcceptRefusesSessionsOfAnotherCodec(t *testing.T) {
 // A token is all there is of a session: where two apps share nodes, their prefixes keep
 // the sessions apart.
 func TestAppsAreKeptApartByTheirPrefixes(t *testing.T) {
-	env := testenv.Start(t, 3)
+	env := threeNodes(t)
 	nodes, err := cluster.ParseNodes(env.Nodes())
 	if err != nil {
 		t.Fatal(err)

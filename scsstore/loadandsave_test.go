@@ -21,7 +21,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/holdfast-go/holdfast/scsstore"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // middleware is one of the two LoadAndSaves.
@@ -228,7 +227,7 @@ func TestLoadAndSaveAnswersAsThatOfSCS(t *testing.T) {
 			io.WriteString(w, " again")
 		}},
 	}
-	store := scsstore.New(connect(t, testenv.Start(t, 3)))
+	store := scsstore.New(connect(t, threeNodes(t)))
 	log.SetOutput(io.Discard) // what scs's default ErrorFunc says
 	t.Cleanup(func() { log.SetOutput(os.Stderr) })
 	// run tells a story of three requests with each middleware: without a session, with one,

@@ -15,7 +15,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/scsstore"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // visitor is a browser without a socket: it keeps the session cookie.
@@ -79,7 +78,7 @@ func (v *visitor) expect(key string, want any) {
 // perManager runs the test with each codec, over real nodes.
 func perManager(t *testing.T, test func(t *testing.T, v *visitor)) {
 	perCodec(t, func(t *testing.T, codec scs.Codec) {
-		test(t, newVisitor(t, connect(t, testenv.Start(t, 3)), codec))
+		test(t, newVisitor(t, connect(t, threeNodes(t)), codec))
 	})
 }
 
@@ -245,7 +244,7 @@ func TestHashTokenInStore(t *testing.T) {
 
 // scs documents that Iterate panics over a store that cannot list its sessions.
 func TestIterateIsNotSupported(t *testing.T) {
-	v := newVisitor(t, connect(t, testenv.Start(t, 3)), scs.GobCodec{})
+	v := newVisitor(t, connect(t, threeNodes(t)), scs.GobCodec{})
 	defer func() {
 		if recover() == nil {
 			t.Error("Iterate did not panic")
@@ -268,7 +267,7 @@ func TestInventedTokenIsNotAdopted(t *testing.T) {
 
 func TestSessionSurvivesTheDeathOfEachNode(t *testing.T) {
 	perCodec(t, func(t *testing.T, codec scs.Codec) {
-		env := testenv.Start(t, 3)
+		env := threeNodes(t)
 		c := connect(t, env)
 		v := newVisitor(t, c, codec)
 		v.put("user", "ann")

@@ -16,18 +16,17 @@ import (
 
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // onOneAndTwo runs the test with the slow and the fast request on one instance, and
 // on two.
 func onOneAndTwo(t *testing.T, codec scs.Codec, test func(t *testing.T, slow, fast *app)) {
 	t.Run("one instance", func(t *testing.T) {
-		a := newApp(t, connect(t, testenv.Start(t, 3)), codec)
+		a := newApp(t, connect(t, threeNodes(t)), codec)
 		test(t, a, a)
 	})
 	t.Run("two instances", func(t *testing.T) {
-		env := testenv.Start(t, 3)
+		env := threeNodes(t)
 		test(t, newApp(t, connect(t, env), codec), newApp(t, connect(t, env), codec))
 	})
 }
@@ -164,7 +163,7 @@ func TestManyParallelRequests(t *testing.T) {
 // A handler that commits by itself and goes on, as one does that streams its
 // answer: what it saves at last is compared with what it saved first.
 func TestSeveralCommitsInOneRequest(t *testing.T) {
-	a := newApp(t, connect(t, testenv.Start(t, 3)), serializer.Codec{})
+	a := newApp(t, connect(t, threeNodes(t)), serializer.Codec{})
 	a.mux.HandleFunc("/twice", func(_ http.ResponseWriter, r *http.Request) {
 		a.sessions.Put(r.Context(), "job", "running")
 		if _, _, err := a.sessions.Commit(r.Context()); err != nil {
@@ -199,7 +198,7 @@ func TestTimeoutHandler(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, connect(t, testenv.Start(t, 3)), serializer.Codec{})
+			a := newApp(t, connect(t, threeNodes(t)), serializer.Codec{})
 			a.serve(t, wrap(a))
 			b := newBrowser(t)
 			b.get(a, "/put?key=start&value=0")
@@ -214,7 +213,7 @@ func TestTimeoutHandler(t *testing.T) {
 
 func TestStoreForgetsRequestsThatHaveEnded(t *testing.T) {
 	lines := scsstore.Lines()
-	a := newApp(t, connect(t, testenv.Start(t, 3)), serializer.Codec{})
+	a := newApp(t, connect(t, threeNodes(t)), serializer.Codec{})
 	b := newBrowser(t)
 	b.get(a, "/put?key=start&value=0")
 	for range 50 {

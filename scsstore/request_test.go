@@ -65,7 +65,7 @@ func load(t *testing.T, s *scsstore.Store, ctx context.Context, token string) {
 
 // A new session that was committed once is compared with that commit, too.
 func TestSecondCommitOfANewSession(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	first, other := request(t), request(t)
 	save(t, s, first, "token", values{"a": 1})
 	load(t, s, other, "token")
@@ -98,7 +98,7 @@ func TestCommitAfterAFailedOne(t *testing.T) {
 }
 
 func TestNothingRevivesADeletedSession(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	save(t, s, request(t), "token", values{"a": 1})
 	deleting, other := request(t), request(t)
 	load(t, s, deleting, "token")
@@ -124,7 +124,7 @@ func TestNothingRevivesADeletedSession(t *testing.T) {
 // Where a commit cannot be matched with its find it replaces the session, as in any
 // other store. The package comment says so; this test keeps it true.
 func TestCommitsThatCannotBeMatchedReplaceTheSession(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	for name, contexts := range map[string]func(t *testing.T) (find, commit context.Context){
 		"a derived context with its own Done channel": func(t *testing.T) (context.Context, context.Context) {
 			ctx := request(t)
@@ -152,7 +152,7 @@ func TestCommitsThatCannotBeMatchedReplaceTheSession(t *testing.T) {
 // The client goes away just when its session has been found: the handler runs all
 // the same, and its commit is still compared with the find.
 func TestClientThatGoesAwayDuringItsFind(t *testing.T) {
-	s := scsstore.New(connect(t, testenv.Start(t, 3)))
+	s := scsstore.New(connect(t, threeNodes(t)))
 	save(t, s, request(t), "token", values{"start": 0})
 	ctx, leave := context.WithCancel(t.Context())
 	s.Accept = func([]byte) bool {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/holdfast-go/holdfast/scsstore"
 	"github.com/holdfast-go/holdfast/serializer"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // copying is a codec of the app around serializer.Codec that passes copies on, so that
@@ -80,7 +79,7 @@ func (m moving) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 func TestEachStoreHasItsOwnBase(t *testing.T) {
 	in := newInstance(t, serializer.Codec{})
 	token := in.do(request(t), "", func(ctx context.Context) { in.Put(ctx, "start", 0) })
-	to := scsstore.New(connect(t, testenv.Start(t, 3)))
+	to := scsstore.New(connect(t, threeNodes(t)))
 	in.Store = moving{in.store, to}
 	ctx := in.load(request(t), token)
 	for _, key := range []string{"x", "y"} {

@@ -341,6 +341,9 @@ func TestEmbeddedDumpReadsAsMemcached(t *testing.T) {
 }
 
 func TestEmbeddedItemsExpireAsMemcacheds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it waits for seconds to pass")
+	}
 	t.Parallel() // mostly waiting
 	left := func(env *testenv.Env) string {
 		s, err := answer(env, "get a b c d e\r\n")

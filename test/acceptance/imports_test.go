@@ -9,6 +9,9 @@ import (
 // The packages depend on each other in one direction, and on no more than they need:
 // what a user of one of them downloads and has to trust.
 func TestImportsPointOneWay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it runs the go command")
+	}
 	const (
 		module   = "github.com/holdfast-go/holdfast/"
 		internal = module + "internal/" // lineage and weakmap: the standard library only
@@ -54,6 +57,9 @@ func TestImportsPointOneWay(t *testing.T) {
 // gomemcache has one user in production code: whoever wants to know what is said to a server reads
 // one package.
 func TestOnePackageSpeaksToServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it runs the go command")
+	}
 	const (
 		module = "github.com/holdfast-go/holdfast/"
 		only   = module + "cluster/internal/memcached"

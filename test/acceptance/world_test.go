@@ -37,9 +37,13 @@ type world struct {
 	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// newWorld returns a world on n nodes: memcached processes where there are some.
+// newWorld returns a world on n nodes: memcached processes where there are some. In a short
+// run they are embedded, since starting processes takes most of a story's time.
 func newWorld(t *testing.T, d driver, n int, opts ...testenv.Option) *world {
 	t.Helper()
+	if testing.Short() {
+		opts = append([]testenv.Option{testenv.Embedded()}, opts...)
+	}
 	env := testenv.Start(t, n, opts...)
 	nodes, err := cluster.ParseNodes(env.Nodes())
 	if err != nil {

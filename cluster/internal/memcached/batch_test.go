@@ -204,6 +204,9 @@ func TestCallersOfOneKeyShareIt(t *testing.T) {
 }
 
 func TestABatchFitsIntoATimeout(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: it moves hundreds of megabytes")
+	}
 	for _, c := range []struct {
 		name  string
 		value int
