@@ -54,15 +54,15 @@ func lonely(a, b bool) bool {
 		b // the one or the other
 }
 `,
-	"two/asm.s":         "TEXT text(SB), $0\n",
-	"one/one_test.go":   "package one\n\nfunc inTest() int { return 1 }\n",
-	"one/one_plan9.go":  "package one\n\nfunc elsewhere() int { return 1 }\n",
-	"one/testdata/a.go": "package a\n\nfunc inData() int { return 1 }\n",
+	"two/asm.s":              "TEXT text(SB), $0\n",
+	"one/one_test.go":        "package one\n\nfunc inTest() int { return 1 }\n",
+	"one/one_plan9.go":       "package one\n\nfunc elsewhere() int { return 1 }\n",
+	"one/testdata/a.go":      "package a\n\nfunc inData() int { return 1 }\n",
 	"test/acceptance/all.go": "package acceptance\n\nfunc accepted() int { return 1 }\n",
 	"test/sim/go.mod":        "module sim\n",
 	"test/sim/sim.go":        "package sim\n\nfunc simulated() int { return 1 }\n",
-	".hidden/hidden.go": "package hidden\n\nfunc hidden() int { return 1 }\n",
-	"two/many.go":       "package two\n\nfunc a() int {\n\tvar n int\n\treturn n\n}\n",
+	".hidden/hidden.go":      "package hidden\n\nfunc hidden() int { return 1 }\n",
+	"two/many.go":            "package two\n\nfunc a() int {\n\tvar n int\n\treturn n\n}\n",
 }
 
 func write(t *testing.T, files map[string]string) (root string) {
