@@ -9,12 +9,6 @@ import (
 
 // This file decides how the nodes of a round are asked, and for how long each is waited for.
 
-// request is one request to one node.
-type request struct {
-	node *node
-	memcached.Request
-}
-
 // ask reads the key from the nodes of a round at once and adds what they say to the view. The
 // brief ones have a quarter of a Timeout.
 func (op *operation) ask(ctx context.Context, v *view, r round) error {

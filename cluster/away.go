@@ -8,25 +8,6 @@ import (
 // This file decides what follows from the time for which a node was away: its sessions may have
 // been written elsewhere, and it may have missed writes.
 
-// standing is what a decision needs to know of a node at one moment.
-type standing struct {
-	state      State
-	failsFast  bool // a node that is down says so without a wait
-	backLately bool
-}
-
-func (n *node) standing() standing {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return standing{
-		state: n.health.state, failsFast: n.health.failsFast,
-		backLately: !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately,
-	}
-}
-
-// lately is how long a node counts as just come back.
-const lately = time.Hour
-
 // missedWrites reports whether one of the targets was away, and this process has not read the session
 // wide since. A fallback may have a newer copy, although the targets agree; that lives no longer
 // than any session.

@@ -63,25 +63,24 @@
 //
 // # Reading order
 //
-// cluster.go makes a Cluster; session.go is what the app holds of a session.
+// The verbs: load.go, turn.go and lanes.go, save.go, delete.go. Saves of one session take turns,
+// and those that wait go together. where.go shows what nodes hold.
 //
-// The verbs: load.go, save.go, delete.go. lanes.go and turn.go say which saves wait, and
-// what they do together.
+// The loop below them: converge.go reads, decides, and writes, again and again. read.go is
+// one read, ask.go has a round of it, policy.go says whom it asks next, copy.go what an
+// answer is worth. write.go is one round of writes, conflict.go says when a node that refuses
+// them is passed over. away.go says which nodes may have missed writes.
 //
-// The loop below them: converge.go reads, decides, and writes, again and again; read.go is
-// one read, policy.go says whom it asks next, ask.go asks, copy.go says what an answer is
-// worth; write.go is one round of writes, conflict.go says when a node that refuses them is
-// passed over; operation.go holds what one operation knows of itself.
+// What they stand on: servers.go and doors.go say whether two nodes are one server, prober.go
+// asks whether a node is back. operation.go is what one operation knows of itself, view.go what
+// its read has found. cluster.go makes a Cluster; session.go is what the app holds of a session,
+// recent.go what a process remembers of keys, limiter.go bounds unverified ids, stats.go counts,
+// placement.go says which nodes a key belongs to, node.go what a node is to this process,
+// membership.go whether it is up, journal.go logs.
 //
-// recent.go is what a process remembers of keys between operations.
+// What a Cluster may be: env.go, misspelt.go, envsecrets.go, nodelist.go, config.go, check.go,
+// address.go.
 //
-// The nodes: placement.go says which of them a key belongs to, membership.go whether one is
-// up, away.go which may have missed writes, node.go ties that to a server, prober.go asks
-// whether one is back; internal/memcached speaks to it.
-//
-// The record: internal/record says what a session is when copies of it meet, and what it looks
-// like in memcached.
-//
-// Beside them: limiter.go, journal.go, stats.go, where.go. What a Cluster may be: config.go,
-// check.go, servers.go, doors.go, address.go, nodelist.go, env.go, envsecrets.go, misspelt.go.
+// internal/record says what a session is when several copies of it meet, internal/memcached
+// speaks to one server.
 package cluster

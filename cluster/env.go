@@ -12,13 +12,6 @@ import (
 
 // This file decides how a configuration is written as environment variables.
 
-// standbyVariable lists the standby nodes. Until this word was used in both, the environment had
-// another than Node.Standby.
-const (
-	standbyVariable       = "MEMCACHED_STANDBY_NODES"
-	formerStandbyVariable = "MEMCACHED_FAILOVER_NODES"
-)
-
 // variables are all that ConfigFromEnv reads.
 var variables = []string{
 	"MEMCACHED_NODES",

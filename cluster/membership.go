@@ -111,3 +111,10 @@ func (s service) request(v memcached.Verdict) (service, memcached.Verdict) {
 
 // up returns the service when the node is up again.
 func (s service) up() service { return service{unproven: !s.mustServe} }
+
+// standing is what a decision needs to know of a node at one moment.
+type standing struct {
+	state      State
+	failsFast  bool // a node that is down says so without a wait
+	backLately bool
+}

@@ -104,6 +104,19 @@ func (n *node) isUp() bool {
 	return s == StateUp
 }
 
+// lately is how long a node counts as just come back.
+const lately = time.Hour
+
+// standing is the node as a decision sees it now.
+func (n *node) standing() standing {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return standing{
+		state: n.health.state, failsFast: n.health.failsFast,
+		backLately: !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately,
+	}
+}
+
 // note feeds the health with what an exchange showed.
 func (n *node) note(next func(health, memcached.Verdict) health, v memcached.Verdict, err error) {
 	n.mu.Lock()

@@ -197,6 +197,13 @@ func checkNotation(entry string) error {
 	return checkASCII(name)
 }
 
+// standbyVariable lists the standby nodes. Until this word was used in both, the environment had
+// another than Node.Standby.
+const (
+	standbyVariable       = "MEMCACHED_STANDBY_NODES"
+	formerStandbyVariable = "MEMCACHED_FAILOVER_NODES"
+)
+
 // markStandby marks the ids that the environment lists as standby nodes.
 func markStandby(nodes []Node, getenv func(string) string) error {
 	name, ids, former := standbyVariable, getenv(standbyVariable), getenv(formerStandbyVariable)

@@ -55,6 +55,12 @@ type operation struct {
 	viewRoom    view
 }
 
+// request is one request to one node.
+type request struct {
+	node *node
+	memcached.Request
+}
+
 type nodeError struct {
 	node *node
 	err  error

@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
@@ -172,4 +174,42 @@ const (
 func probeWait(bad int, jitter float64) time.Duration {
 	d := min(probeFirst<<min(bad, 10), probeMost)
 	return d/2 + time.Duration(jitter*float64(d)/2)
+}
+
+// Ping asks all nodes and returns nil when a save could succeed now: at least
+// MinCopies of them answer. What they say counts for their state, like a probe. Else it returns
+// ErrUnavailable with each node's reason, or ctx's error when that ends first.
+func (c *Cluster) Ping(ctx context.Context) error {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	defer c.running.Done()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	results := make(chan nodeError, len(c.nodes))
+	for _, n := range c.nodes {
+		c.running.Add(1)
+		go func() {
+			defer c.running.Done()
+			results <- nodeError{n, c.check(n)}
+		}()
+	}
+	op := &operation{c: c}
+	good := 0
+	for range c.nodes {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("cluster: ping: %w", ctx.Err())
+		case r := <-results:
+			if r.err == nil {
+				if good++; good == c.cfg.MinCopies {
+					return nil
+				}
+				continue
+			}
+			op.fail(r.node, r.err)
+		}
+	}
+	return op.unavailable()
 }

@@ -67,7 +67,7 @@ type timestamps struct {
 // next returns the timestamp of a change that is made now to the record that was read.
 func (t *timestamps) next(key record.Key, read *record.Record, now time.Time, writer uint64) record.Timestamp {
 	at := read.NextTimestamp(now, writer)
-	if at.Clock <= now.UnixMicro() {
+	if at.Clock <= now.UnixMicro() || read.IsAhead(now) { // the latter is stored nowhere
 		return at
 	}
 	t.mu.Lock()

@@ -1,0 +1,90 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file says what a read has found: which nodes answered, and with what.
+
+// view is what a read found.
+type view struct {
+	began     time.Time // the reading
+	assumed   bool      // nothing was asked: it is what a snapshot says
+	targets   []*node
+	answers   []answer       // of every node that answered, targets or not
+	wide      bool           // the read has gone beyond the targets
+	merged    *record.Record // nil: no copy anywhere
+	homes     int            // home nodes that answered with a miss, or with a copy that can be read
+	askedFull bool           // the full nodes were asked
+	// throttled: the read was to be wide, and was not: too many unverified ids at once.
+	throttled bool
+	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
+	unreadable error
+	tampered   error // the ErrSealed of a copy that any other copy may replace
+
+	// Room for what most views need.
+	targetRoom, askRoom [2]*node
+	answerRoom          [2]answer
+}
+
+// answer is what one node said.
+type answer struct {
+	node *node
+	item *memcached.Copy // nil: a miss
+	rec  *record.Record  // nil: a miss, or a copy that cannot be used
+	// unreadable: this process cannot read the copy and must not replace it. Its node is passed
+	// over: what it says keeps nobody from what others hold.
+	unreadable bool
+	// tampered: the seal is broken, or missing where it matters. The copy is no evidence, and
+	// may be replaced.
+	tampered bool
+	// unsealed: the copy came without the seal that it should have.
+	unsealed bool
+}
+
+// on returns what the node answered, or nil if it did not.
+func (v *view) on(n *node) *answer {
+	for i := range v.answers {
+		if v.answers[i].node == n {
+			return &v.answers[i]
+		}
+	}
+	return nil
+}
+
+// item returns the copy that the node answered with, or nil.
+func (v *view) item(n *node) *memcached.Copy {
+	if a := v.on(n); a != nil {
+		return a.item
+	}
+	return nil
+}
+
+// holdsAny reports whether some node holds something under the key that counts.
+func (v *view) holdsAny() bool {
+	return slices.ContainsFunc(v.answers, func(a answer) bool { return a.item != nil && !a.item.Orphan })
+}
+
+// isBlind reports whether the view proves nothing about a session that may exist: no home node
+// answered, and no other node has ever been its fallback. What is written then, on nodes that
+// nobody asks when the homes are back, would be lost.
+func (v *view) isBlind() bool { return v.homes == 0 && !v.holdsAny() }
+
+// lacking returns the targets whose copy does not equal want, or is about to expire: all of them
+// where nothing was asked.
+func (v *view) lacking(want *record.Record) []*node {
+	if v.assumed {
+		return v.targets
+	}
+	var ns []*node
+	for _, t := range v.targets {
+		if a := v.on(t); a == nil || !a.rec.Equal(want) || a.item.Orphan || a.tampered {
+			ns = append(ns, t)
+		}
+	}
+	return ns
+}
