@@ -3,6 +3,10 @@
 // servers; every message between a client and a node takes a time that follows from
 // the seed, the moment and the first line of the message alone. So no two events share an
 // instant, and a run can be repeated although goroutines are scheduled at will.
+//
+// The faults of testenv.Wire are others: whoever tells a story switches them on for an address,
+// and they hit all that goes there. Here each message draws its own fate and time, and what hits a
+// client is not the network alone: its process may stand still, or its machine be starved.
 package world
 
 import (
