@@ -116,6 +116,10 @@ func mapPlan(t reflect.Type, key, elem *plan) plan {
 
 // entries writes the entries sorted by the bytes of their keys.
 func (e *encoder) entries(m reflect.Value, key, elem *plan, plain bool) error {
+	if m.Len() == 0 { // and so no key and no element, which may be as large as an array type can be
+		e.mapLen(0)
+		return nil
+	}
 	keys := newEncoder()
 	defer keys.free()
 	keys.key, keys.depth = true, e.depth

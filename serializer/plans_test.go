@@ -107,6 +107,19 @@ func mustStay(t *testing.T, v any) {
 	}
 }
 
+// A record of 3 kB may hold a thousand empty maps whose keys are huge: to write them again takes no
+// more memory than to read them.
+func TestAnEmptyMapOfHugeKeysIsWrittenCheaply(t *testing.T) {
+	v := make([]map[[8 << 20]int8]int8, 100)
+	for i := range v {
+		v[i] = map[[8 << 20]int8]int8{}
+	}
+	mustMarshal(t, v) // makes the plan
+	if got := allocates(func() { mustMarshal(t, v) }); got > 64<<10 {
+		t.Errorf("%d bytes of memory", got)
+	}
+}
+
 // FuzzPlans looks for types and values that take more memory than their bytes pay for, or do not
 // stay as they are.
 func FuzzPlans(f *testing.F) {
