@@ -49,7 +49,7 @@ var names = []rule{
 	one("names that become one server are not mentioned", "(*Cluster).besides",
 		"o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(", "false && o.leadsTo("),
 	one("an address that another node has left is shared", "(*Server).LeadsTo",
-		"return err == nil && slices.ContainsFunc(found, is)", "return err != nil || len(found) >= 0"),
+		"slices.ContainsFunc(found, is)", "(len(found) >= 0 || slices.ContainsFunc(found, is))"),
 	one("certificates are read once", "(*fromFiles).get",
 		"f.last = time.Now(); before", "return f.current.Load(); before"),
 	one("a half-written file is used", "wholePEM",
