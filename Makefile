@@ -66,7 +66,7 @@ profile: peers ## CPU, allocation, block and mutex profiles: make profile CELL=s
 
 scale: ## What grows with the number of nodes.
 	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster
-	$(GO) test -run '^$$' -bench 'Rank|Targets|Node' ./cluster
+	$(GO) test -run '^$$' -bench 'Preference|Targets|Node' ./cluster
 
 clean:
 	rm -rf .bin

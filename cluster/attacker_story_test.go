@@ -43,35 +43,35 @@ func TestASealedRecordCannotMoveToAnotherPrefix(t *testing.T) {
 	})
 }
 
-// forgedSeal breaks a record's seal, under a good checksum.
-func forgedSeal(b []byte) []byte {
+// tamperedSeal breaks a record's seal, under a good checksum.
+func tamperedSeal(b []byte) []byte {
 	b = bytes.Clone(b)
 	b[len(b)-checksumSize-1] ^= 1
 	return resealed(b)
 }
 
-// A copy whose key is known and whose seal is broken is a forgery, not one of
+// A copy whose key is known and whose seal is broken was tampered with, and is not one of
 // tomorrow's: the other copy replaces it.
-func TestAForgedCopyIsReplacedByTheGoodOne(t *testing.T) {
+func TestTamperedCopyIsReplacedByTheGoodOne(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
 		w.create(c, "s", "a=1")
 		key := record.KeyOf("s").Name("")
-		for i, n := range w.rank("s")[:2] {
+		for i, n := range w.preference("s")[:2] {
 			good, _ := n.Get(key)
-			n.Set(key, forgedSeal(good))
+			n.Set(key, tamperedSeal(good))
 			w.sees(c, "s", "a=1")
-			if b, _ := n.Get(key); bytes.Equal(b, forgedSeal(good)) {
-				w.Errorf("%s keeps the forgery", n.ID())
+			if b, _ := n.Get(key); bytes.Equal(b, tamperedSeal(good)) {
+				w.Errorf("%s keeps the tampered copy", n.ID())
 			}
 			w.change(c, "s", "a", "1")
 			if s := c.Stats(); s.Damaged+s.Unreadable <= uint64(i) {
 				w.Errorf("it is not counted: %+v", s)
 			}
 		}
-		for _, n := range w.rank("s")[:2] {
+		for _, n := range w.preference("s")[:2] {
 			good, _ := n.Get(key)
-			n.Set(key, forgedSeal(good))
+			n.Set(key, tamperedSeal(good))
 		}
 		w.missing(c, "s", ErrSealed)
 	})

@@ -18,7 +18,7 @@ import (
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
-// This file measures what grows with the number of nodes: the rank, the choice of
+// This file measures what grows with the number of nodes: the preference list, the choice of
 // targets, the balance, the keys that move when nodes come and go, and what a node
 // costs a process. The simulations run when HOLDFAST_SCALE says over how many keys.
 
@@ -47,7 +47,7 @@ func bigCluster(tb testing.TB, n int) *Cluster {
 	return c
 }
 
-func BenchmarkRank(b *testing.B) {
+func BenchmarkPreference(b *testing.B) {
 	for _, n := range scaleNodes {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			r := newPlacement(manyNodes(n))
@@ -63,8 +63,8 @@ func BenchmarkRank(b *testing.B) {
 	}
 }
 
-// The choice of a call's targets: the key's hash, its rank, and the health of the
-// nodes at its head, with all nodes up and with every tenth down.
+// The choice of a call's targets: the key's hash, its preference list, and the health
+// of the nodes at its head, with all nodes up and with every tenth down.
 func BenchmarkTargets(b *testing.B) {
 	for _, n := range scaleNodes {
 		for _, down := range []bool{false, true} {
@@ -95,12 +95,12 @@ func BenchmarkTargets(b *testing.B) {
 	}
 }
 
-func TestRankNeedsNoMemory(t *testing.T) {
+func TestPreferenceListOfManyNodesAllocatesNothing(t *testing.T) {
 	r := newPlacement(manyNodes(100))
 	var room [8]int
 	key := record.KeyOf("session")
 	if n := testing.AllocsPerRun(100, func() { r.preference(key, 6, room[:0]) }); n != 0 {
-		t.Errorf("a rank over 100 nodes makes %v allocations", n)
+		t.Errorf("a preference list of 100 nodes makes %v allocations", n)
 	}
 }
 

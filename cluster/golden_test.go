@@ -66,7 +66,7 @@ func TestSessionsOfFormat1LiveOn(t *testing.T) {
 	for _, g := range goldens(t, 1) {
 		for _, copies := range []int{1, 2} {
 			story(t, 3, func(w *world) {
-				for _, n := range w.rank(g.ID)[:copies] {
+				for _, n := range w.preference(g.ID)[:copies] {
 					n.Set(record.KeyOf(g.ID).Name(g.Prefix), g.Bytes)
 				}
 				// Most of them ended an hour after their last save.

@@ -67,7 +67,7 @@ var shownCopies = []lie{
 	{name: "the highest token", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		return h.latest(q), 0, " 18446744073709551615"
 	}},
-	{name: "a retired copy", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), memcached.OrphanFlag, " 1" }},
+	{name: "an orphan", copy: func(h *hostileNode, q question) ([]byte, int, string) { return h.latest(q), memcached.OrphanFlag, " 1" }},
 	{name: "old copies, one by one", copy: oldCopies},
 	{name: "the first copy", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
@@ -75,7 +75,7 @@ var shownCopies = []lie{
 		}
 		return nil, 0, ""
 	}},
-	{name: "the first copy, retired", copy: func(h *hostileNode, q question) ([]byte, int, string) {
+	{name: "the first copy, as an orphan", copy: func(h *hostileNode, q question) ([]byte, int, string) {
 		if c := h.on(q.key); len(c.before) > 0 {
 			return c.before[0], memcached.OrphanFlag, fmt.Sprint(" ", h.newToken())
 		}
@@ -97,7 +97,7 @@ var shownCopies = []lie{
 		}
 		return b, 0, fmt.Sprint(" ", h.newToken())
 	}},
-	{name: "a broken seal", copy: with(func(_ *hostileNode, _ question, b []byte) []byte { return forgedSeal(b) })},
+	{name: "a broken seal", copy: with(func(_ *hostileNode, _ question, b []byte) []byte { return tamperedSeal(b) })},
 	{name: "a damaged copy", copy: with(func(_ *hostileNode, _ question, b []byte) []byte { b[len(b)/2] ^= 4; return b })},
 	{name: "a copy that is cut short", copy: with(func(_ *hostileNode, _ question, b []byte) []byte { return b[:len(b)/2] })},
 	{name: "garbage", copy: func(h *hostileNode, _ question) ([]byte, int, string) { return []byte("garbage"), 0, " 1" }},

@@ -245,7 +245,7 @@ func (h *hostileNode) serve(nc net.Conn) {
 // takeOver puts a hostile node in the place of one, and returns how to reach all.
 func (w *world) takeOver(place int, id string, h *hostileNode) func(context.Context, string, string) (net.Conn, error) {
 	h.held = map[string]*heldCopy{}
-	addr := w.rank(id)[place].Addr()
+	addr := w.preference(id)[place].Addr()
 	var conns sync.WaitGroup
 	w.Cleanup(conns.Wait)
 	return func(ctx context.Context, network, to string) (net.Conn, error) {

@@ -36,7 +36,8 @@ func (c hostileCase) String() string {
 
 var hostileSeeds = flag.Int("hostile-seeds", 20, "how many hostile nodes that answer by chance the stories try")
 
-// everywhere tries the policy in every place of a session's rank. Short runs try some of it.
+// everywhere tries the policy in every place of a session's preference list. Short runs try
+// some of it.
 func everywhere(t *testing.T, name string, why exception, p func() policy) {
 	t.Helper()
 	for _, nodes := range []int{2, 3} {
@@ -120,7 +121,7 @@ func (s *hostileScene) logsOut(c *Cluster, id string) {
 // disturb has a good home lose its memory, where the hostile node is none: it is asked then.
 func (s *hostileScene) disturb() {
 	if s.place > 1 {
-		s.rank("s")[0].Flush()
+		s.preference("s")[0].Flush()
 	}
 }
 
@@ -186,7 +187,7 @@ func (s *hostileScene) tell() {
 // longer than it should.
 func (s *hostileScene) heals(id, attrs string) {
 	s.Helper()
-	for place, n := range s.rank(id)[:2] {
+	for place, n := range s.preference(id)[:2] {
 		if place == s.place {
 			continue
 		}
@@ -206,7 +207,7 @@ func (s *hostileScene) heals(id, attrs string) {
 // likeBoth is like, for a third id.
 func (w *world) likeBoth(id, other string) string {
 	for i := 0; ; i++ {
-		if third := fmt.Sprint("like", i); third != other && slices.Equal(w.rank(third), w.rank(id)) {
+		if third := fmt.Sprint("like", i); third != other && slices.Equal(w.preference(third), w.preference(id)) {
 			return third
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // A node that hangs up on plain commands may have been down when it was first asked what it is,
 // or be late with the answer. It is asked again, and what it is stays known.
-func TestWhatANodeIsIsAskedAgainAndStaysKnown(t *testing.T) {
+func TestNodeIdentityIsAskedAgainAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var hellos, hangs atomic.Int32
 		var up atomic.Bool

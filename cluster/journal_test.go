@@ -141,7 +141,7 @@ func TestDamagedCopiesFillNoDisk(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
 		w.create(c, "s", "a=1")
-		bad := w.rank("s")[0]
+		bad := w.preference("s")[0]
 		w.onCommand(func(cmd sentCommand) {
 			if cmd.verb == "gets" && w.env.Node(cmd.node) == bad {
 				bad.Set(record.KeyOf("s").Name(""), []byte("no record"))

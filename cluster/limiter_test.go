@@ -66,7 +66,7 @@ func TestTheLimiterEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
+func TestUnverifiedIDsAreLimitedAndDelayNoRealSession(t *testing.T) {
 	story(t, 6, func(w *world) {
 		c := w.cluster(Config{UnknownPerSecond: 100})
 		w.create(c, "real", "a=1")
@@ -97,7 +97,7 @@ func TestAFloodOfInventedIDsIsBoundedAndHurtsNoRealSession(t *testing.T) {
 		wg.Wait()
 		seconds := time.Since(began).Seconds()
 		if got, most := float64(unknown.Load()), 100*(seconds+1)+1; got > most || got < most/2 {
-			w.Errorf("%v second looks in %.1f s, at 100 a second", got, seconds)
+			w.Errorf("%v wide reads in %.1f s, at 100 a second", got, seconds)
 		}
 		if s := c.Stats(); s.Throttled != uint64(refused.Load()) || s.Throttled == 0 {
 			w.Errorf("%d refused, stats %+v", refused.Load(), s)
@@ -123,14 +123,14 @@ func TestTheMemoryOfWideReadsIsBounded(t *testing.T) {
 
 // A clock that is behind what was read gives each save a timestamp of its own.
 func TestTimestampsOfOneProcessDiffer(t *testing.T) {
-	var stamps timestamps
+	var given timestamps
 	now, key := time.Now(), record.KeyOf("s")
 	read := record.Change(nil, nil, now.Add(time.Hour).UnixMilli(), record.Timestamp{Clock: now.Add(time.Minute).UnixMicro(), Writer: 1})
-	first := stamps.next(key, read, now, 7)
-	if second := stamps.next(key, read, now, 7); second.Clock <= first.Clock || first.Clock <= read.Newest() {
+	first := given.next(key, read, now, 7)
+	if second := given.next(key, read, now, 7); second.Clock <= first.Clock || first.Clock <= read.Newest() {
 		t.Errorf("%v, then %v, after %v", first, second, read.Newest())
 	}
-	if other := stamps.next(record.KeyOf("t"), read, now, 7); other != first {
+	if other := given.next(record.KeyOf("t"), read, now, 7); other != first {
 		t.Errorf("another session's timestamp is %v, want %v", other, first)
 	}
 }

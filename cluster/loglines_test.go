@@ -139,7 +139,7 @@ func TestNoHostileNodeFillsTheLog(t *testing.T) {
 					switch {
 					case f.behind:
 						go visit()
-					case !f.patient || stateOf(c, w.rank("s")[0]) == StateUp:
+					case !f.patient || stateOf(c, w.preference("s")[0]) == StateUp:
 						visit()
 					}
 					time.Sleep(pace)

@@ -13,12 +13,12 @@ import (
 
 // nameServer is a DNS server in memory, for Config.Resolver.
 type nameServer struct {
-	mu    sync.Mutex          // guards below
-	zone  map[string][]string // addresses by name, without the last dot
-	code  byte                // of every answer; 0: what the zone says
-	mute  bool                // it does not answer
-	asked int
-	turn  int // shuffles answers
+	mu           sync.Mutex          // guards below
+	zone         map[string][]string // addresses by name, without the last dot
+	code         byte                // of every answer; 0: what the zone says
+	unresponsive bool                // it does not answer
+	asked        int
+	turn         int // shuffles answers
 }
 
 // Codes of answers (RFC 1035, section 4.1.1).
@@ -74,7 +74,7 @@ func (s *nameServer) answer(q []byte) []byte {
 	}
 	kind := binary.BigEndian.Uint16(q[end+1:])
 	question := q[12 : end+5]
-	if s.mute {
+	if s.unresponsive {
 		return nil
 	}
 	found, known := s.zone[strings.ToLower(strings.Join(labels, "."))]

@@ -46,8 +46,8 @@ var keeps = policy{writes: always(lie{raw: "STORED\r\n"}), deletes: always(lie{r
 // for want of memory, the copy that the hostile box has kept is all there is.
 func TestOneHostileBoxBringsADeletedSessionBackWhenTheOtherHomeForgets(t *testing.T) {
 	for how, forgets := range map[string]func(w *world, good int){
-		"a restart":             func(w *world, good int) { w.rank("s")[good].Restart() },
-		"no room for deletions": func(w *world, good int) { w.rank("s")[good].Delete(record.KeyOf("s").Name("")) },
+		"a restart":             func(w *world, good int) { w.preference("s")[good].Restart() },
+		"no room for deletions": func(w *world, good int) { w.preference("s")[good].Delete(record.KeyOf("s").Name("")) },
 	} {
 		t.Run(how, func(t *testing.T) {
 			onOneBox(t, keeps, func(w *world, h *hostileNode, c, other *Cluster, _ Config, place int) {
@@ -85,7 +85,7 @@ func TestABoxThatIsFlushedBeforeARestartBringsNothingBack(t *testing.T) {
 		// Off the list:
 		without := cfg
 		for _, n := range c.cfg.Nodes {
-			if n.ID != w.rank("s")[place].ID() {
+			if n.ID != w.preference("s")[place].ID() {
 				without.Nodes = append(without.Nodes, n)
 			}
 		}
@@ -93,7 +93,7 @@ func TestABoxThatIsFlushedBeforeARestartBringsNothingBack(t *testing.T) {
 		w.missing(w.cluster(without), "s", ErrNotFound)
 		// Flushed:
 		h.empty()
-		w.rank("s")[1-place].Restart()
+		w.preference("s")[1-place].Restart()
 		w.missing(c, "s", ErrNotFound)
 		w.missing(other, "s", ErrNotFound)
 		w.missing(w.cluster(without), "s", ErrNotFound)
@@ -122,7 +122,7 @@ func TestAPoisonedCopyOutlivesItsNodeUnlessItIsSealed(t *testing.T) {
 		// The box is flushed alone, and then the good nodes alone: what remains is on the other.
 		h.empty()
 		w.sees(c, "s", poisoned+" cart=1")
-		for i, n := range w.rank("s") {
+		for i, n := range w.preference("s") {
 			if i != place {
 				n.Flush()
 			}
@@ -130,15 +130,15 @@ func TestAPoisonedCopyOutlivesItsNodeUnlessItIsSealed(t *testing.T) {
 		w.sees(c, "s", poisoned+" cart=1")
 		// Every node.
 		h.empty()
-		for _, n := range w.rank("s") {
+		for _, n := range w.preference("s") {
 			n.Flush()
 		}
 		w.missing(c, "s", ErrNotFound)
 	})
 }
 
-// The same with a forged deletion: the user is logged out, and no save brings the session back.
-func TestAForgedDeletionStaysUnlessRecordsAreSealed(t *testing.T) {
+// The same with a forged tombstone: the user is logged out, and no save brings the session back.
+func TestForgedTombstoneStaysUnlessRecordsAreSealed(t *testing.T) {
 	gone := invented(func(now time.Time) *record.Record { return record.Tombstone(now.Add(time.Hour).UnixMilli()) })
 	onOneBox(t, policy{reads: always(lie{copy: gone})}, func(w *world, h *hostileNode, c, other *Cluster, cfg Config, place int) {
 		w.create(c, "s", "user=ann")
@@ -155,9 +155,9 @@ func TestAForgedDeletionStaysUnlessRecordsAreSealed(t *testing.T) {
 	})
 }
 
-// Logins and logouts without end leave a deletion each: a few bytes, on the homes alone, for no
+// Logins and logouts without end leave a tombstone each: a few bytes, on the homes alone, for no
 // longer than the session could have lived and an hour.
-func TestADeletionTakesLittleRoomAndGoesByItself(t *testing.T) {
+func TestTombstoneIsSmallAndExpires(t *testing.T) {
 	for _, keys := range [][][]byte{nil, {sealKeyOf(1)}} {
 		story(t, 4, func(w *world) {
 			c := w.cluster(Config{SealKeys: keys})

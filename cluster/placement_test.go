@@ -16,21 +16,21 @@ func nodesNamed(n int, standby ...int) []Node {
 	return nodes
 }
 
-func rankOf(r *placement, i int) []int {
+func listOf(r *placement, i int) []int {
 	return r.preference(record.KeyOf(fmt.Sprint("session", i)), 1000, nil)
 }
 
 // Instances of different versions share nodes: they must agree where a session lives.
-func TestGoldenRanks(t *testing.T) {
+func TestGoldenPreferenceLists(t *testing.T) {
 	r := newPlacement(nodesNamed(7, 1, 5))
-	for i, want := range goldenRanks {
-		if got := fmt.Sprint(rankOf(r, i)); got != want {
+	for i, want := range goldenLists {
+		if got := fmt.Sprint(listOf(r, i)); got != want {
 			t.Errorf("session%d: %s, want %s", i, got, want)
 		}
 	}
 }
 
-var goldenRanks = []string{
+var goldenLists = []string{
 	"[0 6 2 4 3 5 1]",
 	"[4 6 0 3 2 1 5]",
 	"[2 4 3 0 6 1 5]",
@@ -73,7 +73,7 @@ func TestANodeMovesOnlyTheKeysItWinsOrHeld(t *testing.T) {
 	moved := 0
 	const keys = 20_000
 	for i := range keys {
-		before, after := rankOf(small, i), rankOf(large, i)
+		before, after := listOf(small, i), listOf(large, i)
 		if after[0] == 9 {
 			moved++
 		}
@@ -93,7 +93,7 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 	slices.Reverse(turned)
 	a, b := newPlacement(nodes), newPlacement(turned)
 	for i := range 1000 {
-		x, y := rankOf(a, i), rankOf(b, i)
+		x, y := listOf(a, i), listOf(b, i)
 		for j := range x {
 			if nodes[x[j]].ID != turned[y[j]].ID {
 				t.Fatalf("session%d: %v and %v", i, x, y)
@@ -102,11 +102,11 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 	}
 }
 
-func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
+func TestStandbyNodesComeLastInThePreferenceList(t *testing.T) {
 	r := newPlacement(nodesNamed(6, 0, 4))
 	firstOfStandby := map[int]int{}
 	for i := range 5000 {
-		o := rankOf(r, i)
+		o := listOf(r, i)
 		for _, n := range o[:4] {
 			if n == 0 || n == 4 {
 				t.Fatalf("session%d: %v", i, o)
@@ -120,18 +120,18 @@ func TestStandbyNodesRankBehindAllOthers(t *testing.T) {
 	// A node keeps its place among its like when it becomes a standby node.
 	all := newPlacement(nodesNamed(6))
 	for i := range 100 {
-		want := slices.DeleteFunc(rankOf(all, i), func(n int) bool { return n == 0 || n == 4 })
-		if got := rankOf(r, i)[:4]; !slices.Equal(got, want) {
+		want := slices.DeleteFunc(listOf(all, i), func(n int) bool { return n == 0 || n == 4 })
+		if got := listOf(r, i)[:4]; !slices.Equal(got, want) {
 			t.Fatalf("session%d: %v, want %v", i, got, want)
 		}
 	}
 }
 
-func TestAShortRankBeginsALongOne(t *testing.T) {
+func TestShortPreferenceListBeginsALongOne(t *testing.T) {
 	for _, nodes := range [][]Node{nodesNamed(1), nodesNamed(5, 1), nodesNamed(40, 3, 5, 7), nodesNamed(25, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)} {
 		r := newPlacement(nodes)
 		for i := range 200 {
-			all := rankOf(r, i)
+			all := listOf(r, i)
 			if len(all) != len(nodes) {
 				t.Fatalf("%d of %d nodes", len(all), len(nodes))
 			}
@@ -150,7 +150,7 @@ func TestAShortRankBeginsALongOne(t *testing.T) {
 	}
 }
 
-func TestRankingAllocatesNothing(t *testing.T) {
+func TestPreferenceListAllocatesNothing(t *testing.T) {
 	r := newPlacement(nodesNamed(100, 7, 8))
 	order, key := make([]int, 0, 16), record.KeyOf("x")
 	if n := testing.AllocsPerRun(100, func() { order = r.preference(key, 6, order[:0]) }); n != 0 {

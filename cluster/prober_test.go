@@ -22,7 +22,7 @@ func TestANodeComesBackAfterTwoGoodProbes(t *testing.T) {
 			defer mu.Unlock()
 			told = append(told, s)
 		}})
-		n := w.rank("s")[0]
+		n := w.preference("s")[0]
 		w.create(c, "s", "a=1")
 		n.Kill()
 		w.sees(c, "s", "a=1")
@@ -78,7 +78,7 @@ func TestOneGoodProbeIsNotEnough(t *testing.T) {
 func TestASuspectIsUpAfterOneProbe(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
-		n := w.rank("s")[0]
+		n := w.preference("s")[0]
 		w.create(c, "s", "a=1")
 		n.Pause()
 		time.AfterFunc(DefaultTimeout, n.Resume)
@@ -102,7 +102,7 @@ func TestTwoTimeoutsMakeANodeDownAndRequestsNoLongerWait(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})
 		w.create(c, "s", "a=1")
-		n := w.rank("s")[0]
+		n := w.preference("s")[0]
 		n.Pause()
 		w.sees(c, "s", "a=1")
 		w.until(c, n, StateDown) // the probe is the second timeout

@@ -246,7 +246,7 @@ func TestWhatDoesNotAnswerAtTheStartIsNoError(t *testing.T) {
 	for why, names := range map[string]*nameServer{
 		"servers that are silent or gone": {zone: map[string][]string{"n1.test": {"127.0.0.1", "127.0.0.2"}}},
 		"a name server that fails":        {code: serverFailure},
-		"a name server that is silent":    {mute: true},
+		"a name server that is silent":    {unresponsive: true},
 	} {
 		cfg := patient(names, "n1:n1.test:"+port)
 		cfg.Timeout = 50 * time.Millisecond
@@ -321,9 +321,9 @@ func TestNodesWithNames(t *testing.T) {
 	for _, trouble := range []func(s *nameServer){
 		func(s *nameServer) { s.code = serverFailure },
 		func(s *nameServer) { s.code = noSuchName },
-		func(s *nameServer) { s.mute = true },
+		func(s *nameServer) { s.unresponsive = true },
 		func(s *nameServer) { s.zone = nil },
-		func(s *nameServer) { s.code, s.mute = 0, false },
+		func(s *nameServer) { s.code, s.unresponsive = 0, false },
 	} {
 		names.set(trouble)
 		for _, n := range env.All() {

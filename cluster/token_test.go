@@ -17,9 +17,9 @@ func stale(w *world, size int, between func(other *Cluster, r *Record)) (reader 
 	w.create(other, "s", "a="+strings.Repeat("x", size))
 	late = w.load(reader, "s")
 	r := w.load(other, "s")
-	w.rank("s")[0].Restart()
+	w.preference("s")[0].Restart()
 	between(other, r)
-	w.rank("s")[1].Restart()
+	w.preference("s")[1].Restart()
 	_, _ = other.Load(w.Context(), "s") // puts the second copy back
 	return reader, late
 }

@@ -88,7 +88,7 @@ func besideHanging(w *world, place, size int, p policy, check func(u *crowd, h *
 	h := &hostileNode{policy: truthfully(p)}
 	var mu sync.Mutex
 	var states []string
-	id := w.rank("s")[place].ID()
+	id := w.preference("s")[place].ID()
 	c := w.cluster(Config{DialContext: w.takeOver(place, "s", h), UnknownPerSecond: -1, OnNodeState: func(s NodeStatus) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -141,8 +141,8 @@ func (w *world) count(verbs ...string) int {
 	return n
 }
 
-// rank returns the nodes in the order of the key's rank.
-func (w *world) rank(id string) []*testenv.Node {
+// preference returns the nodes in the order of the key's preference list.
+func (w *world) preference(id string) []*testenv.Node {
 	nodes, err := ParseNodes(w.env.Nodes())
 	if err != nil {
 		w.Fatal(err)
@@ -324,7 +324,7 @@ func goroutinesIn(function string) int {
 // planted is what no error and no log may show.
 const planted = "SECRETBYTES"
 
-// getOne reads one key from the node, as a gather does.
+// getOne reads one key from the node, as a read does.
 func (n *node) getOne(key string) (*memcached.Copy, error) {
 	r := &memcached.Request{Key: key, Latch: memcached.NewLatch(1)}
 	n.server.Get(r)

@@ -104,7 +104,7 @@ func TestALastLookEndsEveryWait(t *testing.T) {
 }
 
 // However often the process says that it did not run, a wait ends.
-func TestPatienceEnds(t *testing.T) {
+func TestEveryWaitEndsHoweverOftenTheProcessStoodStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewClock(testTimeout)
 		p := c.patience(testTimeout)

@@ -6,7 +6,7 @@ import (
 )
 
 // There is one leader at a time, and whoever arrives is led by the present one, or leads next.
-func TestTheLeadIsHandedOn(t *testing.T) {
+func TestThereIsOneLeaderAtATime(t *testing.T) {
 	var c coalescer[string]
 	if !c.join("a") {
 		t.Fatal("the first does not lead")

@@ -125,7 +125,7 @@ func TestExchangesWithOneNodeAreBounded(t *testing.T) {
 
 // Who waited for a connection must not then wait for a node that has just been found
 // sick.
-func TestWhoWaitedForAConnectionWaitsForNoSickNode(t *testing.T) {
+func TestRequestThatWaitedForAConnectionWaitsForNoHungNode(t *testing.T) {
 	hostile(t, Config{MaxConns: 1}, func(_ net.Conn, r *bufio.Reader) { _, _ = io.Copy(io.Discard, r) }, func(t *testing.T, n *watched) {
 		began := time.Now()
 		var first sync.WaitGroup

@@ -164,7 +164,7 @@ func TestAllAddressesOfANameAreTriedWithinTheTimeout(t *testing.T) {
 }
 
 // An attempt that is overtaken is broken off, or its connection closed.
-func TestTheLosersOfARaceAreClosed(t *testing.T) {
+func TestConnectionsThatLostTheRaceAreClosed(t *testing.T) {
 	net := &roads{names: []string{"10.0.0.1", "10.0.0.2", "10.0.0.3"}, ways: map[string]way{"10.0.0.1": slow, "10.0.0.2": slow, "10.0.0.3": silent}}
 	onRoads(t, net, func(t *testing.T, r *route) {
 		address, nc, _, err := dialled(r)

@@ -91,7 +91,7 @@ func TestLargeValuesComeThroughInAnyPieces(t *testing.T) {
 }
 
 // What a node announces and does not send costs nothing.
-func TestAnAnnouncementAloneIsNotPaidFor(t *testing.T) {
+func TestAnnouncedLengthAloneAllocatesNothing(t *testing.T) {
 	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
 		for {
 			if _, err := r.ReadString('\n'); err != nil {
@@ -139,7 +139,7 @@ func TestASecondAnswerToAWriteSpoilsTheConnection(t *testing.T) {
 }
 
 // A write that was not answered in time may be answered later: nobody reads that.
-func TestTheAnswerToAWriteThatWasGivenUpIsNobodys(t *testing.T) {
+func TestLateAnswerToAWriteIsNotReadAsAnother(t *testing.T) {
 	for _, size := range []int{1, MaxShared + 1} {
 		var writes atomic.Int32
 		hostile(t, Config{}, script(func(string) string {
@@ -198,7 +198,7 @@ func TestASharedGetThatBringsAnotherKeyFailsAllInIt(t *testing.T) {
 
 // A node that has lost a question answers each with what belongs to the one before. What
 // waits in its other connections may be as wrong: all are given up.
-func TestAConversationOutOfStepIsNotGoneOnWith(t *testing.T) {
+func TestAnswersOutOfStepCloseAllConnections(t *testing.T) {
 	var asked atomic.Int32 // connections on which something was asked
 	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
 		if _, err := r.Peek(1); err != nil {

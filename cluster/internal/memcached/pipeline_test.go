@@ -22,7 +22,7 @@ func together(n *watched, keys []string, value string) []error {
 		wg.Go(func() {
 			o, _, err := n.Write(key, []byte(value), &Copy{cas: 1, opened: anyConnection}, 60)
 			if o == Conflict {
-				err = errors.New("outrun")
+				err = errors.New("conflict")
 			}
 			errs[i] = err
 		})
@@ -57,7 +57,7 @@ func TestPipelinedWritesGetTheirOwnAnswers(t *testing.T) {
 		for range 3 {
 			keys := keysTo(40)
 			for i, err := range together(n, keys, strings.Repeat("v", 3000)) {
-				if outrun := err != nil && err.Error() == "outrun"; err != nil && !outrun || outrun != strings.HasSuffix(keys[i], "3") {
+				if conflict := err != nil && err.Error() == "conflict"; err != nil && !conflict || conflict != strings.HasSuffix(keys[i], "3") {
 					t.Errorf("%s: %v", keys[i], err)
 				}
 			}
@@ -159,7 +159,7 @@ func TestAnAnswerTooManyAcknowledgesNoPipelinedWrite(t *testing.T) {
 		}
 		extra = false
 		for i, err := range together(n, keysTo(10), "v") {
-			if err == nil || err.Error() != "outrun" {
+			if err == nil || err.Error() != "conflict" {
 				t.Errorf("afterwards, %d: %v", i, err)
 			}
 		}

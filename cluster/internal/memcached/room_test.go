@@ -26,7 +26,7 @@ func slowStores(takes time.Duration) func(net.Conn, *bufio.Reader) {
 
 // Whoever is turned away learns why, and an operator too, and it is counted. The server has done
 // nothing wrong.
-func TestWhoFindsNoRoomIsCountedAndToldWhy(t *testing.T) {
+func TestRequestWithoutRoomIsCountedAndSaysWhy(t *testing.T) {
 	hostile(t, Config{MaxConns: 3}, slowStores(testTimeout*3/10), func(t *testing.T, n *watched) {
 		var away atomic.Int32
 		var wg sync.WaitGroup
@@ -145,7 +145,7 @@ func (n *slowNode) queue(t *testing.T, meanwhile func()) (away int32) {
 
 // The second waits for one command and the third for two: that is too long, but it fits
 // into the next. The others are turned away.
-func TestWhoHasWaitedTooLongAndDoesNotFitIsTurnedAway(t *testing.T) {
+func TestRequestThatHasWaitedTooLongAndDoesNotFitIsTurnedAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		if away := hold().queue(t, func() {}); away != 2 {
 			t.Errorf("%d of 5 are turned away, want 2", away)
@@ -154,7 +154,7 @@ func TestWhoHasWaitedTooLongAndDoesNotFitIsTurnedAway(t *testing.T) {
 }
 
 // The same queue, of which most of the time passed while the process stood still.
-func TestNobodyIsTurnedAwayForTimeTheProcessDidNotRun(t *testing.T) {
+func TestNoRequestIsTurnedAwayForTimeTheProcessDidNotRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := hold()
 		stalled := func() {
@@ -171,7 +171,7 @@ func TestNobodyIsTurnedAwayForTimeTheProcessDidNotRun(t *testing.T) {
 }
 
 // Nor does anybody who waits for a place lose it to a stall.
-func TestAPlaceIsWaitedForAsLongAsTheProcessRuns(t *testing.T) {
+func TestWaitForAPlaceDoesNotEndInAStall(t *testing.T) {
 	hostile(t, Config{MaxConns: 1}, slowStores(testTimeout*9/10), func(t *testing.T, n *watched) {
 		var wg sync.WaitGroup
 		for i := range 3 {
@@ -191,7 +191,7 @@ func TestAPlaceIsWaitedForAsLongAsTheProcessRuns(t *testing.T) {
 	})
 }
 
-func TestTheReasonNamesTheProcessOnlyWhereItIsTheReason(t *testing.T) {
+func TestErrorNamesTheProcessOnlyWhereItIsTheReason(t *testing.T) {
 	if !errors.Is(errFull, errBusy) || !errors.Is(errBehind, errBusy) {
 		t.Error("whoever was not asked for want of room must be known as such")
 	}

@@ -47,7 +47,7 @@ func TestTwoOrdersOfMeetingEndInTheSameBytes(t *testing.T) {
 }
 
 // The format is stable: nodes hold records of the version before, and a version that
-// wrote the same record in other bytes would be outrun by its own copies.
+// wrote the same record in other bytes would have CAS conflicts with its own copies.
 func TestGoldenRecord(t *testing.T) {
 	s := &Record{
 		deadline: 1_800_000_000_123, deadlineSet: Timestamp{1_700_000_000_000_002, 0x0102030405060708}, watermark: 1_699_996_400_000_000,

@@ -54,7 +54,7 @@ func TestAnEqualRecordSaysTheSame(t *testing.T) {
 	}
 }
 
-func TestTheAppMayWriteIntoWhatItGot(t *testing.T) {
+func TestValuesAreCopies(t *testing.T) {
 	base := liveAt(1, value("a", "1234", 10), value("b", "5678", 10))
 	was := clone(base)
 	got := base.Values()

@@ -8,7 +8,7 @@ import (
 // This file tests what a record without a seal is worth.
 
 // Instances that seal one session at the same time give it the same deadline cap.
-func TestTheLastEndIsThatOfTheRecordNotOfTheReader(t *testing.T) {
+func TestDeadlineCapDependsOnTheRecordNotOnTheReader(t *testing.T) {
 	now := time.UnixMilli(1e12)
 	s, lifetime := &Record{deadline: 1e12 + 5000, deadlineSet: Timestamp{1e15, 1}}, 24*time.Hour
 	for _, later := range []time.Duration{0, time.Second, time.Hour} {

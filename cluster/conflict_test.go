@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+	"github.com/holdfast-go/holdfast/testenv"
+)
+
+// These stories tell what becomes of a save where one node refuses each write and has a reason
+// each time: something newer, or a connection that broke.
+
+// refuses has a node refuse each write: it holds something newer before each.
+func (w *world) refuses(n *testenv.Node, id string) {
+	w.onCommand(func(cmd sentCommand) {
+		if cmd.verb == "cas" && w.env.Node(cmd.node) == n {
+			was := w.on(n, id)
+			w.put(n, id, record.Change(was, was.Values(), was.Deadline()+1, record.Timestamp{Clock: was.Newest() + 1, Writer: 7}))
+		}
+	})
+}
+
+// Of two nodes one shows something newer each time. The other has what it refuses.
+func TestOneOfTwoNodesWithCASConflictsForEverIsPassedOver(t *testing.T) {
+	for place := range 2 {
+		story(t, 2, func(w *world) {
+			c := w.cluster(Config{})
+			r := w.create(c, "s", "a=1")
+			w.refuses(w.preference("s")[place], "s")
+			r.Attrs["a"] = []byte("2")
+			w.save(c, r)
+			w.onCommand(nil)
+			w.sees(w.cluster(Config{}), "s", "a=2")
+			w.holds(w.preference("s")[place], "s", "a=2")
+		})
+	}
+}
+
+// Two copies that were asked for are two.
+func TestMinCopiesHoldsBesideCASConflictsForEver(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{MinCopies: 2})
+		r := w.create(c, "s", "a=1")
+		w.refuses(w.preference("s")[0], "s")
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrUnavailable) {
+			w.Errorf("save: %v", err)
+		}
+	})
+}
+
+// Where there is no other home, what is newer each time is what others save.
+func TestLastHomeIsNotPassedOverForCASConflicts(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.create(c, "s", "a=1")
+		w.refuses(w.preference("s")[0], "s")
+		w.preference("s")[1].Kill()
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrConflict) {
+			w.Errorf("save: %v", err)
+		}
+	})
+}
+
+// A node that closes the connection under each write leaves no token that is good: each save
+// would find it changed, and read it once more.
+func TestNodeThatHangsUpOnEachWriteIsPassedOver(t *testing.T) {
+	for _, nodes := range []int{2, 3} {
+		for place := range 2 {
+			t.Run(fmt.Sprint(nodes, " nodes, place ", place), func(t *testing.T) {
+				story(t, nodes, func(w *world) {
+					h := &hostileNode{policy: truthfully(policy{writes: always(lie{then: hangsUp})})}
+					cfg := Config{DialContext: w.takeOver(place, "s", h), Logger: slog.New(slog.NewTextHandler(w.logs, nil))}
+					c, other := w.cluster(cfg), w.cluster(cfg)
+					w.create(c, "s", "a=1")
+					h.turned.Store(true)
+					w.change(c, "s", "a", "2")
+					w.change(other, "s", "b", "3")
+					w.sees(c, "s", "a=2 b=3")
+					w.holds(w.preference("s")[1-place], "s", "a=2 b=3")
+					if !strings.Contains(w.logs.String(), errConflicts.Error()) {
+						w.Errorf("nobody is told: %s", w.logs)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A sound home has one CAS conflict after the other, until the save passes it over. Then the other
+// home dies: what the first one refused was for others' saves, so it is used again and gets its
+// copy. An error would say that no home can be reached, while one answers at once.
+func TestHomePassedOverForCASConflictsIsUsedAgainWhenTheOtherDies(t *testing.T) {
+	for place := range 2 {
+		story(t, 4, func(w *world) {
+			c := w.cluster(Config{})
+			r := w.create(c, "s", "a=1")
+			refusing, dies := w.preference("s")[place], w.preference("s")[1-place]
+			var lost atomic.Int32
+			var died atomic.Bool
+			w.onCommand(func(cmd sentCommand) {
+				switch n := w.env.Node(cmd.node); {
+				case n == refusing && cmd.verb == "cas" && lost.Load() < mostConflicts:
+					lost.Add(1)
+					was := w.on(n, "s")
+					w.put(n, "s", record.Change(was, was.Values(), was.Deadline()+1, record.Timestamp{Clock: was.Newest() + 1, Writer: 7}))
+				case n == dies && cmd.verb == "gets" && strings.Contains(w.logs.String(), errConflicts.Error()) && died.CompareAndSwap(false, true):
+					n.Kill()
+				}
+			})
+			r.Attrs["a"] = []byte("2")
+			w.save(c, r)
+			w.onCommand(nil)
+			if lost.Load() != mostConflicts || !died.Load() {
+				w.Fatalf("it lost %d races; the other died: %v", lost.Load(), died.Load())
+			}
+			w.holds(refusing, "s", "a=2")
+			w.sees(w.cluster(Config{}), "s", "a=2")
+		})
+	}
+}
