@@ -43,40 +43,6 @@ func TestASealedRecordCannotMoveToAnotherPrefix(t *testing.T) {
 	})
 }
 
-// tamperedSeal breaks a record's seal, under a good checksum.
-func tamperedSeal(b []byte) []byte {
-	b = bytes.Clone(b)
-	b[len(b)-checksumSize-1] ^= 1
-	return resealed(b)
-}
-
-// A copy whose key is known and whose seal is broken was tampered with, and is not one of
-// tomorrow's: the other copy replaces it.
-func TestTamperedCopyIsReplacedByTheGoodOne(t *testing.T) {
-	story(t, 3, func(w *world) {
-		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
-		w.create(c, "s", "a=1")
-		key := record.KeyOf("s").Name("")
-		for i, n := range w.preference("s")[:2] {
-			good, _ := n.Get(key)
-			n.Set(key, tamperedSeal(good))
-			w.sees(c, "s", "a=1")
-			if b, _ := n.Get(key); bytes.Equal(b, tamperedSeal(good)) {
-				w.Errorf("%s keeps the tampered copy", n.ID())
-			}
-			w.change(c, "s", "a", "1")
-			if s := c.Stats(); s.Damaged+s.Unreadable <= uint64(i) {
-				w.Errorf("it is not counted: %+v", s)
-			}
-		}
-		for _, n := range w.preference("s")[:2] {
-			good, _ := n.Get(key)
-			n.Set(key, tamperedSeal(good))
-		}
-		w.missing(c, "s", ErrSealed)
-	})
-}
-
 // A node that answers each command just in time is up, and slower than it is asked.
 func TestASlowNodeDoesNotMakeTheQueueGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
-	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // These stories tell what becomes of a save that comes late: after the end of its session, long
@@ -275,61 +274,6 @@ func TestProcessThatStoodStillReadsAgain(t *testing.T) {
 					}
 				})
 			})
-		}
-	}
-}
-
-// One of three nodes takes smaller items than the others. Its refusal is not the last word.
-func TestNodeWithSmallerItemsFailsNoSave(t *testing.T) {
-	if testing.Short() {
-		t.Skip("not in a short run: it starts processes")
-	}
-	env := testenv.Start(t, 2, testenv.Real())
-	small := testenv.Start(t, 1, testenv.Real(), testenv.Args("-I", "512k"))
-	nodes, err := ParseNodes(env.Nodes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	nodes = append(nodes, Node{ID: "small", Addr: small.Node(0).Addr()})
-	c, err := New(Config{Nodes: nodes, Timeout: 5 * time.Second, KeyPrefix: fmt.Sprintf("%d:", time.Now().UnixNano())})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	ctx := context.Background()
-	for i := range 12 {
-		id := fmt.Sprint("s", i)
-		r := NewRecord(id)
-		r.Attrs["a"] = []byte("1")
-		if err := c.Save(ctx, r); err != nil {
-			t.Fatal(err)
-		}
-		big := make([]byte, 700_000)
-		for _, fresh := range []bool{false, true} {
-			if fresh {
-				if r, err = c.Load(ctx, id); err != nil {
-					t.Fatal(err)
-				}
-				big = append(big, 1)
-			}
-			r.Attrs["big"] = big
-			if err := c.Save(ctx, r); err != nil {
-				t.Fatalf("%s: %v", id, err)
-			}
-			got, err := c.Load(ctx, id)
-			if err != nil || len(got.Attrs["big"]) != len(big) {
-				t.Fatalf("%s: load: %v, %v", id, got, err)
-			}
-		}
-		k := c.newOperation(id, intent{})
-		copies := 0
-		for place := range 3 {
-			if it, err := k.preferred(place).getOne(k.key); err == nil && it != nil && len(it.Value) > len(big) {
-				copies++
-			}
-		}
-		if copies != 2 {
-			t.Errorf("%s has %d copies, want 2", id, copies)
 		}
 	}
 }

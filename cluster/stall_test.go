@@ -44,25 +44,3 @@ func TestAStallOfTheProcessIsNotHeldAgainstTheNodes(t *testing.T) {
 		w.sees(c, "s", "a=2")
 	})
 }
-
-// A save finds an orphan too, and expires it: otherwise no operation would, once the homes agree.
-func TestSaveExpiresTheOrphanItFinds(t *testing.T) {
-	story(t, 4, func(w *world) {
-		c := w.cluster(Config{})
-		list := w.preference("s")
-		w.create(c, "s", "a=1")
-		list[0].Pause()
-		rec := w.load(c, "s")
-		w.holds(list[2], "s", "a=1")
-		list[0].Resume()
-		w.until(c, list[0], StateUp)
-		rec.Attrs["a"] = []byte("2")
-		w.save(c, rec)
-		w.holds(list[0], "s", "a=2")
-		w.holds(list[1], "s", "a=2")
-		time.Sleep((orphanTTL + 2) * time.Second)
-		if s := w.on(list[2], "s"); s != nil {
-			w.Errorf("the orphan is still there: %s", show(s))
-		}
-	})
-}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
@@ -234,4 +235,26 @@ func TestAnOpenWindowIsWarnedAbout(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASealedClusterServesNoPlainRecord(t *testing.T) {
+	story(t, 3, func(w *world) {
+		plainly, sealing := w.cluster(Config{}), w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+		both := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}, AllowUnsealed: true})
+		w.create(plainly, "s", "a=1")
+		w.missing(sealing, "s", ErrSealed)
+		w.change(both, "s", "b", "2")
+		w.sees(sealing, "s", "a=1 b=2")
+		w.missing(plainly, "s", ErrSealed)
+		key := record.KeyOf("s").Name("")
+		for _, n := range w.preference("s")[:2] {
+			if b, _ := n.Get(key); bytes.Contains(b, []byte("a")) && b[2]&flagSealed == 0 {
+				w.Errorf("%s holds a plain copy", n.ID())
+			}
+		}
+		w.preference("s")[0].Restart()
+		w.sees(sealing, "s", "a=1 b=2")
+		w.delete(sealing, "s")
+		w.missing(sealing, "s", ErrNotFound)
+	})
 }

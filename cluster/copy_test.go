@@ -1,0 +1,213 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file tests what a load and a save do with bytes on a node that are no record, that were
+// tampered with, or that this process cannot read.
+
+func TestADamagedCopyIsRepairedFromTheOther(t *testing.T) {
+	otherKey := func(w *world) []byte {
+		b, err := liveAt(1<<50, value("user", "someone else", 1)).Encode(record.KeyOf("other"), nil)
+		if err != nil {
+			w.Fatal(err)
+		}
+		return b
+	}
+	for _, c := range []struct {
+		name   string
+		damage func(w *world, good []byte) []byte
+	}{
+		{"a flipped bit", func(_ *world, good []byte) []byte { good[len(good)/2] ^= 4; return good }},
+		{"cut short", func(_ *world, good []byte) []byte { return good[:len(good)-1] }},
+		{"empty", func(*world, []byte) []byte { return nil }},
+		{"not ours", func(*world, []byte) []byte { return []byte("a:1:{s:4:\"user\";i:7;}") }},
+		{"somebody else's session", func(w *world, _ []byte) []byte { return otherKey(w) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				app := w.cluster(Config{})
+				w.create(app, "s", "a=1")
+				key := record.KeyOf("s").Name("")
+				homes := w.preference("s")[:2]
+				good, _ := homes[0].Get(key)
+				homes[0].Set(key, c.damage(w, bytes.Clone(good)))
+				w.sees(app, "s", "a=1")
+				if b, _ := homes[0].Get(key); !bytes.Equal(b, good) {
+					w.Errorf("not repaired: %q", b)
+				}
+				// A save meets damage as well.
+				r := w.load(app, "s")
+				homes[1].Set(key, c.damage(w, bytes.Clone(good)))
+				r.Attrs["a"] = []byte("2")
+				w.save(app, r)
+				w.holds(homes[0], "s", "a=2")
+				w.holds(homes[1], "s", "a=2")
+				if s := app.Stats(); s.Damaged != 2 {
+					w.Errorf("stats %+v", s)
+				}
+				if n := strings.Count(w.logs.String(), "unusable"); n != 2 {
+					w.Errorf("logged %d times: %s", n, w.logs)
+				}
+				for _, n := range homes {
+					n.Set(key, c.damage(w, bytes.Clone(good)))
+				}
+				w.missing(app, "s", ErrNotFound)
+				if s := app.Stats(); s.Damaged != 4 {
+					w.Errorf("stats %+v", s)
+				}
+				if got := w.create(app, "s", "b=1"); got != nil {
+					w.sees(app, "s", "b=1")
+				}
+			})
+		})
+	}
+}
+
+// newerVersion is the copy as a later version of this package would write it.
+func newerVersion(b []byte) []byte {
+	b = bytes.Clone(b[:len(b)-checksumSize])
+	b[1] = formatVersion + 1
+	return sealed(b)
+}
+
+func TestARecordOfANewerVersionIsLeftAlone(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		r := w.load(c, "s")
+		key := record.KeyOf("s").Name("")
+		homes := w.preference("s")[:2]
+		good, _ := homes[0].Get(key)
+		newer := newerVersion(good)
+		for _, n := range homes {
+			n.Set(key, newer)
+		}
+		w.missing(c, "s", ErrVersion)
+		r.Attrs["a"] = []byte("2")
+		for _, r := range []*Record{r, NewRecord("s")} {
+			if err := c.Save(context.Background(), r); !isErr(err, ErrVersion) {
+				w.Errorf("save: %v", err)
+			}
+		}
+		for _, n := range homes {
+			if b, _ := n.Get(key); !bytes.Equal(b, newer) {
+				w.Errorf("%s: it was replaced", n.ID())
+			}
+		}
+		if s := c.Stats(); s.Unreadable == 0 || s.Damaged != 0 {
+			w.Errorf("stats %+v", s)
+		}
+		w.delete(c, "s")
+		w.missing(c, "s", ErrNotFound)
+	})
+}
+
+// A tampered copy keeps nobody from a new session either.
+func TestOneTamperedCopyFailsNoLoadAndNoSave(t *testing.T) {
+	for place := range 2 {
+		story(t, 3, func(w *world) {
+			c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+			w.create(c, "s", "a=1")
+			key := record.KeyOf("s").Name("")
+			bad := w.preference("s")[place]
+			good, _ := bad.Get(key)
+			w.preference("s")[1-place].Restart()
+			bad.Set(key, tamperedSeal(good))
+			w.missing(c, "s", ErrNotFound)
+			w.create(c, "s", "a=2")
+			w.sees(w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}}), "s", "a=2")
+		})
+	}
+}
+
+// One node that shows what this process cannot read keeps nobody from what another home holds,
+// nor from a new session. What it holds is left alone.
+func TestOneUnreadableCopyFailsNoLoadAndNoSave(t *testing.T) {
+	unknownKey := func(b []byte) []byte {
+		s, err := record.Decode(b, record.KeyOf("s"), nil, readAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytesOf(t, s, "s", mustSealer(t, false, 9))
+	}
+	for name, unreadable := range map[string]func([]byte) []byte{"a newer version": newerVersion, "an unknown seal key": unknownKey} {
+		for _, nodes := range []int{2, 3} {
+			for place := range 2 {
+				t.Run(fmt.Sprint(name, " ", nodes, " ", place), func(t *testing.T) {
+					story(t, nodes, func(w *world) {
+						c, other := w.cluster(Config{}), w.cluster(Config{})
+						w.create(c, "s", "a=1")
+						key := record.KeyOf("s").Name("")
+						bad := w.preference("s")[place]
+						good, _ := bad.Get(key)
+						good = unreadable(good)
+						bad.Set(key, good)
+						w.sees(c, "s", "a=1")
+						w.change(c, "s", "a", "2")
+						w.sees(other, "s", "a=2")
+						if b, _ := bad.Get(key); !bytes.Equal(b, good) {
+							w.Errorf("%s: it was replaced", bad.ID())
+						}
+						w.delete(c, "s")
+						w.missing(other, "s", ErrNotFound)
+						// A new session, and an id that nobody has.
+						w.preference("s")[1-place].Restart()
+						if nodes == 3 {
+							w.preference("s")[2].Restart() // a tombstone lies there
+						}
+						bad.Set(key, good)
+						w.missing(w.cluster(Config{}), "s", ErrNotFound)
+						c = w.cluster(Config{})
+						w.create(c, "s", "a=3")
+						w.sees(other, "s", "a=3")
+						if nodes == 3 {
+							w.holds(w.preference("s")[2], "s", "a=3")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// tamperedSeal breaks a record's seal, under a good checksum.
+func tamperedSeal(b []byte) []byte {
+	b = bytes.Clone(b)
+	b[len(b)-checksumSize-1] ^= 1
+	return resealed(b)
+}
+
+// A copy whose key is known and whose seal is broken was tampered with, and is not one of
+// tomorrow's: the other copy replaces it.
+func TestTamperedCopyIsReplacedByTheGoodOne(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+		w.create(c, "s", "a=1")
+		key := record.KeyOf("s").Name("")
+		for i, n := range w.preference("s")[:2] {
+			good, _ := n.Get(key)
+			n.Set(key, tamperedSeal(good))
+			w.sees(c, "s", "a=1")
+			if b, _ := n.Get(key); bytes.Equal(b, tamperedSeal(good)) {
+				w.Errorf("%s keeps the tampered copy", n.ID())
+			}
+			w.change(c, "s", "a", "1")
+			if s := c.Stats(); s.Damaged+s.Unreadable <= uint64(i) {
+				w.Errorf("it is not counted: %+v", s)
+			}
+		}
+		for _, n := range w.preference("s")[:2] {
+			good, _ := n.Get(key)
+			n.Set(key, tamperedSeal(good))
+		}
+		w.missing(c, "s", ErrSealed)
+	})
+}
