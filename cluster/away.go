@@ -8,9 +8,9 @@ import (
 // This file decides what follows from the time for which a node was away: its sessions may have
 // been written elsewhere, and it may have missed writes.
 
-// missedWrites reports whether one of the targets was away, and this process has not read the session
-// wide since. A fallback may have a newer copy, although the targets agree; that lives no longer
-// than any session.
+// missedWrites reports whether one of the targets was away, and this process has not read the
+// session wide since. A fallback may have a newer copy, although the targets agree; such a copy
+// expires with its session, so a return longer ago than the longest session does not count.
 func (op *operation) missedWrites(targets []*node) bool {
 	for _, n := range targets {
 		at := n.returnedAt()
@@ -25,9 +25,9 @@ func (op *operation) missedWrites(targets []*node) bool {
 // every node to be up again.
 const settling = 10 * time.Second
 
-// isRemote reports whether all the targets are behind those that a wide read asks whatever it
-// thinks of them, and have come back lately: the others may be back as well, and then nobody
-// would look here.
+// isRemote reports whether all the targets are beyond the first 2 × Replicas nodes of the
+// preference list, and one of them has come back lately: the nodes before them may be back as
+// well, and then no other process would read here.
 func (op *operation) isRemote(targets []*node) bool {
 	for i := range 2 * op.c.cfg.Replicas {
 		if slices.Contains(targets, op.preferred(i)) {

@@ -73,11 +73,11 @@ func (c conflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
 // takeBack returns the nodes to use that were passed over for their conflicts: where the other
 // homes have failed since, a node that others kept writing to is better than none.
 func (op *operation) takeBack() (any bool) {
-	isSound := func(f nodeError) bool { return f.err == errConflicts }
-	if !slices.ContainsFunc(op.failed, isSound) {
+	isForConflicts := func(f nodeError) bool { return f.err == errConflicts }
+	if !slices.ContainsFunc(op.failed, isForConflicts) {
 		return false
 	}
-	op.failed = slices.DeleteFunc(op.failed, isSound)
+	op.failed = slices.DeleteFunc(op.failed, isForConflicts)
 	op.refused = nil
 	return true
 }

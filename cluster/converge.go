@@ -13,11 +13,11 @@ import (
 // This file decides how one record comes to lie on all targets: the one loop under every verb.
 // Read, decide, write, and again, until one round finds or puts the record on every target.
 
-// Rounds of the loop. Two writers arrive at the same bytes, so rounds are lost only to writers
-// that keep coming.
+// Rounds of the loop. Two writers that merged the same copies write the same bytes, so only new
+// writers cost a round.
 const (
-	saveRounds   = 8
-	repairRounds = 3 // where it loses more often, writers are at work who do the same
+	saveRounds   = 8 // and one more, which begins with the snapshot and reads nothing
+	repairRounds = 3 // after that, the writers that it loses to do the repair
 )
 
 // decision is what a verb makes of what was read.
@@ -31,10 +31,10 @@ type decision struct {
 // reading (rule 12): a copy made from half the evidence would look complete.
 func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
 	var known *record.Record // from all rounds: what a node said before it died still counts
-	conflicts := 0           // rounds in a row
+	lostRounds := 0           // rounds in a row
 	for round := range rounds {
-		if conflicts > 1 {
-			time.Sleep(conflictWait(conflicts-1, op.c.cfg.jitter()))
+		if lostRounds > 1 {
+			time.Sleep(conflictWait(lostRounds-1, op.c.cfg.jitter()))
 		}
 		if v == nil {
 			v, _ = op.read(context.Background())
@@ -63,20 +63,20 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 			v.merged = d.want
 			return v, op.mayAcknowledge(v)
 		}
-		if conflicts++; op.conflicts == before {
-			conflicts = 0
+		if lostRounds++; op.conflicts == before {
+			lostRounds = 0
 		}
 		if round < rounds-1 {
 			v = nil
 		}
 	}
-	if conflicts > 0 {
+	if lostRounds > 0 {
 		return v, ErrConflict
 	}
 	return v, op.unavailable()
 }
 
-// mayWrite refuses to write (rule 13)
+// mayWrite (rule 13) refuses to write:
 //
 //   - where a copy cannot be read, and no home can;
 //   - on fallbacks alone, where no other process would read: (a) no home has answered and no node
@@ -85,7 +85,7 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 //     would lie far down the preference list;
 //   - on fewer than MinCopies nodes.
 //
-// A tombstone loses to nothing, so of these only (a) keeps a deletion from writing.
+// A deletion is refused only by (a): a tombstone wins every merge.
 func (op *operation) mayWrite(v *view) error {
 	switch {
 	case v.isBlind() && !op.mayBeNew:

@@ -36,7 +36,7 @@ func (op *operation) destroy(v *view) decision {
 	return decision{want: record.TombstoneFor(v.merged, op.c.cfg.Now(), op.c.longest.Load())}
 }
 
-// mostLifetime is the most that one session says about how long others live, unless
+// mostLifetime caps what one session's deadline can add to Cluster.longest, unless
 // Config.Lifetime is longer. No browser keeps a cookie for longer than 400 days (RFC 6265bis,
 // section 5.5), and the memory of deletions must not grow because one record is without end.
 const mostLifetime = 400 * 24 * time.Hour

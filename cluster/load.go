@@ -57,7 +57,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	}
 	done := make(chan *view, 1)
 	op.c.running.Add(1)
-	go func() { // it goes on without a caller whose ctx ends
+	go func() { // it continues when the caller's ctx ends
 		defer op.c.running.Done()
 		latest, err := op.converge(v, repairRounds, op.repair)
 		op.c.stats.repairs.Add(uint64(op.wrote))
@@ -67,7 +67,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 			op.expireOrphans(latest, latest.merged)
 		}
 		if latest.isBlind() {
-			latest = v // everything failed since: what was read is as good as ever
+			latest = v // all nodes failed during the repair: the first read is what is known
 		}
 		done <- latest
 	}()
@@ -80,7 +80,8 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 }
 
 // repair is the decision of a load: every target is to hold all that was found. A session that
-// has ended is left to expire, unless its record tells of copies that would live on.
+// has ended is left to expire, unless its record says that copies with a later deadline may still
+// exist.
 func (op *operation) repair(v *view) decision {
 	s := v.merged
 	switch {

@@ -23,8 +23,8 @@ type intent struct {
 	// final: the session is to end (a deletion). Its tombstone replaces copies that cannot be
 	// read, too, and lies behind the targets as well.
 	final bool
-	// wasOn are the targets of the snapshot. Where others are targets now, the session may be
-	// on nodes behind them.
+	// wasOn are the targets of the snapshot. If the targets have changed, nodes behind them may
+	// hold the session.
 	wasOn []*node
 }
 
@@ -133,8 +133,9 @@ func (op *operation) fail(n *node, err error) {
 	}
 }
 
-// passedOverAlone reports whether a node was passed over that other processes will ask: this
-// process had no room for a question to it, or the node was at odds about this one key.
+// passedOverAlone reports whether a node was passed over for a local reason, so that other
+// processes may still use it: this process had no room for a question to it, or the node answered
+// each write of this one key with a CAS conflict.
 func (op *operation) passedOverAlone() bool {
 	return slices.ContainsFunc(op.failed, func(f nodeError) bool {
 		return memcached.IsBusy(f.err) || errors.Is(f.err, errConflicts)
@@ -146,8 +147,8 @@ func (op *operation) hadNoRoom() bool {
 	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return memcached.IsBusy(f.err) })
 }
 
-// isOld (rule 9) reports whether what was read, or begun, at that time is too long ago to be the last
-// word. A process that stood still finds when it wakes that nodes have failed and come back
+// isOld (rule 9) reports whether what was read, or begun, at that time is too long ago to be the
+// last word. A process that stood still finds when it wakes that nodes have failed and come back
 // meanwhile, and what it had read or written there is gone: it reads again.
 func (op *operation) isOld(t time.Time) bool { return time.Since(t) > 2*op.c.cfg.Timeout }
 

@@ -12,7 +12,7 @@ import (
 // This file decides what is known of a session: the one way to read.
 //
 //  1. The key is read from all targets at once. A target that fails is replaced by its fallback
-//     until every present target has answered.
+//     until every node that is a target now has answered.
 //  2. Where the targets do not settle it, the read is wide (policy.go).
 //  3. The copies are merged.
 
@@ -70,8 +70,8 @@ func (op *operation) hasMoved(targets []*node) bool {
 	return slices.ContainsFunc(op.wasOn, func(n *node) bool { return !slices.Contains(targets, n) })
 }
 
-// learn takes the nodes into use that have answered a wide read: they are up, and may be
-// targets. What is written now must lie where those processes look that know so.
+// learn marks the nodes that have answered a wide read as up. Other processes may use them
+// already, so what this one writes now must reach them too.
 func (op *operation) learn(v *view) {
 	for i := range v.answers {
 		for range goodAnswers {

@@ -64,8 +64,8 @@ type save struct {
 	snap       *snapshot
 	at         record.Timestamp // of what this save changes
 	ours       *record.Record   // the snapshot's record with the app's changes
-	read       *record.Record   // what was read last: what it says of removals may be forgotten
-	replace    bool             // no snapshot: what is there is to be replaced, once it is known
+	read       *record.Record   // what was read last: removals that it lists may be collected
+	replace    bool             // no snapshot: the first record found is replaced, not merged
 	placed     []*node          // the targets that hold it in the end
 	idle       bool             // no write needed, within RefreshSlack
 	fault      error            // why this save cannot be done, whatever becomes of others
@@ -155,7 +155,7 @@ func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 		s.replace = s.replace && v.assumed
 		return s.ours.CollectTombstones(s.read), nil
 	case s.snap.base != nil && !before.Live(s.c.cfg.Now()) && !(s.mayBeStored && before.DeadlineSetAt(s.at)):
-		return nil, ErrDestroyed // it has ended, and its copies wait for their nodes to drop them
+		return nil, ErrDestroyed // its copies have not expired yet
 	case before == s.snap.base:
 		return s.ours.CollectTombstones(s.read), nil
 	}

@@ -14,7 +14,7 @@ import (
 
 // takeTurn carries out the save when it is its turn, alone or with those that wait with it.
 func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
-	key := s.hash // whoever takes the save along gives it another operation
+	key := s.hash // copied first: newTurn replaces s.operation
 	if c.lanes.enter(s) {
 		defer c.lanes.leave(key)
 		t := turn{operation: s.operation, saves: []*save{s}}
@@ -62,8 +62,8 @@ func (t *turn) carryOut(known *view) {
 	v, err := t.converge(known, saveRounds+1, t.decide)
 	switch {
 	case errors.Is(err, ErrTooLarge) && len(t.saves) > 1 && !t.mayBeStored:
-		// It is not known whose fault it is that the nodes refuse what all make together, though
-		// it is within MaxRecordBytes. Each half is tried by itself.
+		// The joint record is within MaxRecordBytes, but the nodes refuse it. The turn is split to
+		// find the save that is too large.
 		half := len(t.saves) / 2
 		t.c.newTurn(t.saves[:half]).carryOut(nil)
 		t.c.newTurn(t.saves[half:]).carryOut(nil)
@@ -88,8 +88,8 @@ func (t *turn) carryOut(known *view) {
 }
 
 // decide says which record the targets should hold, given what was read: that with the changes of
-// all saves. One that cannot be made on what the ones before it leave is left out. The error is
-// that of the last one where none is left.
+// all saves. A save that cannot be applied after the earlier ones is left out. Where none is left,
+// the error is that of the last one.
 func (t *turn) decide(v *view) decision {
 	if v.merged != nil && v.merged.IsTombstone() {
 		return decision{want: v.merged, err: ErrDestroyed}
@@ -102,7 +102,7 @@ func (t *turn) decide(v *view) decision {
 	for _, s := range t.saves {
 		if s.fault == nil {
 			next, err := s.plan(v, d.want)
-			if err == nil && len(t.saves) > 1 { // alone it hears so from the write
+			if err == nil && len(t.saves) > 1 { // a lone save gets this error from writeLive
 				err = t.refuses(next)
 			}
 			if s.fault = err; err == nil {
@@ -123,9 +123,10 @@ func (t *turn) decide(v *view) decision {
 	return decision{err: d.err}
 }
 
-// endAgain is for saves that have put their changes in the place of a longer copy, on a node that
-// had hung while the session was given an earlier end, which has passed. Their snapshots did not
-// know of it either. Their changes say that the session lives: what ends it has to be newer.
+// endAgain sets the turn's ending where the saves have replaced an old, longer copy on a node that
+// had hung, and the other copies show that the session was given an earlier end, which has passed.
+// The snapshots did not know of that end, and the changes now say that the session lives. So it is
+// ended again, with a newer timestamp.
 func (t *turn) endAgain(v *view) {
 	if t.ending != nil || !t.mayBeStored {
 		return

@@ -109,7 +109,7 @@ func (op *operation) withdraw(v *view, want *record.Record) (done bool, err erro
 	done = true
 	for _, n := range op.full {
 		a := v.on(n)
-		if a == nil && !isSeen { // it has failed since; who knows what it will go on serving
+		if a == nil && !isSeen { // it failed after it refused, and its old copy may come back
 			return false, op.unavailable()
 		}
 		if a == nil || a.rec == nil || a.rec.Includes(want) {
@@ -161,7 +161,7 @@ func (op *operation) writeTombstone(v *view, want *record.Record) (all bool, err
 }
 
 // behind returns the next Replicas nodes of the preference list that are up and no targets,
-// without those that are written anyway or are known to have nothing.
+// without those that are written anyway.
 func (op *operation) behind(v *view, written []*node) (nodes []*node) {
 	next := 0
 	for _, c := range op.candidates(len(op.c.nodes)) {
@@ -204,7 +204,7 @@ func (op *operation) expireOrphans(v *view, want *record.Record) {
 
 // orphans are the live copies that nobody counts on once the targets hold want: they lie outside
 // the targets, and not on a home, which other processes may have among theirs. One that was
-// given a short life before is an orphan still while it would outlive want. Where want is a
+// given a short life before is expired again if its deadline is later than want's. Where want is a
 // tombstone, every live copy is one.
 func (op *operation) orphans(v *view, want *record.Record) (orphans []*answer) {
 	for i := range v.answers {
@@ -229,8 +229,8 @@ func notAhead(s *record.Record, now time.Time) error {
 	return nil
 }
 
-// encoded holds buffers for records on their way out. A write is done with its bytes
-// when it returns: the client has handed them to the kernel, or given up.
+// encoded holds buffers for records on their way out. After a write has returned nothing uses its
+// buffer.
 var encoded = sync.Pool{New: func() any { return new([]byte) }}
 
 // keep saves the buffer for the next record, unless keeping it costs more than a new
