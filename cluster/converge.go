@@ -31,7 +31,7 @@ type decision struct {
 // reading (rule 12): a copy made from half the evidence would look complete.
 func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
 	var known *record.Record // from all rounds: what a node said before it died still counts
-	lostRounds := 0           // rounds in a row
+	lostRounds := 0          // rounds in a row
 	for round := range rounds {
 		if lostRounds > 1 {
 			time.Sleep(conflictWait(lostRounds-1, op.c.cfg.jitter()))

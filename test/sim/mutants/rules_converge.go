@@ -44,13 +44,13 @@ var converging = []rule{
 	one("the last round leaves nothing to tell of", converge,
 		"if round < rounds-1 {", "if true {"),
 	one("writers that keep meeting do not wait", converge,
-		"if conflicts > 1 {", "if false {"),
+		"if lostRounds > 1 {", "if false {"),
 	one("whoever loses one round waits", converge,
-		"if conflicts > 1 {", "if conflicts > 0 {"),
+		"if lostRounds > 1 {", "if lostRounds > 0 {"),
 	one("a save that loses each round is unavailable", converge,
-		"if conflicts > 0 {", "if false {"),
+		"if lostRounds > 0 {", "if false {"),
 	one("a node that fails is a conflict", converge,
-		"if conflicts++; op.conflicts == before {", "if conflicts++; op.conflicts < before {"),
+		"if lostRounds++; op.conflicts == before {", "if lostRounds++; op.conflicts < before {"),
 
 	// Nodes that are passed over for their conflicts, and taken back.
 	one("nodes are taken back while a home is left", converge,
