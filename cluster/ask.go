@@ -39,6 +39,12 @@ func (op *operation) ask(ctx context.Context, v *view, r round) error {
 	}
 	for i := range brief {
 		select {
+		case <-brief[i].Latch.Done(): // an answer that is there counts, however late it is looked at
+			op.hear(v, &brief[i])
+			continue
+		default:
+		}
+		select {
 		case <-brief[i].Latch.Done():
 			op.hear(v, &brief[i])
 		case <-patience.Done():

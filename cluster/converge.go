@@ -101,10 +101,14 @@ func (op *operation) mayWrite(v *view) error {
 }
 
 // mayAcknowledge refuses what lies on too few nodes (rule 18). It is the session's size where all
-// nodes say so, and none has stored it.
+// nodes say so, and none has stored it. It also refuses a deletion on fallbacks alone, where the
+// homes may hold the session and be in use by other processes (rule 13): they have answered in this
+// operation, or were passed over by this process only.
 func (op *operation) mayAcknowledge(v *view) error {
 	tooLarge := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	switch {
+	case op.final && v.homes == 0 && (op.heardHome || op.passedOverAlone()):
+		return op.unavailable()
 	case len(v.targets) >= op.c.cfg.MinCopies:
 		return nil
 	case !op.mayBeStored && len(op.failed) > 0 && !slices.ContainsFunc(op.failed, func(f nodeError) bool { return !tooLarge(f) }):

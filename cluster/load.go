@@ -52,8 +52,12 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 // readAndRepair reads the copies and brings the targets up to date with what was found (rule 7).
 func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	v, err := op.read(ctx)
-	if err != nil || op.repair(v).want == nil {
-		return v, err
+	if err != nil {
+		return nil, err
+	}
+	if op.repair(v).want == nil {
+		op.noteWide(v)
+		return v, nil
 	}
 	done := make(chan *view, 1)
 	op.c.running.Add(1)
@@ -65,6 +69,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 			op.c.stats.repairFailures.Add(1)
 		} else {
 			op.expireOrphans(latest, latest.merged)
+			op.noteWide(latest)
 		}
 		if latest.isBlind() {
 			latest = v // all nodes failed during the repair: the first read is what is known
@@ -105,7 +110,7 @@ func (op *operation) mayBelieve(ctx context.Context, v *view) error {
 	case v.merged == nil && v.throttled:
 		op.c.stats.throttled.Add(1)
 		return fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.isBlind(), v.homes == 0 && (v.merged == nil || op.hadNoRoom()):
+	case v.isBlind(), v.homes == 0 && (op.hadNoRoom() || !v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now())):
 		op.c.stats.unavailable.Add(1)
 		return op.unavailable()
 	}

@@ -42,6 +42,8 @@ type operation struct {
 	// refused are the CAS conflicts with each node, and conflicts is their number.
 	refused   []conflicts
 	conflicts int
+	// heardHome is true once a home has answered.
+	heardHome bool
 	// mayBeStored is true once something of the caller's may be on a node: from then on its
 	// timestamp must not change.
 	mayBeStored bool

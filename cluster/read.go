@@ -24,7 +24,7 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 	if v.targets != nil {
 		v = &view{} // an earlier one is still in use
 	}
-	v.began, v.answers = time.Now(), v.answerRoom[:0]
+	v.began, v.now, v.answers = time.Now(), op.c.cfg.Now(), v.answerRoom[:0]
 	for {
 		v.targets = op.targets(v.targetRoom[:0])
 		r := op.next(v)
@@ -42,7 +42,7 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 		if r.wide {
-			op.learn(v)
+			op.learn(v, r)
 		}
 	}
 	op.merge(v)
@@ -70,18 +70,23 @@ func (op *operation) hasMoved(targets []*node) bool {
 	return slices.ContainsFunc(op.wasOn, func(n *node) bool { return !slices.Contains(targets, n) })
 }
 
-// learn marks the nodes that have answered a wide read as up. Other processes may use them
-// already, so what this one writes now must reach them too.
-func (op *operation) learn(v *view) {
-	for i := range v.answers {
+// learn marks the nodes that have answered the round of a wide read as up. Other processes may use
+// them already, so what this one writes now must reach them too.
+func (op *operation) learn(v *view, r round) {
+	for _, n := range slices.Concat(r.ask, r.brief) {
 		for range goodAnswers {
-			if n := v.answers[i].node; !n.isUp() {
+			if v.on(n) != nil && !n.isUp() {
 				n.note(health.probe, memcached.Answered, nil)
 			}
 		}
 	}
-	if v.holdsAny() {
-		op.c.readWide.note(op.hash, v.began)
+}
+
+// noteWide remembers that the session was read wide, once every target has what was found: until
+// then the targets may agree on less.
+func (op *operation) noteWide(v *view) {
+	if v.wide && v.holdsAny() {
+		op.c.readWide.note(op.hash, v.now)
 	}
 }
 
@@ -95,6 +100,7 @@ func (op *operation) merge(v *view) {
 		}
 		if !a.tampered && !a.unreadable && op.isHome(a.node) {
 			v.homes++
+			op.heardHome = true
 		}
 	}
 	switch {

@@ -104,7 +104,7 @@ func (s *save) asksForNothing(slack int64) bool {
 // begin makes the record that the save asks for. It waits for the save's turn: a change that
 // is made later has the later timestamp.
 func (s *save) begin() {
-	s.read, s.replace = s.snap.base, s.snap.base == nil
+	s.read, s.replace, s.fault = s.snap.base, s.snap.base == nil, nil
 	s.at = s.stampAfter(s.snap.base)
 	s.ours = record.Change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
 }

@@ -75,6 +75,7 @@ func (t *turn) carryOut(known *view) {
 	}
 	if err == nil {
 		t.expireOrphans(v, v.merged)
+		t.noteWide(v)
 	}
 	if err == nil && t.ending != nil {
 		err = ErrDestroyed

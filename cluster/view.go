@@ -13,6 +13,7 @@ import (
 // view is what a read found.
 type view struct {
 	began     time.Time // the reading
+	now       time.Time // the same by Config.Now
 	assumed   bool      // nothing was asked: it is what a snapshot says
 	targets   []*node
 	answers   []answer       // of every node that answered, targets or not

@@ -137,7 +137,7 @@ func Run(cfg Config) *Result {
 
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
-	opts := check.Options{Skew: r.skew, Ahead: r.ahead, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised}
+	opts := check.Options{Skew: r.skew, Ahead: r.ahead, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised, Losses: r.Config.Class != Promised}
 	opts.Outage = func(op *check.Op) (time.Duration, bool) {
 		for _, o := range r.outages {
 			if op.Call < o.to && op.Return > o.from {

@@ -17,11 +17,12 @@ func (s *session) expired(op *Op) bool {
 }
 
 // over reports whether, by its own clock, op was called after the session had ended,
-// whichever of the saves that none had followed by then had moved the deadline, and when that was.
+// whichever of the saves that none had followed by then had moved the deadline, and when that
+// was. Where saves may be lost, whichever of all saves.
 func (s *session) over(op *Op) (end time.Duration, over bool) {
 	known := false
 	for _, w := range s.deadlines.writes {
-		if w.op != op && w.op.Call < op.Return && s.deadlines.stale(w, always, op.Call) == nil {
+		if w.op != op && w.op.Call < op.Return && (s.opts.Losses || s.deadlines.stale(w, always, op.Call) == nil) {
 			known, end = true, max(end, w.op.Deadline)
 		}
 	}

@@ -55,6 +55,9 @@ type Options struct {
 	// Errors allows failed operations. (Those of an instance that was killed have
 	// Return Never and are always allowed.)
 	Errors bool
+	// Losses says that saves may be lost. Then a session may live until the latest end that any
+	// save gave it, else until that of the last one.
+	Losses bool
 	// Outage, if not nil, reports whether an operation fell into an outage of the store,
 	// or into the moment after it in which its clients do not know of each other what
 	// they can reach, and when that moment ended. Such an operation may fail, what a
