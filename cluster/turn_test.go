@@ -300,3 +300,26 @@ func TestSavesThatGoTogetherKeepAnEarlierEnd(t *testing.T) {
 		w.missing(c, "s", ErrNotFound)
 	})
 }
+
+// The nodes refuse what two saves make together, and one of them is at fault: the other had been
+// too large only together with it, and is stored.
+func TestHalvesOfATurnForgetTheFaultsOfTheWhole(t *testing.T) {
+	onRealNodes(t, 3, []string{"-I", "512k"}, func(t *testing.T, c *Cluster, _ *testenv.Env) {
+		if err := c.Save(t.Context(), NewRecord("s")); err != nil {
+			t.Fatal(err)
+		}
+		var rs []*Record
+		for i, size := range []int{800_000, 300_000} {
+			r, err := c.Load(t.Context(), "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Attrs[fmt.Sprint("k", i)] = make([]byte, size)
+			rs = append(rs, r)
+		}
+		outcomes := oneTurn(c, rs...)
+		if !isErr(outcomes[0], ErrTooLarge) || outcomes[1] != nil {
+			t.Errorf("%v", outcomes)
+		}
+	})
+}

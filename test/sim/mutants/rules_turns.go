@@ -3,6 +3,12 @@ package main
 // This file lists the rules of saves that wait and go together that are taken out.
 
 var turns = []rule{
+	one("halves of a turn keep the faults of the whole", "(*save).begin",
+		"s.read, s.replace, s.fault = s.snap.base, s.snap.base == nil, nil", "s.read, s.replace = s.snap.base, s.snap.base == nil"),
+	one("a deletion on fallbacks is acknowledged though a home had answered", "(*operation).mayAcknowledge",
+		"(op.heardHome || op.passedOverAlone())", "op.passedOverAlone()"),
+	one("a deletion on fallbacks is acknowledged though the homes were passed over here only", "(*operation).mayAcknowledge",
+		"(op.heardHome || op.passedOverAlone())", "op.heardHome"),
 	one("saves of one session do not take turns", "(*Cluster).takeTurn",
 		"if c.lanes.enter(s) { defer c.lanes.leave(key)", "if true {"),
 	one("saves that wait go one after the other", "(*lanes).leave",

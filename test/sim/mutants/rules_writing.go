@@ -61,7 +61,7 @@ var writing = []rule{
 	one("a node that refuses a size stops the save", "(*operation).writeLive",
 		"memcached.IsFull(w.err)", "memcached.IsFull(w.err) && !memcached.IsTooLarge(w.err)"),
 	one("a fallback is believed while the homes were not asked", "(*operation).mayBelieve",
-		"(v.merged == nil || op.hadNoRoom())", "v.merged == nil"),
+		"op.hadNoRoom() || ", ""),
 	one("a save on fallbacks is acknowledged while the homes were not asked", "(*operation).passedOverAlone",
 		"memcached.IsBusy(f.err) || errors.Is(f.err, errConflicts)", "errors.Is(f.err, errConflicts)"),
 	one("an unreadable copy has the word beside a home that can be read", "(*operation).merge",
