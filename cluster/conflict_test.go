@@ -68,6 +68,60 @@ func TestLastHomeIsNotPassedOverForCASConflicts(t *testing.T) {
 	})
 }
 
+// A home is left when another one is down, or has a copy that cannot be read: nobody is told that it
+// is passed over, and it is not.
+func TestLastHomeThatAnswersIsNotPassedOver(t *testing.T) {
+	for name, leave := range map[string]func(w *world, c *Cluster, n *testenv.Node){
+		"the other hangs": func(w *world, c *Cluster, n *testenv.Node) {
+			n.Pause()
+			_ = c.Ping(context.Background())
+			w.until(c, n, StateDown)
+		},
+		"the other's copy cannot be read": func(w *world, _ *Cluster, n *testenv.Node) {
+			key := record.KeyOf("s").Name("")
+			b, _ := n.Get(key)
+			n.Set(key, newerVersion(b))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 5, func(w *world) {
+				c := w.cluster(Config{})
+				w.create(c, "s", "a=1")
+				leave(w, c, w.preference("s")[1])
+				r := w.load(c, "s")
+				r.Attrs["a"] = []byte("2")
+				w.refuses(w.preference("s")[0], "s")
+				if err := c.Save(context.Background(), r); !isErr(err, ErrConflict) {
+					w.Errorf("save: %v", err)
+				}
+				if strings.Contains(w.logs.String(), errConflicts.Error()) {
+					w.Errorf("the last home is passed over: %s", w.logs)
+				}
+			})
+		})
+	}
+}
+
+// Nor is a home passed over whose place only a node could take that is down.
+func TestNodeThatIsDownTakesNoPlace(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.create(c, "s", "a=1")
+		third := w.preference("s")[2]
+		third.Pause()
+		_ = c.Ping(context.Background())
+		w.until(c, third, StateDown)
+		w.conflicts("s")
+		r.Attrs["a"] = []byte("2")
+		if err := c.Save(context.Background(), r); !isErr(err, ErrConflict) {
+			w.Errorf("save: %v", err)
+		}
+		if strings.Contains(w.logs.String(), errConflicts.Error()) {
+			w.Errorf("a home is passed over: %s", w.logs)
+		}
+	})
+}
+
 // A node that closes the connection under each write leaves no token that is good: each save
 // would find it changed, and read it once more.
 func TestNodeThatHangsUpOnEachWriteIsPassedOver(t *testing.T) {
@@ -124,4 +178,36 @@ func TestHomePassedOverForCASConflictsIsUsedAgainWhenTheOtherDies(t *testing.T) 
 			w.sees(w.cluster(Config{}), "s", "a=2")
 		})
 	}
+}
+
+// What was read before such a home is taken back still counts when its node has died since.
+func TestWhatWasReadBeforeAHomeIsTakenBackStillCounts(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		r := w.create(c, "s", "a=1")
+		list := w.preference("s")
+		fought, dies, fallback := list[0], list[1], list[3] // it is asked when the other home has failed
+		theirs := changed(w.on(fought, "s"), "b", "1")
+		var died, read atomic.Bool
+		w.onCommand(func(cmd sentCommand) {
+			passedOver := strings.Contains(w.logs.String(), errConflicts.Error())
+			switch n := w.env.Node(cmd.node); {
+			case n == fought && cmd.verb == "cas" && !passedOver:
+				w.put(n, "s", w.on(n, "s")) // the same under another token
+			case n == dies && cmd.verb == "gets" && passedOver && died.CompareAndSwap(false, true):
+				w.put(fallback, "s", theirs)
+				n.Kill()
+			case n == fallback && cmd.verb == "gets" && died.Load() && read.CompareAndSwap(false, true):
+			case n == fallback && read.Load():
+				n.Kill()
+			}
+		})
+		r.Attrs["a"] = []byte("2")
+		w.save(c, r)
+		w.onCommand(nil)
+		if !died.Load() || !read.Load() {
+			w.Fatalf("the other home died: %v, and the fallback was read: %v", died.Load(), read.Load())
+		}
+		w.holds(fought, "s", "a=2 b=1")
+	})
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 )
@@ -100,5 +101,24 @@ func TestLoadsDuringASaveDoNotHideIt(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.load(c, "s")
+	})
+}
+
+// A round that is lost to nodes that fail costs no wait: the next nodes have nothing to do with it.
+func TestNodesThatFailOneAfterTheOtherCostNoWait(t *testing.T) {
+	story(t, 6, func(w *world) {
+		c := w.cluster(Config{})
+		list := w.preference("s")
+		w.onCommand(func(cmd sentCommand) {
+			if n := w.env.Node(cmd.node); cmd.verb == "add" && slices.Contains(list[:4], n) {
+				n.Kill()
+			}
+		})
+		began := time.Now()
+		w.create(c, "s", "a=1")
+		if took := time.Since(began); took != 0 {
+			w.Errorf("a save took %v", took)
+		}
+		w.holds(list[4], "s", "a=1")
 	})
 }

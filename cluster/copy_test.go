@@ -128,6 +128,24 @@ func TestOneTamperedCopyFailsNoLoadAndNoSave(t *testing.T) {
 	}
 }
 
+// Tampered copies on both homes hide no copy behind them, and that takes their place.
+func TestTamperedCopiesHideNoneBehindThem(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}})
+		w.create(c, "s", "a=1")
+		key := record.KeyOf("s").Name("")
+		list := w.preference("s")
+		good, _ := list[0].Get(key)
+		list[2].Set(key, good)
+		for _, n := range list[:2] {
+			n.Set(key, tamperedSeal(good))
+		}
+		w.sees(c, "s", "a=1")
+		list[2].Kill()
+		w.sees(w.cluster(Config{SealKeys: [][]byte{sealKeyOf(1)}}), "s", "a=1")
+	})
+}
+
 // One node that shows what this process cannot read keeps nobody from what another home holds,
 // nor from a new session. What it holds is left alone.
 func TestOneUnreadableCopyFailsNoLoadAndNoSave(t *testing.T) {

@@ -130,6 +130,30 @@ func TestHomeNodesThoughtDownAreAskedWhenANodeFailsInThisCall(t *testing.T) {
 	})
 }
 
+// A node that answers a wide read is up for this process, too: what is saved then must lie where
+// those look who know so.
+func TestNodeThatAnswersAWideReadIsATargetAtOnce(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		r := w.load(c, "s")
+		home := w.preference("s")[0]
+		w.think(c, w.index("s", 0), memcached.Refused) // it was away for a moment, and no prober will find out
+		if stateOf(c, home) != StateDown {
+			w.Fatal("not thought down")
+		}
+		r.Attrs["a"] = []byte("2")
+		w.save(c, r)
+		w.holds(home, "s", "a=2")
+		if s := stateOf(c, home); s != StateUp {
+			w.Errorf("it is %v", s)
+		}
+		if b := w.on(w.preference("s")[2], "s"); b != nil {
+			w.Errorf("a fallback holds %s, and nobody would expire that", show(b))
+		}
+	})
+}
+
 func TestOrphansAreExpiredNotDeleted(t *testing.T) {
 	story(t, 4, func(w *world) {
 		c := w.cluster(Config{})

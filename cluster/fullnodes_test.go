@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,6 +146,52 @@ func TestASaveThatLeavesAnOldCopyInSightIsNotAcknowledged(t *testing.T) {
 		p.fill(p.servers[1], 0)
 		if err := p.save(app, r, "2"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "out of memory") {
 			t.Errorf("save: %v, want that the node has no memory", err)
+		}
+	})
+}
+
+// Full homes that have no room for a withdrawal either go on serving the old copy: the save is not
+// acknowledged, although the fallbacks take it.
+func TestFullHomesThatKeepAnOldCopyLeaveItInSight(t *testing.T) {
+	onLittleMemory(t, 4, func(p *pantry) {
+		app := p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		r := p.sees(app, "1")
+		p.fill(p.servers[0], 0)
+		p.fill(p.servers[1], 0)
+		if err := p.save(app, r, "2"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("save: %v, want that it is unavailable", err)
+		}
+	})
+}
+
+// Full homes that have failed since may come back with what they have: the save is not acknowledged
+// on a fallback alone, although that takes it.
+func TestFullHomesThatFailLeaveAnOldCopyInSight(t *testing.T) {
+	onLittleMemory(t, 3, func(p *pantry) {
+		app := p.cluster()
+		if err := p.save(app, NewRecord("s"), "1"); err != nil {
+			t.Fatal(err)
+		}
+		p.servers[0].Pause()
+		r := p.sees(app, "1") // the fallback gets a copy
+		p.servers[0].Resume()
+		time.Sleep(5 * time.Second)
+		var refused atomic.Bool
+		for _, home := range p.servers[:2] {
+			p.fill(home, 0)
+			home.OnCommand(func(verb, _ string) { refused.Store(refused.Load() || verb == "cas") })
+		}
+		p.servers[2].OnCommand(func(verb, _ string) { // full nodes are read when the targets have answered
+			if verb == "gets" && refused.Load() {
+				p.servers[0].Pause()
+				p.servers[1].Pause()
+			}
+		})
+		if err := p.save(app, r, "2"); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("save: %v, want that it is unavailable", err)
 		}
 	})
 }

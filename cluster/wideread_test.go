@@ -55,6 +55,28 @@ func TestLimitOnUnverifiedIDsSparesNoWideReadOfASessionFound(t *testing.T) {
 	})
 }
 
+// A save knows of its session by more than an id, also where no node does any more.
+func TestLimitOnUnverifiedIDsSparesSaves(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{UnknownPerSecond: 1})
+		w.create(c, "s", "a=1")
+		r := w.load(c, "s")
+		for _, n := range w.env.All() {
+			n.Restart() // they are empty
+		}
+		for i := 0; c.Stats().Throttled == 0; i++ {
+			_, _ = c.Load(context.Background(), fmt.Sprint("invented", i))
+		}
+		before, began := c.Stats().WideReads, time.Now()
+		r.Attrs["a"] = []byte("2")
+		w.save(c, r)
+		if took := time.Since(began); took != 0 || c.Stats().WideReads != before+1 {
+			w.Errorf("it took %v and %d wide reads", took, c.Stats().WideReads-before)
+		}
+		w.sees(c, "s", "a=2")
+	})
+}
+
 func TestExpiringNeverProlongsAnOrphan(t *testing.T) {
 	story(t, 4, func(w *world) {
 		c := w.cluster(Config{})

@@ -10,8 +10,6 @@ var asking = []rule{
 		"v.wide = true", ""),
 	one("nodes behind the first candidates are no targets", "(*operation).targets",
 		"if up < replicas {", "if false {"),
-	one("a node that has failed is up", "(*operation).targets",
-		"if !list[i].passed && isUp(list[i]) {", "if isUp(list[i]) {"),
 
 	// Beyond the targets.
 	one("a wide read asks nodes again that have failed", "(*view).beyond",

@@ -6,7 +6,7 @@ var reading = []rule{
 	one("the first answer wins", "(*operation).merge",
 		"v.merged = record.Merge(v.merged, a.rec)", `
 			if v.merged == nil {
-				v.merged = a.rec
+				v.merged = record.Merge(nil, a.rec)
 			}`),
 	one("only the primary is read", "(*operation).read",
 		"v.targets = op.targets(v.targetRoom[:0])",

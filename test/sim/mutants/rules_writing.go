@@ -111,8 +111,6 @@ var writing = []rule{
 		"case v.isBlind() && !op.mayBeNew:", "case v.isBlind() && op.final:"),
 	one("fallbacks that hold no copy acknowledge a deletion", "(*operation).mayWrite",
 		"case v.isBlind() && !op.mayBeNew:", "case v.isBlind() && !op.mayBeNew && !op.final:"),
-	one("a save on fallbacks alone is acknowledged where the homes were passed over", "(*operation).passedOverAlone",
-		"errors.Is(f.err, errConflicts)", "errors.Is(f.err, nil)"),
 	one("all requests that share an exchange count its failure", "(*Server).exchange",
 		"if shared {", "if shared && false {"),
 	one("a packet that was answered before it was sent is believed", "(*pipeline).send",
