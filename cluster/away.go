@@ -29,13 +29,19 @@ const settling = 10 * time.Second
 // preference list, and one of them has come back lately: the nodes before them may be back as
 // well, and then no other process would read here.
 func (op *operation) isRemote(targets []*node) bool {
+	return op.isFar(targets) && slices.ContainsFunc(targets, func(n *node) bool {
+		at := n.returnedAt()
+		return !at.IsZero() && op.c.cfg.Now().Sub(at) < settling
+	})
+}
+
+// isFar reports whether all the targets are beyond the first 2 × Replicas nodes of the preference
+// list.
+func (op *operation) isFar(targets []*node) bool {
 	for i := range 2 * op.c.cfg.Replicas {
 		if slices.Contains(targets, op.preferred(i)) {
 			return false
 		}
 	}
-	return slices.ContainsFunc(targets, func(n *node) bool {
-		at := n.returnedAt()
-		return !at.IsZero() && op.c.cfg.Now().Sub(at) < settling
-	})
+	return true
 }

@@ -101,13 +101,17 @@ func (op *operation) mayWrite(v *view) error {
 }
 
 // mayAcknowledge refuses what lies on too few nodes (rule 18). It is the session's size where all
-// nodes say so, and none has stored it. It also refuses a deletion on fallbacks alone, where the
-// homes may hold the session and be in use by other processes (rule 13): they have answered in this
-// operation, or were passed over by this process only.
+// nodes say so, and none has stored it. It also refuses (rule 13)
+//
+//   - a deletion on fallbacks alone, where the homes may hold the session and be in use by other
+//     processes: they have answered in this operation, or were passed over by this process only;
+//   - a save beyond all nodes that a wide read asks, because those are full.
 func (op *operation) mayAcknowledge(v *view) error {
 	tooLarge := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	switch {
 	case op.final && v.homes == 0 && (op.heardHome || op.passedOverAlone()):
+		return op.unavailable()
+	case !op.final && len(op.full) > 0 && len(v.targets) > 0 && op.isFar(v.targets): // no read goes past nodes that are up
 		return op.unavailable()
 	case len(v.targets) >= op.c.cfg.MinCopies:
 		return nil

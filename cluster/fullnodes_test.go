@@ -270,3 +270,28 @@ func TestWithdrawalThatComesTooLateReadsAgain(t *testing.T) {
 		}
 	})
 }
+
+// All nodes that a wide read asks are full. What the fifth takes nobody would find.
+func TestSaveBeyondFullNodesIsNotAcknowledged(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		onLittleMemory(t, 5, func(p *pantry) {
+			app, other := p.cluster(), p.cluster()
+			r := NewRecord("s")
+			if known {
+				if err := p.save(app, r, "1"); err != nil {
+					t.Fatal(err)
+				}
+				r = p.sees(app, "1")
+			}
+			for _, s := range p.servers[:4] {
+				p.fill(s, 2)
+			}
+			if err := p.save(app, r, "2"); !isErr(err, ErrUnavailable) {
+				t.Errorf("known: %v: save: %v, want ErrUnavailable", known, err)
+			}
+			if known {
+				p.sees(other, "1")
+			}
+		})
+	}
+}

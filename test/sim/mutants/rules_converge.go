@@ -27,7 +27,7 @@ var converging = []rule{
 		"case v.homes == 0 && op.passedOverAlone(),", "case op.passedOverAlone(),"),
 	one("a save that cannot be acknowledged is written", "(*operation).mayWrite",
 		"return op.mayAcknowledge(v)", "return nil"),
-	one("a new session is refused on the first fallbacks after an outage", "(*operation).isRemote",
+	one("a new session is refused on the first fallbacks after an outage", "(*operation).isFar",
 		"range 2 * op.c.cfg.Replicas {", "range op.c.cfg.Replicas {"),
 
 	// What may be acknowledged.
@@ -51,6 +51,9 @@ var converging = []rule{
 		"if lostRounds > 0 {", "if false {"),
 	one("a node that fails is a conflict", converge,
 		"if lostRounds++; op.conflicts == before {", "if lostRounds++; op.conflicts < before {"),
+
+	one("a save beyond nodes that are full is acknowledged", "(*operation).mayAcknowledge",
+		"len(op.full) > 0 && len(v.targets) > 0 && op.isFar(v.targets)", "false"),
 
 	// Nodes that are passed over for their conflicts, and taken back.
 	one("nodes are taken back while a home is left", converge,
