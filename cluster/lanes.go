@@ -36,7 +36,7 @@ func (l *lanes) enter(s *save) bool {
 		return true
 	}
 	s.turn = make(chan []*save, 1)
-	s.result = ErrUnavailable // should whoever takes it along break off
+	s.result = ErrUnavailable // if the save that takes it along breaks off
 	l.busy[s.hash] = append(waiting, s)
 	return false
 }

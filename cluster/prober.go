@@ -135,7 +135,7 @@ func (c *Cluster) check(n *node) error {
 }
 
 // stopProbing ends the probing of a node that is up, under one lock with the look
-// at its state: whoever finds it sick again starts a new prober.
+// at its state: a request that finds the node failing again starts a new prober.
 func (n *node) stopProbing() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 // forgotten wide read costs another one.
 const mostRecent = 1 << 16
 
-// recent remembers something of keys. Whoever uses it locks it.
+// recent remembers something of keys. Its user holds a lock.
 type recent[V any] struct {
 	young, old map[record.Key]V
 }

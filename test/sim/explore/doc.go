@@ -11,7 +11,7 @@
 //
 // # Reading order
 //
-// explore.go says which schedules are run, setting.go what each begins with, run.go what happens in
+// explore.go says which schedules are run, setting.go what each begins with, run.go and finish.go what happens in
 // one. schedule.go decides which command comes next, search.go which orders need not be run, conn.go
 // what a client notices.
 package explore
