@@ -189,7 +189,7 @@ func (m planner) customPlan(t reflect.Type) (plan, bool) {
 			}
 			b, err := c.marshal(v.Interface())
 			if err != nil {
-				return &UnsupportedTypeError{Type: t, Reason: "its " + c.write + " failed", cause: err}
+				return &UnsupportedTypeError{Type: t, Reason: "its " + c.write + " failed (the error is wrapped, and not printed, since it may quote the value)", cause: err}
 			}
 			// Believed only once it has been read: a value that is refused now can be mended, a
 			// stored one cannot. Map keys are read back in any case.
@@ -197,7 +197,7 @@ func (m planner) customPlan(t reflect.Type) (plan, bool) {
 				err = c.unmarshal(reflect.New(t).Interface(), bytes.Clone(b))
 			}
 			if err != nil {
-				return &UnsupportedTypeError{Type: t, Reason: "its " + c.read + " cannot read what its " + c.write + " wrote", cause: err}
+				return &UnsupportedTypeError{Type: t, Reason: "its " + c.read + " cannot read what its " + c.write + " wrote: mend one of them", cause: err}
 			}
 			if b == nil {
 				b = []byte{}
@@ -219,7 +219,7 @@ func (m planner) customPlan(t reflect.Type) (plan, bool) {
 			}
 			// A copy: not every type keeps the promise not to hold on to what it is given.
 			if err := c.unmarshal(v.Addr().Interface(), append([]byte{}, b...)); err != nil {
-				return &corruptError{what: t.String() + "'s " + c.read + " failed", cause: err}
+				return &corruptError{what: t.String() + "'s " + c.read + " failed (its error is wrapped, and not printed, since it may quote the value)", cause: err}
 			}
 			return nil
 		},

@@ -236,13 +236,20 @@ func (d *decoder) strings() ([]string, error) {
 	if err := d.spend(n, stringSize); err != nil {
 		return nil, err
 	}
-	list := make([]string, n)
+	list, from := make([]string, n), d.pos
 	for i := range list {
-		b, err := d.str()
-		if err != nil {
+		if _, err := d.str(); err != nil {
 			return nil, under(err, index(i))
 		}
-		list[i] = string(b)
+	}
+	// As parts of one string they cost one allocation together. Who keeps one of them keeps the
+	// memory of all.
+	all := string(d.b[from:d.pos])
+	d.pos = from
+	for i := range list {
+		b, _ := d.str()
+		end := d.pos - from
+		list[i] = all[end-len(b) : end]
 	}
 	return list, nil
 }

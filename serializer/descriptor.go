@@ -60,7 +60,7 @@ func (e *encoder) typ(t reflect.Type, levels int) (int, error) {
 		return 0, unsupported(t, reasonFor(t))
 	}
 	if levels == 0 {
-		return 0, unsupported(t, "its type is nested deeper than this package keeps")
+		return 0, unsupported(t, "its type is nested deeper than this package keeps: give an inner part a named type and register it")
 	}
 	parts := []reflect.Type{}
 	switch t.Kind() {
@@ -72,7 +72,7 @@ func (e *encoder) typ(t reflect.Type, levels int) (int, error) {
 		parts = append(parts, t.Elem())
 	case reflect.Array:
 		if !arrayFits(uint64(t.Len()), t.Elem()) {
-			return 0, unsupported(t, "the array is too large")
+			return 0, unsupported(t, "the array is too large: use a slice")
 		}
 		e.buf = append(e.buf, 0x93, tagArray)
 		e.uint(uint64(t.Len()))

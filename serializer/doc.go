@@ -101,9 +101,9 @@
 // # Reading order
 //
 // marshal.go has Marshal and Unmarshal, keys.go the names of attributes, codec.go and container.go
-// the sessions of scs, equal.go Equal. registry.go says which types are known. encoder.go and
-// decoder.go write and read one value, descriptor.go and types.go its type, plan.go its body: one
-// plan a type, with lists.go, maps.go, structs.go, tags.go, times.go and custom.go. wire.go checks
-// bytes before they are decoded, memory.go how much memory they may ask for, errors.go what an
-// error tells.
+// the sessions of scs, former.go those that another codec wrote, equal.go Equal. registry.go says which types are known. any.go writes one
+// value, into the bytes of encoder.go and in the forms of forms.go, and decoder.go reads it.
+// descriptor.go and types.go have its type, plan.go its body: one plan a type, with lists.go,
+// maps.go, structs.go, tags.go, times.go and custom.go. wire.go checks bytes before they are
+// decoded, memory.go how much memory they may ask for, errors.go what an error tells.
 package serializer

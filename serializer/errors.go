@@ -78,6 +78,9 @@ func (e *corruptError) Unwrap() []error {
 	return []error{ErrCorrupt, e.cause}
 }
 
+// reasonTooLarge is why a value beyond maxSize is refused.
+const reasonTooLarge = "the value is too large: keep it in a database, and its key in the session"
+
 func corrupt(what string) error { return &corruptError{what: what} }
 
 func unsupported(t reflect.Type, reason string) error {

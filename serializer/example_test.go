@@ -160,3 +160,18 @@ func ExampleSplit() {
 	// true
 	// false
 }
+
+// An app that has set no codec so far, and so has sessions of gob, sets this one and locks nobody
+// out.
+func ExampleCodec_former() {
+	gobs, err := scs.GobCodec{}.Encode(time.Unix(2e9, 0), map[string]any{"name": "Ann"})
+	if err != nil {
+		panic(err)
+	}
+
+	codec := serializer.Codec{Former: scs.GobCodec{}}
+	_, values, err := codec.Decode(gobs)
+	fmt.Println(values, err)
+	// Output:
+	// map[name:Ann] <nil>
+}

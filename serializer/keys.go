@@ -32,7 +32,7 @@ func MarshalKey(key any) (name string, err error) {
 	}
 	defer func() {
 		if recover() != nil {
-			name, err = "", unsupported(reflect.TypeOf(key), "a method of it panicked")
+			name, err = "", unsupported(reflect.TypeOf(key), "a method of it panicked: mend the method, or keep another type")
 		}
 	}()
 	e := newEncoder()
@@ -45,7 +45,7 @@ func MarshalKey(key any) (name string, err error) {
 		return name, nil
 	}
 	if again, err := e.sameKey(); err != nil || otherKey+again != name {
-		return "", unsupported(reflect.TypeOf(key), "as a session key it would come back under another name")
+		return "", unsupported(reflect.TypeOf(key), "as a session key it would come back under another name: use a string")
 	}
 	return name, nil
 }

@@ -84,6 +84,15 @@ func slicePlan(t reflect.Type, elem *plan) plan {
 	}
 }
 
+// decStrings reads the most common list without looking at its elements through reflection.
+func decStrings(d *decoder, v reflect.Value) error {
+	list, err := d.strings()
+	if err == nil {
+		*v.Addr().Interface().(*[]string) = list
+	}
+	return err
+}
+
 func arrayPlan(t reflect.Type, elem *plan) plan {
 	if !arrayFits(uint64(t.Len()), t.Elem()) {
 		return refused("the array is too large")

@@ -133,7 +133,7 @@ func (e *encoder) entries(m reflect.Value, key, elem *plan, plain bool) error {
 			return under(err, entry)
 		}
 		if len(keys.buf) > maxSize {
-			return unsupported(t, "the value is too large")
+			return unsupported(t, reasonTooLarge)
 		}
 		values.Index(len(items)).SetIterValue(it)
 		items = append(items, mapItem{from: uint32(from), to: uint32(len(keys.buf)), value: uint32(len(items))})
@@ -209,7 +209,7 @@ func (e *encoder) mapKey(k reflect.Value, p *plan, plain bool) error {
 		return p.enc(e, k)
 	}
 	if odd && !k.Comparable() {
-		return unsupported(t, "it cannot be a map key")
+		return unsupported(t, "it cannot be a map key: its == would panic")
 	}
 	from := len(e.buf)
 	if err := p.enc(e, k); err != nil {
@@ -221,7 +221,7 @@ func (e *encoder) mapKey(k reflect.Value, p *plan, plain bool) error {
 	e.back.SetZero()
 	e.trial = decoder{b: e.buf[from:], budget: maxSize}
 	if err := p.dec(&e.trial, e.back); err != nil || !k.Equal(e.back) {
-		return unsupported(t, "as a map key it would not come back equal to itself")
+		return unsupported(t, "as a map key it would not come back equal to itself: use a string, a number, or a struct of these")
 	}
 	return nil
 }

@@ -23,17 +23,17 @@ func Marshal(v any) ([]byte, error) {
 func (e *encoder) value(v any) (err error) {
 	defer func() {
 		if recover() != nil { // not printed: what a marshaler panics with may quote the value
-			err = unsupported(reflect.TypeOf(v), "a method of it panicked")
+			err = unsupported(reflect.TypeOf(v), "a method of it panicked: mend the method, or keep another type")
 		}
 	}()
 	if err := e.any(v); err != nil {
 		return err
 	}
 	if len(e.buf) > maxSize {
-		return unsupported(reflect.TypeOf(v), "the value is too large")
+		return unsupported(reflect.TypeOf(v), reasonTooLarge)
 	}
 	if !e.pad() {
-		return unsupported(reflect.TypeOf(v), "it takes far more memory than bytes")
+		return unsupported(reflect.TypeOf(v), "it takes far more memory than bytes: leave out what is empty")
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package serializer
 
 import (
 	"bytes"
+	"math/bits"
 	"reflect"
 )
 
@@ -42,7 +43,7 @@ func countable(length int) int { return budgetBase + (budgetFactor-contentFactor
 
 // spend takes n × size bytes, one allocation, from the budget.
 func (d *decoder) spend(n int, size uintptr) error {
-	if n > 0 && uint64(size) > uint64(max(0, d.budget))/uint64(n) {
+	if high, low := bits.Mul64(uint64(n), uint64(size)); high > 0 || low > uint64(max(0, d.budget)) {
 		return errTooHeavy()
 	}
 	if d.budget -= allocated(n * int(size)); d.budget < 0 {

@@ -84,7 +84,11 @@ func (m planner) make(t reflect.Type) plan {
 		if t.Elem().Kind() == reflect.Uint8 {
 			return bytesPlan
 		}
-		return slicePlan(t, m.plan(t.Elem()))
+		p := slicePlan(t, m.plan(t.Elem()))
+		if t == builtins[tagStrings] {
+			p.dec = decStrings
+		}
+		return p
 	case reflect.Array:
 		if t.Elem().Kind() == reflect.Uint8 {
 			return byteArrayPlan

@@ -23,7 +23,7 @@ func (e *encoder) time(t time.Time) error {
 	switch {
 	case t.Location() != time.UTC:
 		if offset < -maxOffset || offset > maxOffset {
-			return unsupported(builtins[tagTime], "its offset from UTC is out of range")
+			return unsupported(builtins[tagTime], "its offset from UTC is out of range: keep its UTC()")
 		}
 		e.spend(1, zoneMemory)
 		e.arrayLen(3)

@@ -144,6 +144,14 @@ func walk(b []byte, depth int) (int, error) { return walkWith(b, depth, kindBad)
 
 // walkWith is walk for bytes in which values of one more kind may occur.
 func walkWith(b []byte, depth int, also kind) (int, error) {
+	if len(b) > 0 { // most values are small numbers and short texts
+		switch c := b[0]; {
+		case c <= 0x7f:
+			return 1, nil
+		case c >= 0xa0 && c <= 0xbf && int(c&0x1f) < len(b):
+			return 1 + int(c&0x1f), nil
+		}
+	}
 	h := readHead(b)
 	if h.kind == kindExt && also != kindExt {
 		h.kind = kindBad
