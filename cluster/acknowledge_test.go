@@ -70,7 +70,7 @@ func TestNewSessionIsSavedOnTheFirstFallbacksAfterAnOutage(t *testing.T) {
 		for _, i := range []int{2, 3} { // the first that are back
 			w.preference("s")[i].Resume()
 			for range goodAnswers {
-				c.nodes[w.index("s", i)].note(health.probe, memcached.Answered, nil)
+				c.nodes()[w.index("s", i)].note(health.afterProbe, memcached.Answered, nil)
 			}
 		}
 		w.create(c, "s", "a=1")

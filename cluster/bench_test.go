@@ -75,9 +75,9 @@ func BenchmarkTargets(b *testing.B) {
 			b.Run(name, func(b *testing.B) {
 				c := bigCluster(b, n)
 				for i := 0; down && i < n; i += 10 {
-					c.nodes[i].mu.Lock()
-					c.nodes[i].health = health{state: StateDown}
-					c.nodes[i].mu.Unlock()
+					c.nodes()[i].mu.Lock()
+					c.nodes()[i].health = health{state: StateDown}
+					c.nodes()[i].mu.Unlock()
 				}
 				ids := make([]string, 1024)
 				for i := range ids {

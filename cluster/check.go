@@ -8,6 +8,12 @@ import (
 
 // This file decides which configurations are refused, and says what to do instead.
 
+const (
+	maxPrefix = 100 // bytes
+	mostConns = 1 << 20
+	maxNodeID = 250
+)
+
 func checkNodes(nodes []Node) error {
 	if len(nodes) == 0 {
 		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
@@ -19,6 +25,11 @@ func checkNodes(nodes []Node) error {
 		}
 		if err := checkAddr(n.Addr); err != nil {
 			return fmt.Errorf("cluster: %s: %w", shownID(n.ID), err)
+		}
+		if n.Zone != "" {
+			if err := checkZone(n.Zone); err != nil {
+				return fmt.Errorf("cluster: %s %w", shownID(n.ID), err)
+			}
 		}
 		if ids[n.ID] {
 			return fmt.Errorf("cluster: node id %q is listed twice: give each node an id of its own", n.ID)
@@ -47,6 +58,21 @@ func checkID(id string) error {
 	}
 	if id == "" || len(id) > maxNodeID || strings.ContainsFunc(id, func(r rune) bool { return !legal(r) }) {
 		return fmt.Errorf("cluster: %s: use 1 to %d letters, digits, '.', '_' or '-', or an address: id:host:port", shownID(id), maxNodeID)
+	}
+	return nil
+}
+
+// checkZone refuses what is no name of a zone. The error goes on after the name of a node. It
+// does not show the zone, which may be half of a login that was written for other software.
+func checkZone(zone string) error {
+	legal := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-", r)
+	}
+	if zone == "" {
+		return errors.New("has an empty zone behind the '@'")
+	}
+	if len(zone) > maxNodeID || strings.ContainsFunc(zone, func(r rune) bool { return !legal(r) }) {
+		return fmt.Errorf("has a wrong zone: use 1 to %d letters, digits, '.', '_' or '-'", maxNodeID)
 	}
 	return nil
 }

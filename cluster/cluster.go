@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
@@ -25,9 +26,13 @@ var (
 	// ErrDestroyed: the session was deleted, or reached its deadline, between the load and
 	// this save. It stays gone.
 	ErrDestroyed = errors.New("cluster: session was destroyed")
-	// ErrConflict: other saves of this session kept winning, eight times in a row.
-	// Load again and retry.
+	// ErrConflict: other saves of this session kept winning: eight times in a row against a Save,
+	// which may be stored or not; 32 times against an Update, of which nothing is stored. Load again
+	// and retry.
 	ErrConflict = errors.New("cluster: too many concurrent saves of one session")
+	// ErrLockLost: another one holds the lock that this context had: its lease was over. Nothing was
+	// stored.
+	ErrLockLost = errors.New("cluster: the lock on this session was lost")
 	// ErrTooLarge: the session is larger than MaxRecordBytes, or than the item size limit
 	// of every node that could take it. What was stored before stays.
 	ErrTooLarge = record.ErrTooLarge
@@ -47,13 +52,44 @@ var (
 // has one, made at its start and closed at its end.
 type Cluster struct {
 	cfg        Config
-	placement  *placement
-	nodes      []*node
+	lists      atomic.Pointer[lists]
+	listMu     sync.Mutex // guards the next six
+	base       *list      // as configured, discovered or set, whatever drains
+	past       []pastList // lists before it that are still in force
+	wasSet     bool       // base is not the list of New any more
+	joins      bool       // see lists
+	retired    []*node    // that are on no list any more
+	count      int        // nodes so far
+	newNode    func(n Node, found []netip.Addr) *node
 	seal       *record.Sealer // nil: records are plain
 	writer     uint64         // names this process in timestamps
 	lanes      lanes
+	updates    keyedQueue   // of sessions that are being updated
+	locks      lockWatches  // of others, that this process has seen
+	local      *localCopies // nil: there are none
 	readWide   wideReads
+	name       string // of this process, in markers
+	markerKey  string // under which the markers lie
+	kicked     chan struct{}
+	toldChange time.Time // when the log last told of a change of the list; of the goroutine that polls
+	made       time.Time
+	pollsBegun atomic.Uint64 // how many polls have begun, and the number of the last that has ended
+	pollsEnded atomic.Uint64
+	pollBegan  atomic.Int64  // the last poll that has ended: in ns since made, counted from 1
+	pollMu     sync.Mutex    // guards below
+	polled     chan struct{} // closed when the next poll has ended
+	hints      hints
+	healer     healer
+	healing    atomic.Int64 // passes and replays under way
+	latency    userLatency
+	known      known
+	ending     context.Context // ends with the Cluster
+	end        context.CancelFunc
 	timestamps timestamps
+	ownerKeys  ownerKeys
+	owners     owners
+	ownerTurns ownerWrites
+	handles    handles
 	latches    sync.Pool // of *memcached.Latch, with nobody at the other end
 	unknown    *limiter
 	stats      counters
@@ -89,65 +125,96 @@ func New(cfg Config) (*Cluster, error) {
 		}
 	}
 	c := &Cluster{
-		cfg: cfg, placement: newPlacement(cfg.Nodes), writer: cfg.Rand(),
+		cfg: cfg, made: time.Now(), writer: record.Saves(cfg.Rand()),
 		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: journal{to: cfg.Logger},
 	}
 	if c.seal, err = record.NewSealer(cfg.SealKeys, cfg.AllowUnsealed, cfg.KeyPrefix, rand.Reader); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
+	c.ownerKeys, c.owners.keep, c.handles = newOwnerKeys(&cfg), max(cfg.OwnerCheck, cfg.Local.Fresh, cfg.Local.Outage), newHandles()
+	c.name, c.polled = nameOf(c.writer), make(chan struct{})
+	c.markerKey, c.kicked = cfg.KeyPrefix+markerName, make(chan struct{}, 1)
+	c.local = newLocalCopies(&cfg, c.writer)
+	c.timestamps.always = cfg.Local.Outage > 0 || cfg.Local.WriteBehind
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
-	for i, n := range cfg.Nodes {
-		c.nodes = append(c.nodes, newNode(i, n, &c.cfg, found[i], nodeHooks{
-			now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
-		}))
+	hooks := nodeHooks{
+		now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
 	}
-	if err := c.checkServers(context.Background(), doorsOf(c.nodes, found, ownAddresses())); err != nil {
+	withSecrets := cfg // only nodes and this function have them
+	c.newNode = func(n Node, found []netip.Addr) *node {
+		c.count++
+		return newNode(c.count-1, n, &withSecrets, found, hooks)
+	}
+	var nodes []*node
+	for i, n := range cfg.Nodes {
+		nodes = append(nodes, c.newNode(n, found[i]))
+	}
+	c.beginLists(nodes)
+	if err := c.checkServers(context.Background(), doorsOf(nodes, found, ownAddresses())); err != nil {
 		return nil, err
 	}
 	// Whoever prints a struct that has a Cluster must not print these: package fmt
 	// calls no Format of an unexported field.
 	c.cfg.Password, c.cfg.SealKeys = "", nil
 	c.logStart()
+	c.ending, c.end = context.WithCancel(context.Background())
+	if !cfg.unwatched {
+		c.running.Go(c.watch)
+	}
+	if cfg.Discover != nil {
+		c.running.Go(c.follow)
+	}
+	if c.timestamps.always {
+		c.running.Go(c.writeLoop)
+	}
+	if cfg.Local.Outage > 0 {
+		c.running.Go(c.returnLoop)
+	}
 	return c, nil
 }
 
 // logStart writes what an operator compares with what was meant: settings that fail without
 // a word, such as an unset variable, show here. Nothing of it is a secret.
 func (c *Cluster) logStart() {
-	c.log.info(nil, "cluster: started", "nodes", fmt.Sprint(c.nodes), "copies", c.cfg.Replicas, "sealed", c.seal != nil, "tls", c.cfg.TLS != nil)
+	c.log.info(nil, "cluster: started", "nodes", fmt.Sprint(c.nodes()), "copies", c.cfg.Replicas, "sealed", c.seal != nil, "tls", c.cfg.TLS != nil)
 	if c.cfg.Replicas == 1 {
-		c.log.warn(nil, "cluster: each session has one copy only and is lost with its node", "nodes", len(c.nodes), "copies", c.cfg.Replicas)
+		c.log.warn(nil, "cluster: each session has one copy only and is lost with its node", "nodes", len(c.nodes()), "copies", c.cfg.Replicas)
 	}
 	if c.cfg.AllowUnsealed {
 		c.log.warn(nil, "cluster: records without a seal are believed, and whoever can write to a node can forge one: remove AllowUnsealed (MEMCACHED_ALLOW_UNSEALED) when the longest session from before the seal keys has ended")
 	}
 }
 
-// Close ends all probers, waits for operations under way (at most a few Timeouts)
-// and closes all connections. Later calls fail with ErrClosed.
+// Close ends all probers, waits for operations under way (at most a few Timeouts), writes what only
+// the local copies have, and closes all connections. Later calls fail with ErrClosed. The error is
+// ErrUnavailable where there are changes that no node has taken within a few seconds; it says to how
+// many sessions.
 func (c *Cluster) Close() error {
-	if c == nil || c.placement == nil {
+	if c == nil || c.lists.Load() == nil {
 		return nil
 	}
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
 		close(c.closing)
+		c.end()
 	}
 	c.mu.Unlock()
 	c.running.Wait()
+	err := c.writeRest()
+	c.handOverHints()
 	c.clock.Stop()
-	for _, n := range c.nodes {
+	for _, n := range append(c.retired, c.nodes()...) {
 		n.server.Close()
 	}
 	c.log.close()
-	return nil
+	return err
 }
 
 // begin admits an operation, which must end with c.running.Done().
 func (c *Cluster) begin() error {
-	if c == nil || c.placement == nil {
+	if c == nil || c.lists.Load() == nil {
 		return errNotMade
 	}
 	c.mu.Lock()

@@ -1,19 +1,18 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
+
+// This file says what an app decides: which nodes there are, and how they are used.
 
 // Node is one memcached server.
 type Node struct {
@@ -27,6 +26,10 @@ type Node struct {
 	// Timeout. Connections go to one of them while it works, so a name must lead to one server.
 	// While the resolver fails, or says that there is no such name, the last addresses are used.
 	Addr string
+	// Zone is what the node shares with others that are lost together with it: a rack, a
+	// data centre, an availability zone. Nodes of one zone are lost together; the backup lies
+	// in another zone. Letters, digits, '.', '_' and '-', at most 250 bytes. Empty: none.
+	Zone string
 	// Standby puts the node behind all regular nodes of every rank: it stores
 	// sessions only while regular nodes are down, or where there are fewer of these than Replicas.
 	Standby bool
@@ -67,8 +70,8 @@ type Config struct {
 	// eight times as many may be on their way: two connections to each node are enough for
 	// them. Larger saves have one each, and as many are kept open when idle. A request that
 	// finds no room waits, at most Timeout, and turns to another node (NodeStatus.Busy).
-	// Multiply MaxConns by the number of app instances and compare with memcached's -c. If
-	// zero, 128 is used.
+	// Multiply MaxConns by the number of app instances and compare with memcached's -c. At most
+	// 1,048,576. If zero, 128 is used.
 	MaxConns int
 
 	// MaxRecordBytes is the most that one encoded session may take; a larger one
@@ -87,6 +90,32 @@ type Config struct {
 	// If zero, 24 h is used.
 	Lifetime time.Duration
 
+	// HealPerSecond bounds how many sessions a second this process restores on nodes that are
+	// not whole: that were restarted empty, or missed writes. It restores fewer while users'
+	// requests take longer than at other times. If zero, 10,000 is used. If negative, this
+	// process heals no node; others may.
+	HealPerSecond int
+
+	// TransitionFor is for how long after a change of the list of nodes (SetNodes, Discover) another
+	// instance may still have the former one. If zero, two minutes are used.
+	TransitionFor time.Duration
+
+	// Discover, if not nil, is asked for the list of nodes every DiscoverEvery (package discovery has
+	// functions for it), and the list in use follows, as after SetNodes. What it answers counts with
+	// prudence: a list when it came twice in a row, the absence of a node when three good answers in
+	// a row were without it. An error and an empty list change nothing. Where Nodes is empty, New
+	// asks once, and fails if there is no answer.
+	Discover func(context.Context) ([]Node, error)
+
+	// DiscoverEvery is the time between two questions. TransitionFor must be at least four times
+	// that. If zero, 30 s are used.
+	DiscoverEvery time.Duration
+
+	// FormerNodes is the list of nodes before this one, for a program whose list is fixed when it
+	// starts: during a rollout that changes more than one node, the new instances read and write by
+	// both, as after SetNodes. Remove it with the next rollout.
+	FormerNodes []Node
+
 	// RefreshSlack spares writes where every request moves the deadline, as with an
 	// idle timeout. A save stores its deadline later by the slack, and a later save that
 	// changes nothing and asks for no more than that is done without a write. So a
@@ -94,6 +123,16 @@ type Config struct {
 	// 20 minutes and a slack of one minute, a user who clicks every two seconds costs
 	// one write a minute instead of thirty. If zero, every save writes.
 	RefreshSlack time.Duration
+
+	// OwnerCheck is for how long this process relies on what it has read of a session's owner
+	// (Record.SetOwner): DestroyAll through another instance ends sessions here within that time. A
+	// load that comes later reads the owner's record as well. If zero, 5 s are used. If negative, each
+	// load of a session with an owner reads it.
+	OwnerCheck time.Duration
+	// Local, if set, has the process keep copies of sessions for users whom a load balancer sends to
+	// the same instance again and again: they read without a node, and go on while all nodes are
+	// gone. docs/sticky.md says when to use it.
+	Local Local
 
 	// Username and Password log in to nodes that run with an auth file
 	// (memcached -Y). Both or none must be set.
@@ -145,6 +184,12 @@ type Config struct {
 	// goroutine that found out, under no lock; it must not block.
 	OnNodeState func(NodeStatus)
 
+	// Trace, if not nil, is told of each operation and of each exchange with a node, for metrics and
+	// spans. The Cluster uses a copy that New makes of it.
+	Trace *Trace
+
+	unwatched bool // for tests: the markers are not read
+
 	// Now is the wall clock, for tests. If nil, time.Now is used.
 	Now func() time.Time
 
@@ -164,92 +209,3 @@ func (cfg Config) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(cfg
 func (cfg Config) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("cluster: a Config holds secrets and is not written as JSON")
 }
-
-// Defaults of Config.
-const (
-	DefaultReplicas         = 2
-	DefaultMinCopies        = 1
-	DefaultTimeout          = 150 * time.Millisecond
-	DefaultMaxConns         = 128
-	DefaultMaxRecordBytes   = 1<<20 - 1<<10
-	DefaultLifetime         = 24 * time.Hour
-	DefaultUnknownPerSecond = 2000
-)
-
-const (
-	maxPrefix = 100
-	maxNodeID = 250
-)
-
-// withDefaults returns the configuration with every field filled in, or an error
-// that says which field is wrong and what it wants.
-func (cfg Config) withDefaults() (Config, error) {
-	cfg.Nodes = slices.Clone(cfg.Nodes)
-	for i := range cfg.Nodes {
-		cfg.Nodes[i].ID = cmp.Or(cfg.Nodes[i].ID, cfg.Nodes[i].Addr)
-	}
-	if err := checkNodes(cfg.Nodes); err != nil {
-		return cfg, err
-	}
-	if cfg.Replicas == 0 {
-		cfg.Replicas = min(DefaultReplicas, len(cfg.Nodes))
-	}
-	if cfg.Replicas < 1 || cfg.Replicas > len(cfg.Nodes) {
-		return cfg, fmt.Errorf("cluster: Replicas is %d, but there are %d nodes: use 1 to %d, or list more nodes", cfg.Replicas, len(cfg.Nodes), len(cfg.Nodes))
-	}
-	if cfg.MinCopies == 0 {
-		cfg.MinCopies = DefaultMinCopies
-	}
-	if cfg.MinCopies < 1 || cfg.MinCopies > cfg.Replicas {
-		return cfg, fmt.Errorf("cluster: MinCopies is %d, but each session has %d copies (Replicas): use 1 to %d", cfg.MinCopies, cfg.Replicas, cfg.Replicas)
-	}
-	if err := checkPrefix(cfg.KeyPrefix); err != nil {
-		return cfg, err
-	}
-	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
-		return cfg, fmt.Errorf("cluster: Username and Password %w", err)
-	}
-	if cfg.UnknownPerSecond == 0 {
-		cfg.UnknownPerSecond = DefaultUnknownPerSecond
-	}
-	for _, f := range []struct {
-		name  string
-		value *int
-		zero  int
-	}{{"MaxConns", &cfg.MaxConns, DefaultMaxConns}, {"MaxRecordBytes", &cfg.MaxRecordBytes, DefaultMaxRecordBytes}} {
-		if *f.value < 0 {
-			return cfg, fmt.Errorf("cluster: %s is %d: use a positive number, or 0 for %d", f.name, *f.value, f.zero)
-		}
-		if *f.value == 0 {
-			*f.value = f.zero
-		}
-	}
-	for _, f := range []struct {
-		name  string
-		value *time.Duration
-		zero  time.Duration
-	}{{"Timeout", &cfg.Timeout, DefaultTimeout}, {"Lifetime", &cfg.Lifetime, DefaultLifetime}} {
-		if *f.value < 0 {
-			return cfg, fmt.Errorf("cluster: %s is %v: use a positive duration, or 0 for %v", f.name, *f.value, f.zero)
-		}
-		if *f.value == 0 {
-			*f.value = f.zero
-		}
-	}
-	if cfg.RefreshSlack < 0 {
-		return cfg, fmt.Errorf("cluster: RefreshSlack is %v: use a positive duration, or 0 for none", cfg.RefreshSlack)
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.Uint64
-	}
-	return cfg, nil
-}
-
-// jitter is a random number from 0 to 1.
-func (cfg *Config) jitter() float64 { return float64(cfg.Rand()>>11) / (1 << 53) }

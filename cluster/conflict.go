@@ -9,34 +9,34 @@ import (
 // node over. A conflict is no fault: another writer was faster. But a node that refuses each write,
 // for whatever reason, must not keep everybody from saving: this bounds what it costs.
 
-// conflicts are the CAS conflicts with one node in one operation.
-type conflicts struct {
+// nodeConflicts counts the CAS conflicts with one node in one operation.
+type nodeConflicts struct {
 	node  *node
 	times int
 	alone int // of those, while all other targets stored the same
 }
 
 // errConflicts is why a node is passed over that refuses each write.
-var errConflicts = errors.New("it refuses each write, or breaks the connection before it")
+var errConflicts = errors.New("its writes met with CAS conflicts again and again: many requests changed this session at once, or the node refuses each write")
 
 // noteConflict counts a CAS conflict with the node, and passes the node over for the rest of the
 // operation when there were too many. Writers that meet lose a round now and then, on every node;
 // a node that refuses each write would keep everybody from saving. It is passed over as by a
 // process that is cut off from it: only while another home is left.
 func (op *operation) noteConflict(n *node, alone bool) {
-	op.conflicts++
-	i := slices.IndexFunc(op.refused, func(c conflicts) bool { return c.node == n })
+	op.conflictCount++
+	i := slices.IndexFunc(op.conflictsByNode, func(c nodeConflicts) bool { return c.node == n })
 	if i < 0 {
-		i = len(op.refused)
-		op.refused = append(op.refused, conflicts{node: n})
+		i = len(op.conflictsByNode)
+		op.conflictsByNode = append(op.conflictsByNode, nodeConflicts{node: n})
 	}
-	c := &op.refused[i]
+	c := &op.conflictsByNode[i]
 	if c.times++; alone {
 		c.alone++
 	}
 	others, homes := 0, 0
-	for _, o := range op.candidates(len(op.c.nodes)) {
-		if o.node != n && !o.passed && isUp(o) {
+	for _, o := range op.candidates(len(op.lists.now.nodes)) {
+		if o.node != n && !o.passedOver && isUp(o) {
 			if others++; op.isHome(o.node) {
 				homes++
 			}
@@ -45,7 +45,7 @@ func (op *operation) noteConflict(n *node, alone bool) {
 	if !c.tooMany(op.isLate(), homes > 0, others >= op.c.cfg.Replicas) {
 		return
 	}
-	op.fail(n, errConflicts)
+	op.passOver(n, errConflicts)
 	n.gaveUp.Add(1)
 	n.mu.Lock()
 	n.lastErr = errConflicts
@@ -62,7 +62,7 @@ const (
 
 // tooMany reports whether the node is to be passed over. In an operation that has taken longer
 // than a Timeout it has half the chances.
-func (c conflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
+func (c nodeConflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
 	most, mostAlone := mostConflicts, mostConflictsAlone
 	if isLate {
 		most, mostAlone = most/2, mostAlone/2
@@ -74,10 +74,10 @@ func (c conflicts) tooMany(isLate, isHomeLeft, isReplaceable bool) bool {
 // homes have failed since, a node that others kept writing to is better than none.
 func (op *operation) takeBack() (any bool) {
 	isForConflicts := func(f nodeError) bool { return f.err == errConflicts }
-	if !slices.ContainsFunc(op.failed, isForConflicts) {
+	if !slices.ContainsFunc(op.passedOver, isForConflicts) {
 		return false
 	}
-	op.failed = slices.DeleteFunc(op.failed, isForConflicts)
-	op.refused = nil
+	op.passedOver = slices.DeleteFunc(op.passedOver, isForConflicts)
+	op.conflictsByNode = nil
 	return true
 }

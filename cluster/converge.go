@@ -30,21 +30,25 @@ type decision struct {
 // on all targets. It starts from v, or reads first when v is nil. A gap is never filled without
 // reading (rule 12): a copy made from half the evidence would look complete.
 func (op *operation) converge(v *view, rounds int, decide func(*view) decision) (*view, error) {
-	var known *record.Record // from all rounds: what a node said before it died still counts
-	lostRounds := 0          // rounds in a row
+	var mergedSoFar *record.Record // from all rounds: what a node said before it died still counts
+	lostRounds := 0                // rounds in a row
+	defer op.endMissed()
 	for round := range rounds {
+		if round > 0 {
+			v = nil
+		}
 		if lostRounds > 1 {
 			time.Sleep(conflictWait(lostRounds-1, op.c.cfg.jitter()))
 		}
 		if v == nil {
 			v, _ = op.read(context.Background())
 		}
-		if v.homes == 0 && op.takeBack() {
-			known = record.Merge(known, v.merged)
+		if v.homeAnswers == 0 && op.takeBack() {
+			mergedSoFar = record.Merge(mergedSoFar, v.merged)
 			v, _ = op.read(context.Background())
 		}
-		known = record.Merge(known, v.merged)
-		v.merged = known
+		mergedSoFar = record.Merge(mergedSoFar, v.merged)
+		v.merged = mergedSoFar
 		if err := op.mayWrite(v); err != nil {
 			return v, err
 		}
@@ -52,22 +56,22 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 		if d.want == nil {
 			return v, d.err
 		}
-		before := op.conflicts
+		if !op.enterMissed(v) {
+			continue
+		}
+		before := op.conflictCount
 		all, err := op.write(v, d.want)
 		switch {
 		case d.err != nil:
 			return v, d.err
 		case err != nil:
 			return v, err
-		case all && !op.isOld(v.began):
+		case all && !op.isOld(v.readAt) && op.listsStand():
 			v.merged = d.want
 			return v, op.mayAcknowledge(v)
 		}
-		if lostRounds++; op.conflicts == before {
+		if lostRounds++; op.conflictCount == before {
 			lostRounds = 0
-		}
-		if round < rounds-1 {
-			v = nil
 		}
 	}
 	if lostRounds > 0 {
@@ -85,16 +89,16 @@ func (op *operation) converge(v *view, rounds int, decide func(*view) decision) 
 //     would lie far down the preference list;
 //   - on fewer than MinCopies nodes.
 //
-// A deletion is refused only by (a): a tombstone wins every merge.
+// Only (a) keeps a deletion from being written: a tombstone wins every merge.
 func (op *operation) mayWrite(v *view) error {
 	switch {
 	case v.isBlind() && !op.mayBeNew:
 		return op.unavailable()
-	case op.final:
+	case op.isDeletion:
 		return nil
 	case v.unreadable != nil:
 		return v.unreadable
-	case v.homes == 0 && op.passedOverAlone(), op.mayBeNew && !v.holdsAny() && op.isRemote(v.targets):
+	case v.homeAnswers == 0 && op.passedOverLocally(), op.mayBeNew && !v.foundNonOrphan() && op.isFarAfterOutage(v.targets):
 		return op.unavailable()
 	}
 	return op.mayAcknowledge(v)
@@ -109,19 +113,23 @@ func (op *operation) mayWrite(v *view) error {
 func (op *operation) mayAcknowledge(v *view) error {
 	tooLarge := func(f nodeError) bool { return memcached.IsTooLarge(f.err) }
 	switch {
-	case op.final && v.homes == 0 && (op.heardHome || op.passedOverAlone()):
+	case op.isDeletion && v.homeAnswers == 0 && (op.heardHome || op.passedOverLocally()):
 		return op.unavailable()
-	case !op.final && len(op.full) > 0 && len(v.targets) > 0 && op.isFar(v.targets): // no read goes past nodes that are up
+	case !op.isDeletion && len(op.fullNodes) > 0 && len(v.targets) > 0 && op.isFar(v.targets): // no read goes past nodes that are up
 		return op.unavailable()
 	case len(v.targets) >= op.c.cfg.MinCopies:
 		return nil
-	case !op.mayBeStored && len(op.failed) > 0 && !slices.ContainsFunc(op.failed, func(f nodeError) bool { return !tooLarge(f) }):
-		return fmt.Errorf("%w: node %s refuses it: raise its item size limit (-I), or lower MaxRecordBytes", ErrTooLarge, op.failed[0].node)
+	case !op.mayBeStored && len(op.passedOver) > 0 && !slices.ContainsFunc(op.passedOver, func(f nodeError) bool { return !tooLarge(f) }):
+		return fmt.Errorf("%w: node %s refuses it: raise its item size limit (-I), or lower MaxRecordBytes", ErrTooLarge, op.passedOver[0].node)
 	}
 	return op.unavailable()
 }
 
-// conflictWait spreads writers of one session that keep meeting.
-func conflictWait(round int, jitter float64) time.Duration {
-	return time.Duration(jitter * float64(2*time.Millisecond<<min(round, 6)))
+// conflictWait spreads writers of one session that keep meeting. LostAgain is how many rounds in a
+// row were lost after the first.
+func conflictWait(lostAgain int, jitter float64) time.Duration {
+	return time.Duration(jitter * float64(2*time.Millisecond<<min(lostAgain, 6)))
 }
+
+// jitter is a random number from 0 to 1.
+func (cfg *Config) jitter() float64 { return float64(cfg.Rand()>>11) / (1 << 53) }

@@ -38,16 +38,16 @@ func (op *operation) decode(v *view, a *answer) {
 		op.c.stats.unreadable.Add(1)
 		v.unreadable = fmt.Errorf("%s: %w", a.node, err)
 		a.unreadable = true
-		if !op.final {
-			op.fail(a.node, fmt.Errorf("its copy cannot be read: %w", err))
+		if !op.isDeletion {
+			op.passOver(a.node, fmt.Errorf("its copy cannot be read: %w", err))
 		}
 		return
 	}
-	op.damaged(a, err)
+	op.noteDamaged(a, err)
 }
 
-// damaged notes a copy that another may replace.
-func (op *operation) damaged(a *answer, why error) {
+// noteDamaged notes a copy that another may replace.
+func (op *operation) noteDamaged(a *answer, why error) {
 	op.c.stats.damaged.Add(1)
 	op.c.log.warn(a.node, "cluster: copy is unusable and counts as missing", "reason", why)
 }
@@ -61,7 +61,7 @@ func (op *operation) distrust(v *view) {
 	for i := range v.answers {
 		if a := &v.answers[i]; a.rec != nil && a.unsealed {
 			a.tampered = true
-			op.damaged(a, errBesideSealed)
+			op.noteDamaged(a, errBesideSealed)
 		}
 	}
 }

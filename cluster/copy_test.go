@@ -161,7 +161,7 @@ func TestOneUnreadableCopyFailsNoLoadAndNoSave(t *testing.T) {
 			for place := range 2 {
 				t.Run(fmt.Sprint(name, " ", nodes, " ", place), func(t *testing.T) {
 					story(t, nodes, func(w *world) {
-						c, other := w.cluster(Config{}), w.cluster(Config{})
+						c, other := w.cluster(Config{HealPerSecond: -1}), w.cluster(Config{HealPerSecond: -1})
 						w.create(c, "s", "a=1")
 						key := record.KeyOf("s").Name("")
 						bad := w.preference("s")[place]
@@ -182,8 +182,8 @@ func TestOneUnreadableCopyFailsNoLoadAndNoSave(t *testing.T) {
 							w.preference("s")[2].Restart() // a tombstone lies there
 						}
 						bad.Set(key, good)
-						w.missing(w.cluster(Config{}), "s", ErrNotFound)
-						c = w.cluster(Config{})
+						w.missing(w.cluster(Config{HealPerSecond: -1}), "s", ErrUnavailable) // the other home was emptied
+						c = w.cluster(Config{HealPerSecond: -1})
 						w.create(c, "s", "a=3")
 						w.sees(other, "s", "a=3")
 						if nodes == 3 {

@@ -3,61 +3,22 @@ package cluster
 import (
 	"context"
 	"net"
-	"os"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/lateconn"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
 // These stories tell of answers that were there when a deadline was noticed: the poller of
 // Go reports the deadline first. A node that has answered has not timed out.
 
-// unnoticed is a connection whose process looks at nothing before a deadline has passed,
-// as after a stop: the next Read, or the next Write, reports the deadline, whatever is there.
-type unnoticed struct {
-	net.Conn
-	reads, writes *atomic.Int32 // so many are still to report it
-
-	mu       sync.Mutex // guards below
-	deadline time.Time
-}
-
-func (c *unnoticed) SetDeadline(t time.Time) error {
-	c.mu.Lock()
-	c.deadline = t
-	c.mu.Unlock()
-	return c.Conn.SetDeadline(t)
-}
-
-func (c *unnoticed) pass() error {
-	c.mu.Lock()
-	deadline := c.deadline
-	c.mu.Unlock()
-	time.Sleep(time.Until(deadline))
-	return os.ErrDeadlineExceeded
-}
-
-func (c *unnoticed) Read(b []byte) (int, error) {
-	if c.reads.Add(-1) >= 0 {
-		return 0, c.pass()
-	}
-	return c.Conn.Read(b)
-}
-
-func (c *unnoticed) Write(b []byte) (int, error) {
-	if c.writes.Add(-1) >= 0 {
-		return 0, c.pass()
-	}
-	return c.Conn.Write(b)
-}
-
 // tardy is a process that notices deadlines before anything else, when it is told to.
 type tardy struct {
 	*world
-	reads, writes, dials atomic.Int32
+	lateconn.Late
+	dials atomic.Int32
 }
 
 func (p *tardy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -65,7 +26,7 @@ func (p *tardy) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if p.dials.Add(-1) >= 0 {
 		<-ctx.Done() // what it reports is that the context has ended, but here is the connection
 	}
-	return &unnoticed{Conn: nc, reads: &p.reads, writes: &p.writes}, err
+	return p.Conn(nc), err
 }
 
 // blameless fails if a node is held to have been silent.
@@ -93,8 +54,8 @@ func TestAnswerReadAfterTheDeadlineIsNoTimeout(t *testing.T) {
 				cl := w.cluster(Config{DialContext: p.dial})
 				w.create(cl, "s", "a=1")
 				step := func(what string, do func()) {
-					p.reads.Store(c.reads)
-					p.writes.Store(c.writes)
+					p.Reads.Store(c.reads)
+					p.Writes.Store(c.writes)
 					began := time.Now()
 					do()
 					if took := time.Since(began); took > 2*DefaultTimeout {

@@ -91,7 +91,7 @@ func TestFallbackIsNotBelievedWhereAHomeDidNotAnswer(t *testing.T) {
 // One node is out at a time, and each time there is a request, on any instance, before the
 // next thing happens.
 func TestNodesThatFailInTurnLoseNothing(t *testing.T) {
-	seeds := uint64(200)
+	seeds := uint64(70)
 	if testing.Short() {
 		seeds = 20
 	}

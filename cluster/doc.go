@@ -19,40 +19,102 @@
 // against a node that was away and holds the longer copy. Live records are written only by
 // add or cas: a set that a hung node applies seconds later would replace a newer record.
 //
+// A node that is up is not yet whole: it may have been emptied, or have missed writes. Each
+// node has a marker, one small item, which says for which list of nodes it is whole, and which
+// other nodes have missed writes that it took. A write past a home is entered there before it is
+// made. Until a node is whole its sessions are read wide, and its healer, one of the processes,
+// restores them without a request: what it has missed where that is known, else by a pass over the
+// keys of all nodes. Every process polls the markers.
+//
 // # Load
 //
-//  1. Read all targets at once. A target that fails is replaced by its fallback.
-//  2. Read wide where the targets do not settle it: a copy is missing, copies differ, or a
-//     target may have missed writes.
-//  3. Merge the copies. None: [ErrNotFound] if a home node answered, else [ErrUnavailable].
-//  4. Bring every target up to date, by cas or add: the read repair, which is how sessions
+//  1. Show the local copy, if the process keeps one that is fresh and includes what the client has seen (see
+//     Local copies). Else write what is pending of the session, and ask the nodes:
+//  2. Read all targets at once. A target that fails is replaced by its fallback.
+//  3. Read wide where the targets do not settle it: a copy is missing, copies differ, a home is
+//     not among the targets, or a target is not whole.
+//  4. Merge the copies. None: [ErrNotFound] if every home says so, or one that is whole, else
+//     [ErrUnavailable].
+//  5. Bring every target up to date, by cas or add: the read repair, which is how sessions
 //     migrate. Expire the orphans.
-//  5. Return the session with its snapshot: the merged record and the CAS token of each
-//     target's copy.
+//  6. If the session has an owner, read his record, unless that was done of late: DestroyAll may have
+//     ended the session.
+//  7. Return the session with its snapshot: the merged record and the CAS token of each
+//     target's copy. With Config.Local keep a local copy of it.
+//
+// With Local.Outage a local copy that was confirmed of late is shown after all where no home can be reached.
 //
 // # Save
 //
-//  1. Wait where another save of the session is under way in this process. Those that wait
+//  1. Who has the session's lock saves by an update (see Locks).
+//  2. Enter the session in its owner's record, if the app has told an owner.
+//  3. Do without a write where nothing has changed but the deadline, by less than RefreshSlack. With
+//     WriteBehind change the local copy, and leave the rest to the background.
+//  4. Wait where another save of the session is under way in this process. Those that wait
 //     go together, with one write that has the changes of all of them.
-//  2. Give what differs from the snapshot one new timestamp, above everything read.
-//  3. Write to all targets at once, if the snapshot has a token for each of them or the
+//  5. Give what differs from the snapshot one new timestamp, above everything read.
+//  6. Write to all targets at once, if the snapshot has a token for each of them or the
 //     session is new. All stored: done.
-//  4. Else read, merge, and write where it is missing, until one round finds or puts the
+//  7. Else read, merge, and write where it is missing, until one round finds or puts the
 //     record on every target, and on at least MinCopies nodes.
+//
+// With Local.Outage the local copy is changed where no home can be reached, and the nodes get the changes later.
 //
 // # Delete
 //
 // Read how long the session could have lived, and put a tombstone that lasts as long on the
-// targets, over each live copy found, and on the next nodes of the preference list.
+// targets, over each live copy found, and on the next nodes of the preference list. With Local.Outage the
+// tombstone takes the place of the local copy where no home can be reached, and the nodes get it later.
+//
+// # Update
+//
+//  1. Wait while another update of the session is under way in this process.
+//  2. Read the session from all homes, with their markers.
+//  3. Call the app's function.
+//  4. Write to one home by cas, the primary as a rule. After a CAS conflict begin again with 2.
+//  5. Write to the other targets. All stored: done.
+//  6. Else read again, until the change is known to be stored and lies on all targets.
+//
+// An update needs a home: it is never made on a local copy. What is pending of the session is written first, and
+// the local copy is dropped in the end.
+//
+// # Locks
+//
+// The lock on a session is an attribute of the session, which the app does not see. Update takes it and
+// gives it back, so that two never have it. It has a lease, so that the lock of a process that has died
+// becomes free. The context that Lock returns carries the lock: a save or an update with that context
+// is refused once somebody else has the lock.
+//
+// # Owners
+//
+// A session may have an owner, the user who is logged in ([Record.SetOwner]). Each owner has a record
+// of his own on the nodes, which lists his sessions and is kept like a session. DestroyAll begins an
+// epoch there, which ends all sessions that have not seen it begin. A session says in its own record
+// which epochs it has seen begin.
+//
+// # Local copies
+//
+// With Config.Local a process keeps copies of sessions for clients that are sent to the same instance again
+// and again. A client brings the version of what it has seen ([Record.Version], [Cluster.LoadVersion]). A copy that
+// includes that is shown without asking a node while it is fresh, and for longer while no home can be reached. What
+// is saved and deleted then is pending, and is merged with what the nodes have when they are back.
+//
+// # Traces
+//
+// Config.Trace is told of each of these four calls when it begins and ends, of each request that a call makes to
+// one node, and of each exchange: one packet, with the requests of several calls. A load that shows a local
+// copy is a call without requests.
 //
 // # What is promised
 //
-//   - One node at a time is killed, hung, cut off or restarted empty, and the session
-//     gets a request before the next one: no session and no acknowledged change is lost.
+//   - One node at a time is killed, hung, cut off or restarted empty, and before the next one
+//     the session gets a request, or that node is whole: no session and no acknowledged change is
+//     lost, idle sessions included.
 //   - A node that returns with its old memory never makes an old session win, and
 //     never brings a deleted one back.
 //   - Parallel requests that change different attributes keep each other's changes; of
 //     the same attribute the later save wins.
+//   - Of updates of one attribute none is lost: each that was acknowledged is counted, once.
 //   - An outage is an error, never "no session".
 //
 // Clocks of app instances may differ by up to half an hour. A session ends at its
@@ -63,13 +125,39 @@
 //
 // # Reading order
 //
-// The verbs: load.go, turn.go and lanes.go, save.go, delete.go. Saves of one session take turns,
-// and those that wait go together. where.go shows what nodes hold.
+// The verbs: load.go, turn.go and lanes.go, save.go, delete.go, queue.go and update.go. Saves of one
+// session take turns, and those that wait go together. decide.go says which home decides on an update,
+// updateoutcome.go what is known of it after a failure, lock.go who has the lock on a session.
+// where.go shows what nodes hold of a session, iterate.go shows all sessions, under handles (handles.go);
+// memory.go how full a node is. trace.go is what an app is told of all that, and tracing.go tells it.
+//
+// Whose sessions they are: ownerrecord.go is what a session and its owner's record say of each other,
+// ownerwrite.go reads and changes that record, owners.go is what a save and a load have to do with
+// it, destroyall.go what an owner can do.
 //
 // The loop below them: converge.go reads, decides, and writes, again and again. read.go is
-// one read, ask.go has a round of it, policy.go says whom it asks next, copy.go what an
-// answer is worth. write.go is one round of writes, conflict.go says when a node that refuses
-// them is passed over. away.go says which nodes may have missed writes.
+// one read, ask.go one step of it, policy.go says whom it asks next, copy.go what an answer is
+// worth. write.go is one round of writes, conflict.go says when a node that keeps answering with
+// CAS conflicts is passed over, away.go which nodes lie so far down that others may not look there.
+//
+// Whether a node is whole: marker.go is what lies on it, markers.go reads and changes that. poll.go reads
+// all of them again and again, whole.go draws the verdict, waitwhole.go is for those who wait for it.
+//
+// Healing: hints.go says what a home misses, entries.go enters that in markers, and replay.go brings the
+// home up to date when it is back. beats.go says which process is gone. heal.go decides which node needs
+// a pass over all keys, and who makes it; pass.go makes it, passkeys.go lists the keys. restore.go brings
+// one session to all its targets, healpace.go says how fast, known.go which sessions are healed where keys
+// are not listed.
+//
+// Local copies: version.go is what a client carries, localcopy.go what one copy proves to it, local.go who is
+// shown one, localroom.go which sessions have one here. outage.go says what is done with it while no home can
+// be reached, writebehind.go when the nodes get what only this process has, writequeue.go of which session next.
+// localmark.go marks the copies whose homes have come back empty, and localreturn.go brings them back though
+// nobody has used them.
+//
+// Lists of nodes: lists.go is one of them, transition.go says which are in force, drain.go empties a
+// node of its duties, discover.go follows a list that comes from elsewhere, change.go tells how far a
+// change is.
 //
 // What they stand on: servers.go and doors.go say whether two nodes are one server, prober.go
 // asks whether a node is back. operation.go is what one operation knows of itself, view.go what
@@ -78,9 +166,9 @@
 // placement.go says which nodes a key belongs to, node.go what a node is to this process,
 // membership.go whether it is up, journal.go logs.
 //
-// What a Cluster may be: env.go, misspelt.go, envsecrets.go, nodelist.go, config.go, check.go,
-// address.go.
+// What a Cluster may be: env.go, misspelt.go, envsecrets.go, nodelist.go, config.go, defaults.go, check.go,
+// localconfig.go, address.go.
 //
 // internal/record says what a session is when several copies of it meet, internal/memcached
-// speaks to one server.
+// speaks to one server. internal/lateconn is a connection for tests.
 package cluster

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,10 @@ import (
 // variables are all that ConfigFromEnv reads.
 var variables = []string{
 	"MEMCACHED_NODES",
+	"MEMCACHED_DISCOVERY",
+	"MEMCACHED_DISCOVER_EVERY",
+	"MEMCACHED_TRANSITION_FOR",
+	"MEMCACHED_FORMER_NODES",
 	standbyVariable,
 	formerStandbyVariable,
 	"MEMCACHED_REPLICAS",
@@ -34,9 +39,15 @@ var variables = []string{
 }
 
 // ConfigFromEnv reads the configuration from the environment, through a function
-// such as os.Getenv (which a nil one stands for). MEMCACHED_NODES is required, all else optional:
+// such as os.Getenv (which a nil one stands for). MEMCACHED_NODES or MEMCACHED_DISCOVERY is required,
+// all else optional:
 //
 //	MEMCACHED_NODES             node list, as ParseNodes reads it
+//	MEMCACHED_DISCOVERY         where the node list comes from (Config.Discover): srv:NAME,
+//	                            elasticache:HOST:PORT or file:PATH
+//	MEMCACHED_DISCOVER_EVERY    Config.DiscoverEvery, such as 30s
+//	MEMCACHED_TRANSITION_FOR    Config.TransitionFor, such as 2m
+//	MEMCACHED_FORMER_NODES      Config.FormerNodes, as ParseNodes reads it
 //	MEMCACHED_STANDBY_NODES     ids of the standby nodes, separated by commas or spaces;
 //	                            its former name, MEMCACHED_FAILOVER_NODES, is read as well
 //	MEMCACHED_REPLICAS          Config.Replicas
@@ -79,6 +90,16 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 			*into = n
 		}
 	}
+	duration := func(name, example string, into *time.Duration) {
+		if v := getenv(name); v != "" {
+			d, err := time.ParseDuration(v)
+			if err != nil || d <= 0 {
+				fail(name, v, "a positive duration with its unit, such as "+example)
+				return
+			}
+			*into = d
+		}
+	}
 	flag := func(name string) bool {
 		v := getenv(name)
 		b, err := strconv.ParseBool(v)
@@ -89,8 +110,16 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	}
 
 	errs = append(errs, misspelt(getenv)...)
-	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" {
-		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s", nodesForm))
+	source := getenv("MEMCACHED_DISCOVERY")
+	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" && source != "" {
+		// the list comes from there
+		for _, name := range []string{standbyVariable, formerStandbyVariable} {
+			if getenv(name) != "" {
+				errs = append(errs, fmt.Errorf("%s is set, but a list from MEMCACHED_DISCOVERY has no standby nodes: remove it, or list the nodes in MEMCACHED_NODES", name))
+			}
+		}
+	} else if strings.TrimSpace(v) == "" {
+		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s; or set MEMCACHED_DISCOVERY to where the list comes from: %s", nodesForm, discoveryForm))
 	} else if nodes, err := ParseNodes(v); err != nil {
 		name := fmt.Sprintf("MEMCACHED_NODES=%q", v)
 		if slices.ContainsFunc(listed(v), mayHoldSecret) {
@@ -105,13 +134,9 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	}
 	number("MEMCACHED_REPLICAS", &cfg.Replicas)
 	number("MEMCACHED_MIN_COPIES", &cfg.MinCopies)
-	if v := getenv("MEMCACHED_TIMEOUT"); v != "" {
-		d, err := time.ParseDuration(v)
-		if err != nil || d <= 0 {
-			fail("MEMCACHED_TIMEOUT", v, "a positive duration with its unit, such as 150ms")
-		}
-		cfg.Timeout = d
-	}
+	duration("MEMCACHED_TIMEOUT", "150ms", &cfg.Timeout)
+	duration("MEMCACHED_DISCOVER_EVERY", "30s", &cfg.DiscoverEvery)
+	duration("MEMCACHED_TRANSITION_FOR", "2m", &cfg.TransitionFor)
 	cfg.KeyPrefix = getenv("MEMCACHED_KEY_PREFIX")
 	if checkPrefix(cfg.KeyPrefix) != nil {
 		fail("MEMCACHED_KEY_PREFIX", cfg.KeyPrefix, fmt.Sprintf("at most %d bytes without spaces or control characters", maxPrefix))
@@ -132,6 +157,16 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		errs = append(errs, err)
 	}
 	cfg.TLS, cfg.tlsFiles = conf, files
+	if source != "" {
+		if cfg.Discover, err = discoverFrom(source, conf); err != nil {
+			fail("MEMCACHED_DISCOVERY", source, strings.TrimPrefix(err.Error(), "want "))
+		}
+	}
+	if v := getenv("MEMCACHED_FORMER_NODES"); v != "" {
+		if cfg.FormerNodes, err = ParseNodes(v); err != nil {
+			errs = append(errs, fmt.Errorf("MEMCACHED_FORMER_NODES: %s", strings.TrimPrefix(err.Error(), "cluster: ")))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return Config{}, fmt.Errorf("cluster: %w", err)
 	}
@@ -141,9 +176,16 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	return cfg, nil
 }
 
-// envCounts checks the numbers against the node list, in the words of the
+// envCounts checks the numbers against each other and against the node list, in the words of the
 // environment.
 func envCounts(cfg Config, getenv func(string) string) error {
+	every, transition := cmp.Or(cfg.DiscoverEvery, DefaultDiscoverEvery), cmp.Or(cfg.TransitionFor, DefaultTransitionFor)
+	if cfg.Discover != nil && transition < 4*every {
+		return fmt.Errorf("MEMCACHED_TRANSITION_FOR is %v, and MEMCACHED_DISCOVER_EVERY %v: want a transition of at least four times that: %v", transition, every, 4*every)
+	}
+	if len(cfg.Nodes) == 0 {
+		return nil // they come from MEMCACHED_DISCOVERY
+	}
 	if cfg.Replicas > len(cfg.Nodes) {
 		return fmt.Errorf("MEMCACHED_REPLICAS=%q: want 1 to %d, the number of nodes in MEMCACHED_NODES", getenv("MEMCACHED_REPLICAS"), len(cfg.Nodes))
 	}

@@ -130,6 +130,12 @@ func TestWrongEnvironments(t *testing.T) {
 		{"too many min copies", []string{"MEMCACHED_MIN_COPIES", "3"}, []string{`MEMCACHED_MIN_COPIES="3"`, "1 to 2", "MEMCACHED_REPLICAS"}},
 		{"more min copies than replicas", []string{"MEMCACHED_REPLICAS", "1", "MEMCACHED_MIN_COPIES", "2"}, []string{`MEMCACHED_MIN_COPIES="2"`, "1 to 1"}},
 		{"timeout without a unit", []string{"MEMCACHED_TIMEOUT", "150"}, []string{`MEMCACHED_TIMEOUT="150"`, "150ms"}},
+		{"discover every in words", []string{"MEMCACHED_DISCOVER_EVERY", "often"}, []string{`MEMCACHED_DISCOVER_EVERY="often"`, "30s"}},
+		{"a transition without a unit", []string{"MEMCACHED_TRANSITION_FOR", "120"}, []string{`MEMCACHED_TRANSITION_FOR="120"`, "2m"}},
+		{"a transition that ends before all have the list", []string{"MEMCACHED_DISCOVERY", "file:/x", "MEMCACHED_TRANSITION_FOR", "10s"}, []string{"MEMCACHED_TRANSITION_FOR is 10s", "MEMCACHED_DISCOVER_EVERY 30s", "2m0s"}},
+		{"a list without a source", []string{"MEMCACHED_NODES", ""}, []string{"MEMCACHED_DISCOVERY", "srv:", "file:/path"}},
+		{"a source that is none", []string{"MEMCACHED_DISCOVERY", "dns:x"}, []string{`MEMCACHED_DISCOVERY="dns:x"`, "srv:", "elasticache:"}},
+		{"standby nodes of a list that is found", []string{"MEMCACHED_NODES", "", "MEMCACHED_DISCOVERY", "file:/x", "MEMCACHED_STANDBY_NODES", "n1"}, []string{"MEMCACHED_STANDBY_NODES", "has no standby nodes"}},
 		{"timeout 0", []string{"MEMCACHED_TIMEOUT", "0s"}, []string{`MEMCACHED_TIMEOUT="0s"`, "positive"}},
 		{"prefix with a space", []string{"MEMCACHED_KEY_PREFIX", "a b"}, []string{`MEMCACHED_KEY_PREFIX="a b"`, "spaces"}},
 		{"username alone", []string{"MEMCACHED_USERNAME", "me"}, []string{"MEMCACHED_USERNAME", "MEMCACHED_PASSWORD", "both or none"}},
@@ -182,7 +188,7 @@ func TestConfigFromEnv(t *testing.T) {
 	ca, cert, key := certificate(t)
 	cfg, err := ConfigFromEnv(env(
 		"MEMCACHED_NODES", "n1:a:1 n2:b:2 n3:c:3\n", "MEMCACHED_FAILOVER_NODES", "n3\n",
-		"MEMCACHED_REPLICAS", "2", "MEMCACHED_MIN_COPIES", "2", "MEMCACHED_TIMEOUT", "90ms",
+		"MEMCACHED_REPLICAS", "2", "MEMCACHED_MIN_COPIES", "2", "MEMCACHED_TIMEOUT", "90ms", "MEMCACHED_DISCOVER_EVERY", "5s", "MEMCACHED_TRANSITION_FOR", "30s",
 		"MEMCACHED_KEY_PREFIX", "app:", "MEMCACHED_USERNAME", "me", "MEMCACHED_PASSWORD", "secret",
 		"MEMCACHED_TLS", "1", "MEMCACHED_TLS_CA", ca, "MEMCACHED_TLS_CERT", cert, "MEMCACHED_TLS_KEY", key,
 		"MEMCACHED_TLS_SERVER_NAME", "cache", "MEMCACHED_ALLOW_UNRESOLVED", "true",
@@ -194,7 +200,7 @@ func TestConfigFromEnv(t *testing.T) {
 	if !slices.Equal(cfg.Nodes, []Node{{ID: "n1", Addr: "a:1"}, {ID: "n2", Addr: "b:2"}, {ID: "n3", Addr: "c:3", Standby: true}}) {
 		t.Errorf("nodes %v", cfg.Nodes)
 	}
-	if cfg.Replicas != 2 || cfg.MinCopies != 2 || cfg.Timeout != 90*time.Millisecond || cfg.KeyPrefix != "app:" ||
+	if cfg.Replicas != 2 || cfg.MinCopies != 2 || cfg.Timeout != 90*time.Millisecond || cfg.DiscoverEvery != 5*time.Second || cfg.TransitionFor != 30*time.Second || cfg.KeyPrefix != "app:" ||
 		cfg.Username != "me" || cfg.Password != "secret" || !cfg.AllowUnresolved || !cfg.AllowUnsealed {
 		t.Error("a value is lost")
 	}
@@ -254,7 +260,7 @@ func certificate(t *testing.T) (ca, cert, key string) {
 }
 
 func FuzzParseNodes(f *testing.F) {
-	for _, s := range []string{"n1:a:1,n2:b:2", "[::1]:11211", "n1:/run/x.sock", "::", ":/", "[", "a:b:c:d", "n1:[::1%25x]:1"} {
+	for _, s := range []string{"n1:a:1,n2:b:2", "[::1]:11211", "n1:/run/x.sock", "::", ":/", "[", "a:b:c:d", "n1:[::1%25x]:1", "n1@a:h:1", "n1@a:/x@y"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

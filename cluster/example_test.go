@@ -88,7 +88,7 @@ func ExampleParseNodes() {
 	// n1 10.0.0.1:11211
 	// n2 [2001:db8::2]:11211
 	// n3 /run/memcached.sock
-	// cluster: node "localhost" has no port: want id:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"
+	// cluster: node "localhost" has no port: want id:host:port, id@zone:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"
 }
 
 func ExampleConfigFromEnv() {

@@ -117,8 +117,8 @@ func TestHomeNodesThoughtDownAreAskedWhenANodeFailsInThisCall(t *testing.T) {
 		w.create(c, "s", "a=1")
 		homes := w.preference("s")[:2]
 		// The primary was away and is back, but this process does not know yet.
-		primary := c.nodes[w.index("s", 0)]
-		primary.note(health.request, memcached.Refused, errors.New("away"))
+		primary := c.nodes()[w.index("s", 0)]
+		primary.note(health.afterRequest, memcached.NoConnection, errors.New("away"))
 		primary.mu.Lock()
 		primary.probing = true // no prober will find out
 		primary.mu.Unlock()
@@ -138,7 +138,7 @@ func TestNodeThatAnswersAWideReadIsATargetAtOnce(t *testing.T) {
 		w.create(c, "s", "a=1")
 		r := w.load(c, "s")
 		home := w.preference("s")[0]
-		w.think(c, w.index("s", 0), memcached.Refused) // it was away for a moment, and no prober will find out
+		w.think(c, w.index("s", 0), memcached.NoConnection) // it was away for a moment, and no prober will find out
 		if stateOf(c, home) != StateDown {
 			w.Fatal("not thought down")
 		}

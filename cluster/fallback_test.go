@@ -16,13 +16,13 @@ func TestNewSessionIsNotSavedFarDownThePreferenceListAfterAnOutage(t *testing.T)
 		c := w.cluster(Config{})
 		list := w.preference("s")
 		for i, n := range list {
-			w.think(c, w.index("s", i), memcached.TimedOut)
 			if i < 4 {
 				n.Pause()
 				w.think(c, w.index("s", i), memcached.TimedOut)
 			}
+			w.think(c, w.index("s", i), memcached.TimedOut)
 		}
-		c.nodes[w.index("s", 4)].note(health.probe, memcached.Answered, nil) // the first that is back
+		c.nodes()[w.index("s", 4)].note(health.afterProbe, memcached.Answered, nil) // the first that is back
 		w.forget()
 		r := NewRecord("s")
 		r.Attrs = attrsOf("a=1")
@@ -32,7 +32,10 @@ func TestNewSessionIsNotSavedFarDownThePreferenceListAfterAnOutage(t *testing.T)
 		if n := w.count("add", "set", "cas"); n != 0 {
 			w.Errorf("%d writes", n)
 		}
-		time.Sleep(settling)
+		last := c.nodes()[w.index("s", 4)]
+		for !last.isWhole() {
+			time.Sleep(time.Second)
+		}
 		w.save(c, r)
 		w.sees(c, "s", "a=1")
 	})
@@ -50,9 +53,9 @@ func TestKnownSessionIsReplacedFarDownThePreferenceList(t *testing.T) {
 			w.until(c, n, StateDown)
 		}
 		for i := range 2 { // they have been away for a moment
-			n := c.nodes[w.index("s", 4+i)]
-			n.note(health.request, memcached.TimedOut, nil)
-			n.note(health.probe, memcached.Answered, nil)
+			n := c.nodes()[w.index("s", 4+i)]
+			n.note(health.afterRequest, memcached.TimedOut, nil)
+			n.note(health.afterProbe, memcached.Answered, nil)
 		}
 		w.create(c, "s", "a=2")
 	})

@@ -12,11 +12,11 @@ import (
 
 // think makes the cluster think so of a node, and keeps its prober away.
 func (w *world) think(c *Cluster, i int, v memcached.Verdict) {
-	n := c.nodes[i]
+	n := c.nodes()[i]
 	n.mu.Lock()
 	n.probing = true
 	n.mu.Unlock()
-	n.note(health.request, v, errors.New("as the test says"))
+	n.note(health.afterRequest, v, errors.New("as the test says"))
 }
 
 func TestASuspectIsUsedWhereThereAreTooFewOthers(t *testing.T) {

@@ -84,7 +84,7 @@ func (f *flood) sample() {
 	}
 	// Each caller is a goroutine of the flood's own, and may have a write or a repair
 	// under way; the rest are batches, probers and both ends of connections.
-	if most := callers + 20*len(f.c.nodes); now.goroutines-f.base.goroutines > most {
+	if most := callers + 20*len(f.c.nodes()); now.goroutines-f.base.goroutines > most {
 		f.w.Errorf("%d goroutines for %d callers", now.goroutines-f.base.goroutines, callers)
 	}
 }
@@ -177,7 +177,8 @@ func TestRealUsersDoNotFeelAFloodWhileANodeHangs(t *testing.T) {
 		}
 		f.run(2*time.Second, u.come)
 		after := u.lap()
-		if before < roundTrip || after > 2*before {
+		// A session whose home is down is read wide: in two round trips, each twice as long in the flood.
+		if before < roundTrip || after > 4*before {
 			w.Errorf("a load took at most %v before, and %v in the flood with a node down", before, after)
 		}
 		if first > DefaultTimeout*5/4+2*before {

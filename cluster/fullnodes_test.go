@@ -179,13 +179,13 @@ func TestFullHomesThatFailLeaveAnOldCopyInSight(t *testing.T) {
 		r := p.sees(app, "1") // the fallback gets a copy
 		p.servers[0].Resume()
 		time.Sleep(5 * time.Second)
-		var refused atomic.Bool
+		var writeTried atomic.Bool
 		for _, home := range p.servers[:2] {
 			p.fill(home, 0)
-			home.OnCommand(func(verb, _ string) { refused.Store(refused.Load() || verb == "cas") })
+			home.OnCommand(func(verb, _ string) { writeTried.Store(writeTried.Load() || verb == "cas") })
 		}
 		p.servers[2].OnCommand(func(verb, _ string) { // full nodes are read when the targets have answered
-			if verb == "gets" && refused.Load() {
+			if verb == "gets" && writeTried.Load() {
 				p.servers[0].Pause()
 				p.servers[1].Pause()
 			}
@@ -203,7 +203,7 @@ func TestWithdrawalLeavesACopyWrittenSince(t *testing.T) {
 		if err := p.save(app, NewRecord("s"), "1"); err != nil {
 			t.Fatal(err)
 		}
-		n, key := app.nodes[0], record.KeyOf("s").Name("")
+		n, key := app.nodes()[0], record.KeyOf("s").Name("")
 		old, err := n.getOne(key)
 		if err != nil || old == nil {
 			t.Fatalf("%v, %v", old, err)

@@ -119,6 +119,14 @@ func (h *hostileNode) obey(q question) string {
 	switch {
 	case q.verb == "version":
 		return "VERSION 1.6.38\r\n"
+	case q.verb == "lru_crawler":
+		list := ""
+		for key, c := range h.held {
+			if c.value != nil {
+				list += "key=" + key + " exp=-1 la=1 cas=1 fetch=yes cls=1 size=1\n"
+			}
+		}
+		return list + "END\r\n"
 	case q.verb == "gets" && c.value == nil:
 		return ""
 	case q.verb == "gets":
@@ -204,7 +212,7 @@ func (h *hostileNode) serve(nc net.Conn) {
 			for _, key := range words[1:] {
 				qs = append(qs, question{verb: verb, key: key})
 			}
-		case "version":
+		case "version", "lru_crawler":
 			qs = append(qs, question{verb: verb})
 		case "delete":
 			qs = append(qs, question{verb: verb, key: words[1]})

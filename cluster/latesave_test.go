@@ -25,7 +25,7 @@ func (w *world) createFor(c *Cluster, id, attrs string, life time.Duration) *Rec
 	return r
 }
 
-func (w *world) refused(c *Cluster, r *Record) {
+func (w *world) findsDestroyed(c *Cluster, r *Record) {
 	w.Helper()
 	if err := c.Save(w.Context(), r); !isErr(err, ErrDestroyed) {
 		w.Errorf("save: %v, want %v", err, ErrDestroyed)
@@ -54,13 +54,13 @@ func TestALateSaveDoesNotBringAnEndedSessionBack(t *testing.T) {
 					time.Sleep(after)
 					w.missing(other, "s", ErrNotFound)
 					r.Attrs["b"], r.Deadline = []byte("2"), time.Now().Add(time.Hour)
-					w.refused(c, r)
+					w.findsDestroyed(c, r)
 					if after > 100*time.Millisecond+time.Second { // the slack
-						w.refused(other, unchanged)
+						w.findsDestroyed(other, unchanged)
 						w.missing(c, "t", ErrNotFound)
 					}
 					time.Sleep(2 * time.Second)
-					w.refused(c, r) // again
+					w.findsDestroyed(c, r) // again
 					w.missing(other, "s", ErrNotFound)
 				})
 			})
@@ -97,7 +97,7 @@ func TestALateSaveDoesNotBringAShortenedSessionBack(t *testing.T) {
 			time.Sleep(after)
 			w.missing(other, "s", ErrNotFound)
 			late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(time.Hour)
-			w.refused(c, late)
+			w.findsDestroyed(c, late)
 			w.missing(other, "s", ErrNotFound)
 		})
 	}
@@ -125,7 +125,7 @@ func TestTheLatestEndIsRemembered(t *testing.T) {
 				shorten(w, other)
 				time.Sleep(10 * time.Minute)
 				late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(time.Hour)
-				w.refused(c, late)
+				w.findsDestroyed(c, late)
 				w.missing(other, "s", ErrNotFound)
 			})
 		})
@@ -141,14 +141,14 @@ func TestASaveThatFoundItsSessionDestroyedNeverStoresIt(t *testing.T) {
 		late := w.load(c, "s")
 		w.delete(other, "s")
 		late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(24*time.Hour)
-		w.refused(c, late)
+		w.findsDestroyed(c, late)
 		for _, n := range w.env.All() {
 			n.Restart()
 		}
 		w.until(c, w.env.Node(0), StateUp)
-		w.refused(c, late)
+		w.findsDestroyed(c, late)
 		time.Sleep(25 * time.Hour)
-		w.refused(c, late)
+		w.findsDestroyed(c, late)
 		w.missing(other, "s", ErrNotFound)
 	})
 }
@@ -295,7 +295,7 @@ func TestTwoSavesFromOneSnapshotByASlowClockAreNotTakenForOne(t *testing.T) {
 			}
 			time.Sleep(2 * time.Minute)
 			late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(time.Hour)
-			w.refused(c, late)
+			w.findsDestroyed(c, late)
 			w.missing(c, "s", ErrNotFound)
 		})
 	}

@@ -91,10 +91,12 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 			w.endsIn(c, time.Minute)
 			time.Sleep(10 * time.Minute)
 			list := w.preference("s")
+			// One home hangs, and the other one was emptied: neither can say that the session did not
+			// go on.
 			list[1].Restart()
-			w.missing(c, "s", ErrNotFound)
+			w.missing(c, "s", ErrUnavailable)
 			list[2].Restart()
-			w.missing(c, "s", ErrNotFound)
+			w.missing(c, "s", ErrUnavailable)
 		}},
 		"and deleted": {3, 100 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Minute)
@@ -204,7 +206,7 @@ func TestLateSaveRepairsNodesThatMissedAnEarlierEnd(t *testing.T) {
 				}
 				w.until(other, list[0], StateUp)
 				late.Attrs["b"], late.Deadline = []byte("1"), time.Now().Add(longLife)
-				w.refused(other, late)
+				w.findsDestroyed(other, late)
 				list[1].Restart()
 				w.missing(w.cluster(Config{}), "s", ErrNotFound)
 			})

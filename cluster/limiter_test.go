@@ -72,7 +72,7 @@ func TestUnverifiedIDsAreLimitedAndDelayNoRealSession(t *testing.T) {
 		w.create(c, "real", "a=1")
 		w.forget()
 		var wg sync.WaitGroup
-		var refused, unknown atomic.Int64
+		var throttled, unknown atomic.Int64
 		began := time.Now()
 		for i := range 5000 {
 			time.Sleep(time.Millisecond)
@@ -81,7 +81,7 @@ func TestUnverifiedIDsAreLimitedAndDelayNoRealSession(t *testing.T) {
 				case isErr(err, ErrNotFound):
 					unknown.Add(1)
 				case isErr(err, ErrUnavailable):
-					refused.Add(1)
+					throttled.Add(1)
 				default:
 					w.Error(err)
 				}
@@ -99,8 +99,8 @@ func TestUnverifiedIDsAreLimitedAndDelayNoRealSession(t *testing.T) {
 		if got, most := float64(unknown.Load()), 100*(seconds+1)+1; got > most || got < most/2 {
 			w.Errorf("%v wide reads in %.1f s, at 100 a second", got, seconds)
 		}
-		if s := c.Stats(); s.Throttled != uint64(refused.Load()) || s.Throttled == 0 {
-			w.Errorf("%d refused, stats %+v", refused.Load(), s)
+		if s := c.Stats(); s.Throttled != uint64(throttled.Load()) || s.Throttled == 0 {
+			w.Errorf("%d throttled, stats %+v", throttled.Load(), s)
 		}
 	})
 }

@@ -152,12 +152,12 @@ func TestNodeOutOfMemoryIsReplacedByAFallback(t *testing.T) {
 		}
 		defer c.Close()
 		// Fill it past the client with items of a session's size, until it refuses one.
-		n, refused := c.nodes[0], false
-		for i := 0; i < 20_000 && !refused; i++ {
+		n, isFull := c.nodes()[0], false
+		for i := 0; i < 20_000 && !isFull; i++ {
 			_, _, err := n.server.Write(fmt.Sprint("filler", i), make([]byte, 5060), nil, 0)
-			refused = memcached.IsFull(err)
+			isFull = memcached.IsFull(err)
 		}
-		if !refused {
+		if !isFull {
 			t.Fatal("it takes whatever comes")
 		}
 		for i := range 100 {

@@ -3,7 +3,10 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what a Load returns, and has the copies brought up to date on the way: the
@@ -14,14 +17,30 @@ import (
 // reader has seen, no later reader unsees. The error is ErrNotFound, ErrUnavailable,
 // ErrVersion, ErrSealed, ErrClosed, or ctx's error, at once, when ctx ends.
 func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
+	return c.LoadVersion(ctx, key, "")
+}
+
+// LoadVersion is Load for a client that brings the version of what it has seen of the session
+// (Record.Version). Where there is a local copy (Config.Local) that includes that, it is returned without
+// asking a node while it is fresh, and in an outage. A text that is no version of this session, or
+// none, is Load. Record.Behind of the result tells whether less was found than the client has seen.
+func (c *Cluster) LoadVersion(ctx context.Context, key, version string) (*Record, error) {
 	if err := c.begin(); err != nil {
 		return nil, err
 	}
 	defer c.running.Done()
-	c.stats.loads.Add(1)
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	t := c.beginTrace(ctx, OperationLoad)
+	r, err := c.load(ctx, key, version, t)
+	t.end(err)
+	return r, err
+}
+
+// load takes the steps that the package comment tells, in the same order.
+func (c *Cluster) load(ctx context.Context, key, version string, t *tracing) (*Record, error) {
+	c.stats.loads.Add(1)
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("cluster: load: %w", err)
 	}
@@ -29,24 +48,84 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 		c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
-	op := c.newOperation(key, intent{unverified: true})
+	hash := c.handles.keyOf(key)
+	seen := c.parseVersion(version, hash)
+	if r := c.loadFresh(ctx, key, hash, seen); r != nil {
+		return c.hitHere(r)
+	}
+
+	c.writeFirst(ctx, hash)
+	isKnown := seen.ok && c.local.has(hash, seen.Version) // in an outage no node can say so
+	op, v, err := c.findLive(ctx, hash, isKnown, t)
+	if err == ErrNotFound && c.local.mayReturn(hash) && c.bringBackFirst(ctx, op, v) {
+		op, v, err = c.findLive(ctx, hash, isKnown, t)
+	}
+	switch {
+	case err == ErrNotFound:
+		return nil, c.notFound(op, v, seen)
+	case err != nil && c.lockOf(ctx, hash) != "": // no copy is shown, as by loadFresh
+		return c.loadInOutage(op, v, key, seenVersion{}, err)
+	case err != nil:
+		return c.loadInOutage(op, v, key, seen, err)
+	}
+
+	op.enterMissed(v) // what a reader has seen must not be forgotten
+	op.endMissed()
+	c.noteLifetime(v.merged.Deadline())
+	c.known.note(hash)
+	v.unrepaired = v.unrepaired || op.isOld(v.readAt)
+	r := c.local.loaded(v.record(key), hash, v)
+	if r.snap.base != v.merged && !r.snap.base.Live(c.cfg.Now()) { // it was destroyed here meanwhile
+		return nil, c.notFound(op, v, seen)
+	}
+	c.stats.hits.Add(1)
+	c.noteBehind(r, v.merged, hash, seen)
+	return r, nil
+}
+
+// findLive takes steps 2 to 5. The error is ErrNotFound for what is no session.
+func (c *Cluster) findLive(ctx context.Context, hash record.Key, isKnown bool, t *tracing) (*operation, *view, error) {
+	op := c.operationOn(hash, intent{unverifiedID: !isKnown, mayBeMissing: isKnown})
+	op.trace = t
+	v, err := op.find(ctx)
+	if err == nil {
+		err = c.mustLive(ctx, hash, v.merged)
+	}
+	return op, v, err
+}
+
+// mustLive returns ErrNotFound for what is no session: it has ended, or DestroyAll of its owner has ended
+// it (rule 41).
+func (c *Cluster) mustLive(ctx context.Context, hash record.Key, found *record.Record) error {
+	if !found.Live(c.cfg.Now()) {
+		return ErrNotFound
+	}
+	return c.checkOwner(ctx, hash, found)
+}
+
+// notFound is the error of a load that has found no session.
+func (c *Cluster) notFound(op *operation, v *view, seen seenVersion) error {
+	_, pending := c.local.pendingOf(op.hash)
+	if (pending.Live(c.cfg.Now()) || c.local.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(c.cfg.Now()) {
+		c.stats.unavailable.Add(1)
+		return fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
+	}
+	c.local.ended(op.hash)
+	c.noteLost(v.merged, seen)
+	c.stats.notFound.Add(1)
+	return ErrNotFound
+}
+
+// find reads and repairs until what was found is new enough, and may be believed.
+func (op *operation) find(ctx context.Context) (*view, error) {
 	v, err := op.readAndRepair(ctx)
-	for again := 0; err == nil && op.isOld(v.began) && again < repairRounds; again++ {
+	for again := 0; err == nil && op.isOld(v.readAt) && again < repairRounds; again++ {
 		v, err = op.readAndRepair(ctx)
 	}
 	if err == nil {
 		err = op.mayBelieve(ctx, v)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if !v.merged.Live(c.cfg.Now()) {
-		c.stats.notFound.Add(1)
-		return nil, ErrNotFound
-	}
-	c.stats.hits.Add(1)
-	c.noteLifetime(v.merged.Deadline())
-	return v.record(key), nil
+	return v, err
 }
 
 // readAndRepair reads the copies and brings the targets up to date with what was found (rule 7).
@@ -55,7 +134,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if op.repair(v).want == nil {
+	if op.decideRepair(v).want == nil {
 		op.noteWide(v)
 		return v, nil
 	}
@@ -63,9 +142,9 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	op.c.running.Add(1)
 	go func() { // it continues when the caller's ctx ends
 		defer op.c.running.Done()
-		latest, err := op.converge(v, repairRounds, op.repair)
-		op.c.stats.repairs.Add(uint64(op.wrote))
-		if err != nil {
+		latest, err := op.converge(v, repairRounds, op.decideRepair)
+		op.c.stats.repairs.Add(uint64(op.copiesWritten))
+		if latest.unrepaired = err != nil; err != nil {
 			op.c.stats.repairFailures.Add(1)
 		} else {
 			op.expireOrphans(latest, latest.merged)
@@ -73,6 +152,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 		}
 		if latest.isBlind() {
 			latest = v // all nodes failed during the repair: the first read is what is known
+			latest.unrepaired = true
 		}
 		done <- latest
 	}()
@@ -84,15 +164,17 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 	}
 }
 
-// repair is the decision of a load: every target is to hold all that was found. A session that
-// has ended is left to expire, unless its record says that copies with a later deadline may still
-// exist.
-func (op *operation) repair(v *view) decision {
+// decideRepair is the decision of a load, which the loop carries out (converge.go): every target is
+// to hold all that was found. A session that has ended is left to expire, unless its record says
+// that copies with a later deadline may still exist.
+func (op *operation) decideRepair(v *view) decision {
 	s := v.merged
 	switch {
 	case s == nil || !s.IsTombstone() && !s.Live(op.c.cfg.Now()) && !s.IsEvidence(op.c.cfg.Now()):
 		return decision{}
 	case len(v.lacking(s)) == 0 && len(op.orphans(v, s)) == 0:
+		return decision{}
+	case op.isLeftover(v):
 		return decision{}
 	}
 	return decision{want: s}
@@ -110,18 +192,45 @@ func (op *operation) mayBelieve(ctx context.Context, v *view) error {
 	case v.merged == nil && v.throttled:
 		op.c.stats.throttled.Add(1)
 		return fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.isBlind(), v.homes == 0 && (op.hadNoRoom() || !v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now())):
-		op.c.stats.unavailable.Add(1)
+	case v.isBlind(), op.isLeftover(v), v.homeAnswers == 0 && op.hadNoRoomToAsk(), !v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now()) && !op.isMiss(v):
 		return op.unavailable()
 	}
 	return nil
 }
 
+// isLeftover reports whether all that was found are orphans, and it is not known that the homes hold no
+// more. An orphan has what the targets had when they were found to agree; a home that does not
+// answer may hold something newer.
+func (op *operation) isLeftover(v *view) bool {
+	return v.merged != nil && !v.merged.IsTombstone() && !v.foundNonOrphan() && !op.isMiss(v)
+}
+
+// isMiss reports whether it is known, by each list in force, that the homes hold no more than was found:
+// every home has answered, or one that is whole.
+func (op *operation) isMiss(v *view) bool {
+	return v.homeAnswers > 0 && op.haveAnswered(v, op.lists.now) &&
+		!slices.ContainsFunc(op.lists.former, func(l *list) bool { return !op.haveAnswered(v, l) })
+}
+
+func (op *operation) haveAnswered(v *view, l *list) bool {
+	all := true
+	for _, n := range op.homes(l) {
+		a := v.on(n)
+		if a == nil || a.unreadable {
+			all = false
+			continue
+		}
+		if m := a.marker; m != nil && m.Node == n.ID && m.isWhole(l.name) && !a.tampered && op.c.behindBy(n) == nil {
+			return true
+		}
+	}
+	return all && !(l == op.lists.now && op.lists.joins)
+}
+
 // loaded is a Record with room for the copies that most loads see.
 type loaded struct {
 	Record
-	seenRoom   [2]seen
-	targetRoom [2]*node
+	seenRoom [2]seen
 }
 
 // record returns what was found, with the snapshot that a save needs: of the copies on targets
@@ -129,7 +238,10 @@ type loaded struct {
 func (v *view) record(key string) *Record {
 	r := &loaded{}
 	r.key, r.Attrs, r.Deadline = key, v.merged.Values(), time.UnixMilli(v.merged.Deadline()).UTC()
-	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0], targets: append(r.targetRoom[:0], v.targets...)}
+	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0]}
+	if !v.unrepaired {
+		r.snap.stood = v.merged
+	}
 	for _, t := range v.targets {
 		if a := v.on(t); a != nil && a.item != nil && !a.item.Orphan && !a.tampered && a.rec.Equal(v.merged) {
 			r.snap.seen = append(r.snap.seen, seen{t, a.item.Token()})

@@ -59,16 +59,16 @@ type health struct {
 	failsFast bool
 }
 
-// request returns the health after a request's exchange.
-func (h health) request(v memcached.Verdict) health {
-	if v != memcached.Answered && v != memcached.Refused && h.state == StateUp {
+// afterRequest returns the health after a request's exchange.
+func (h health) afterRequest(v memcached.Verdict) health {
+	if v != memcached.Answered && v != memcached.NoConnection && h.state == StateUp {
 		return health{state: StateSuspect}
 	}
-	return h.probe(v)
+	return h.afterProbe(v)
 }
 
-// probe returns the health after a probe, which a suspect or down node gets.
-func (h health) probe(v memcached.Verdict) health {
+// afterProbe returns the health after a probe, which a suspect or down node gets.
+func (h health) afterProbe(v memcached.Verdict) health {
 	switch {
 	case v != memcached.Answered:
 		return health{state: StateDown, failsFast: v != memcached.TimedOut && v != memcached.Senseless}
@@ -93,9 +93,9 @@ type service struct {
 // passed over by each request that it declines.
 const mostDeclined = 4
 
-// request returns the service after a request's exchange, and what that says about the
+// afterRequest returns the service after a request's exchange, and what that says about the
 // node's health: a node that declines is taken for well until it has declined all of late.
-func (s service) request(v memcached.Verdict) (service, memcached.Verdict) {
+func (s service) afterRequest(v memcached.Verdict) (service, memcached.Verdict) {
 	switch v {
 	case memcached.Answered:
 		return service{}, memcached.Answered
@@ -109,12 +109,12 @@ func (s service) request(v memcached.Verdict) (service, memcached.Verdict) {
 	return service{mustServe: s.mustServe || s.unproven}, v
 }
 
-// up returns the service when the node is up again.
-func (s service) up() service { return service{unproven: !s.mustServe} }
+// afterUp returns the service when the node is up again.
+func (s service) afterUp() service { return service{unproven: !s.mustServe} }
 
 // standing is what a decision needs to know of a node at one moment.
 type standing struct {
-	state      State
-	failsFast  bool // a node that is down says so without a wait
-	backLately bool
+	state     State
+	failsFast bool // a node that is down says so without a wait
+	mayLack   bool // it is known not to be whole
 }

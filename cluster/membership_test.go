@@ -20,34 +20,34 @@ func TestHealthTransitions(t *testing.T) {
 	}{
 		{"an answer keeps a node up", up, false, memcached.Answered, up},
 		{"one timeout is a suspicion", up, false, memcached.TimedOut, suspect},
-		{"a refused connection is certain", up, false, memcached.Refused, refusing},
+		{"a refused connection is certain", up, false, memcached.NoConnection, refusing},
 		{"a connection that breaks again is a suspicion too", up, false, memcached.Broken, suspect},
 		{"a suspect whose connection breaks says so at once", suspect, false, memcached.Broken, refusing},
 		{"a suspect that answers a request is up", suspect, false, memcached.Answered, up},
 		{"the second timeout in a row", suspect, false, memcached.TimedOut, down},
-		{"a suspect that refuses", suspect, false, memcached.Refused, refusing},
+		{"a suspect that refuses", suspect, false, memcached.NoConnection, refusing},
 		{"one answer does not bring a node back", down, false, memcached.Answered, almost},
 		{"two do, also to requests", almost, false, memcached.Answered, up},
 		{"a request that was under way when the node went down", down, false, memcached.TimedOut, down},
-		{"and one that was refused", down, false, memcached.Refused, refusing},
+		{"and one that was refused", down, false, memcached.NoConnection, refusing},
 		{"a timeout between answers starts anew", almost, false, memcached.TimedOut, down},
 		{"a node that refused and answers once may still be tried", refusing, false, memcached.Answered, almost},
 		{"a node that refused and then hangs is not tried again", refusing, true, memcached.TimedOut, down},
 
 		{"a suspect is up after one good probe", suspect, true, memcached.Answered, up},
 		{"a suspect is down after one bad probe", suspect, true, memcached.TimedOut, down},
-		{"a suspect whose probe is refused", suspect, true, memcached.Refused, refusing},
+		{"a suspect whose probe is refused", suspect, true, memcached.NoConnection, refusing},
 		{"the first good probe is not enough", down, true, memcached.Answered, almost},
 		{"the second is", almost, true, memcached.Answered, up},
 		{"a bad probe between starts anew", almost, true, memcached.TimedOut, down},
-		{"and so does a refused one", almost, true, memcached.Refused, refusing},
-		{"still down", down, true, memcached.Refused, refusing},
+		{"and so does a refused one", almost, true, memcached.NoConnection, refusing},
+		{"still down", down, true, memcached.NoConnection, refusing},
 		{"a probe of a node that came up meanwhile", up, true, memcached.Answered, up},
 		{"a probe finds what requests have not", up, true, memcached.TimedOut, down},
 	} {
-		next := c.from.request
+		next := c.from.afterRequest
 		if c.probe {
-			next = c.from.probe
+			next = c.from.afterProbe
 		}
 		if got := next(c.v); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.why, got, c.want)

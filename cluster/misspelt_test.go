@@ -170,7 +170,7 @@ func TestOtherClientsHaveTheirVariables(t *testing.T) {
 	}
 }
 
-// The list of variables is what the code reads, and what the README tells of.
+// The list of variables is what the code reads, and what docs/configuration.md tells of.
 func TestEveryVariableIsKnown(t *testing.T) {
 	pattern := regexp.MustCompile(`"(MEMCACHED_[A-Z_]*[A-Z])"`)
 	var read []string
@@ -183,7 +183,7 @@ func TestEveryVariableIsKnown(t *testing.T) {
 			read = append(read, m[1])
 		}
 	}
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func TestEveryVariableIsKnown(t *testing.T) {
 		t.Errorf("read are %v, known are %v", read, variables)
 	}
 	for _, name := range variables {
-		if !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("the README does not tell of %s", name)
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/configuration.md does not tell of %s", name)
 		}
 	}
 }

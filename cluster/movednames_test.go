@@ -28,8 +28,7 @@ func (t *town) moves(c *Cluster, name string, to *testenv.Node) {
 // watched returns a named cluster that is told of changes.
 func (w *world) watched(names int) (*Cluster, *town) {
 	c, town := w.named(Config{Replicas: min(names, 2)})
-	c.nodes = c.nodes[:names]
-	c.placement = newPlacement(c.cfg.Nodes[:names])
+	c.goBy(c.nodes()[:names])
 	return c, town
 }
 
@@ -68,7 +67,7 @@ func TestSeveralAddressesOfANameAreNotMentioned(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c, town := w.watched(1)
 		var moves, backs atomic.Int32
-		c.nodes[0].hooks.moved = func(_ context.Context, _ *node, m memcached.Move) {
+		c.nodes()[0].hooks.moved = func(_ context.Context, _ *node, m memcached.Move) {
 			moves.Add(1)
 			if m.Back {
 				backs.Add(1)
@@ -103,14 +102,14 @@ func TestTwoNamesThatBecomeOneServerAreMentioned(t *testing.T) {
 			w.Errorf("nobody is told: %s", w.logs)
 		}
 	})
-	story(t, 1, func(w *world) { // names that did not exist when New asked
+	story(t, 2, func(w *world) { // names that did not exist when New asked
 		c, town := w.watched(1)
-		literal := newNode(1, Node{ID: "n2", Addr: w.env.Node(0).Addr()}, &c.cfg, nil, c.nodes[0].hooks)
-		c.nodes = append(c.nodes, literal)
-		c.placement = newPlacement([]Node{c.nodes[0].Node, literal.Node})
+		literal := newNode(1, Node{ID: "n2", Addr: w.env.Node(0).Addr()}, &c.cfg, nil, c.nodes()[0].hooks)
+		c.goBy(append(c.nodes(), literal))
 		cfg := literal.config(&c.cfg, nil)
 		cfg.Dial = w.dial
 		literal.server = memcached.New(cfg)
+		town.moves(c, "n1.test", w.env.Node(1)) // so that it moves to the server of n2
 		town.moves(c, "n1.test", w.env.Node(0))
 		if !strings.Contains(w.logs.String(), onOneServer) {
 			w.Errorf("nobody is told at the first connection: %s", w.logs)
@@ -128,11 +127,11 @@ func TestAnAddressThatAnotherNodeHasLeftIsNotShared(t *testing.T) {
 			town.zone["n1.test"] = []string{hostOf(w.env.Node(1))}
 			town.zone["n2.test"] = []string{hostOf(w.env.Node(2))}
 		})
-		if err := c.check(c.nodes[0]); err != nil {
+		if err := c.check(c.nodes()[0]); err != nil {
 			w.Fatal(err)
 		}
 		synctest.Wait()
-		if _, used := c.nodes[0].server.Addresses(); used.String() != hostOf(w.env.Node(1)) {
+		if _, used := c.nodes()[0].server.Addresses(); used.String() != hostOf(w.env.Node(1)) {
 			w.Fatalf("n1 leads to %v", used)
 		}
 		if strings.Contains(w.logs.String(), onOneServer) {

@@ -40,13 +40,14 @@ func (w *world) named(cfg Config) (*Cluster, *town) {
 	cfg.Resolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("no name server")
 	}}
-	cfg.DialContext = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+	cfg.DialContext, cfg.unwatched = func(context.Context, string, string) (net.Conn, error) { return nil, nil }, true
 	c := w.cluster(cfg)
-	for _, n := range c.nodes {
+	for _, n := range c.nodes() {
 		cfg := n.config(&c.cfg, nil)
 		cfg.Dial, cfg.Lookup, cfg.Connect = nil, t.lookup, t.connect
 		n.server = memcached.New(cfg)
 	}
+	c.running.Go(c.watch)
 	return c, t
 }
 
@@ -126,11 +127,13 @@ func TestANodeWithADeadFirstAddressServes(t *testing.T) {
 		t.Run(why, func(t *testing.T) {
 			story(t, 3, func(w *world) {
 				cl, town := w.named(Config{MinCopies: 1})
-				for i, n := range w.env.All() {
-					dead := fmt.Sprintf("10.0.0.%d", i+1)
-					town.zone[n.ID()+".test"] = []string{dead, hostOf(n)}
-					town.ways[dead+":11211"] = c.way
-				}
+				town.change(func() {
+					for i, n := range w.env.All() {
+						dead := fmt.Sprintf("10.0.0.%d", i+1)
+						town.zone[n.ID()+".test"] = []string{dead, hostOf(n)}
+						town.ways[dead+":11211"] = c.way
+					}
+				})
 				began := time.Now()
 				r := NewRecord("s")
 				r.Attrs["a"] = []byte("1")
@@ -187,8 +190,7 @@ func TestANodeThatMovesIsFollowedByAllItsConnections(t *testing.T) {
 	story(t, 2, func(w *world) {
 		// n1 moves to the server of n2; there is one node, so that it is the only way.
 		c, town := w.named(Config{Replicas: 1})
-		c.nodes = c.nodes[:1]
-		c.placement = newPlacement(c.cfg.Nodes[:1])
+		c.goBy(c.nodes()[:1])
 		old, moved := w.env.Node(0), w.env.Node(1)
 		for i := range 20 {
 			w.create(c, fmt.Sprint("s", i), "a=1") // over the shared connection

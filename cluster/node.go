@@ -21,15 +21,20 @@ type node struct {
 	server *memcached.Server
 	hooks  nodeHooks
 	gaveUp atomic.Uint64 // how often a call did without it for what it said
+	// changes is how often it may have been emptied without a broken connection, and wholeIn the
+	// epoch, counted from 1, in which it is whole (whole.go); 0: it is not.
+	changes, wholeIn atomic.Uint64
+	retired          atomic.Bool          // it is on no list in force any more
+	pass             atomic.Pointer[pass] // that this process makes for it; nil: none
 
 	mu       sync.Mutex // guards below
 	health   health
 	service  service
 	since    time.Time // of the present state
-	revived  time.Time // when it last came up after it had been down
-	returned time.Time // the same, also after it had but been suspect
 	lastErr  error
 	probing  bool
+	whole    wholeness
+	draining draining
 }
 
 // nodeHooks are what a node needs of its cluster.
@@ -61,8 +66,9 @@ func (n *node) config(cfg *Config, known []netip.Addr) memcached.Config {
 		Timeout: cfg.Timeout, MaxConns: cfg.MaxConns, MaxValueBytes: cfg.MaxRecordBytes,
 		ProbeKey: cfg.KeyPrefix + "holdfast.probe", // a session's key has no dot
 		Clock:    n.hooks.clock, Running: n.hooks.running, Log: nodeLog{n.hooks.log, n},
-		Usable:  n.isUp,
-		Observe: func(v memcached.Verdict, err error) { n.note(health.request, n.served(v), err) },
+		Usable:    n.isUp,
+		Exchanged: n.exchangeTeller(cfg.Trace),
+		Observe:   func(v memcached.Verdict, err error) { n.note(health.afterRequest, n.served(v), err) },
 	}
 	if cfg.TLS != nil {
 		c.TLS = func() *tls.Config {
@@ -104,16 +110,14 @@ func (n *node) isUp() bool {
 	return s == StateUp
 }
 
-// lately is how long a node counts as just come back.
-const lately = time.Hour
-
 // standing is the node as a decision sees it now.
 func (n *node) standing() standing {
+	whole := n.isWhole()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return standing{
 		state: n.health.state, failsFast: n.health.failsFast,
-		backLately: !n.revived.IsZero() && n.hooks.now().Sub(n.revived) < lately,
+		mayLack: !whole && n.whole.marker != nil,
 	}
 }
 
@@ -128,12 +132,9 @@ func (n *node) note(next func(health, memcached.Verdict) health, v memcached.Ver
 	}
 	if to != from {
 		n.since = n.hooks.now()
-		if from == StateDown {
-			n.revived = n.since
-		}
+		n.changes.Add(1)
 		if to == StateUp {
-			n.service = n.service.up()
-			n.returned = n.since
+			n.service = n.service.afterUp()
 		}
 	}
 	n.mu.Unlock()
@@ -147,15 +148,8 @@ func (n *node) note(next func(health, memcached.Verdict) health, v memcached.Ver
 func (n *node) served(v memcached.Verdict) memcached.Verdict {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.service, v = n.service.request(v)
+	n.service, v = n.service.afterRequest(v)
 	return v
-}
-
-// returnedAt returns when the node last became up; zero if it was never suspect or down.
-func (n *node) returnedAt() time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.returned
 }
 
 func (n *node) String() string { return fmt.Sprintf("%s (%s)", n.ID, n.Addr) }

@@ -12,18 +12,18 @@ import (
 // This file decides how a node list is written as text.
 
 // nodesForm is what every complaint about a node list ends with.
-const nodesForm = `want id:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"`
+const nodesForm = `want id:host:port, id@zone:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"`
 
 // ParseNodes reads a node list: "n1:host:11211,n2:host:11212", separated by
-// commas or spaces. An entry is id:address or an address alone, which is then the
-// id as well; an address is host:port, [v6]:port or the path of a unix socket. The
-// error names the entry and the form it wants; an entry that may hold a password is
-// told by its place in the list.
+// commas or spaces. An entry is id:address, id@zone:address or an address alone, which
+// is then the id as well; an address is host:port, [v6]:port or the path of a unix
+// socket. The error names the entry and the form it wants; an entry that may hold a
+// password is told by its place in the list.
 func ParseNodes(s string) ([]Node, error) {
 	entries, err := listed(s), checkGaps(s)
 	switch {
-	case slices.ContainsFunc(entries, hasLogin):
-		err = errors.New("a node has an '@': a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD)")
+	case slices.ContainsFunc(entries, func(entry string) bool { rest, _, _ := cutZone(entry); return hasLogin(rest) }):
+		err = errors.New("a node has an '@' that is not in front of a zone: a username and a password are set apart (MEMCACHED_USERNAME, MEMCACHED_PASSWORD)")
 	case isJSON(s):
 		err = errors.New("the node list is JSON")
 	case isBracketed(s):
@@ -112,8 +112,31 @@ func isBareIPv6(entry string) bool {
 	return false
 }
 
+// cutZone takes the zone out of an entry: n1@a:host:11211 becomes n1:host:11211 and a. Other
+// software writes user@host:port and user:password@host:port. So an '@' is in front of a zone
+// only where an id stands before it, and a zone and a whole address behind it.
+func cutZone(entry string) (rest, zone string, found bool) {
+	head, addr, _ := strings.Cut(entry, ":")
+	id, zone, found := strings.Cut(head, "@")
+	if !found || strings.ContainsAny(head, "/[") || strings.Contains(zone, "@") || !strings.Contains(addr, ":") && !strings.HasPrefix(addr, "/") {
+		return entry, "", false
+	}
+	return id + ":" + addr, zone, true
+}
+
 // parseNode reads one entry. The error goes on after the name of the entry.
 func parseNode(entry string) (Node, error) {
+	rest, zone, found := cutZone(entry)
+	n, err := parsePlace(rest)
+	if err == nil && found {
+		err = checkZone(zone)
+	}
+	n.Zone = zone
+	return n, err
+}
+
+// parsePlace reads an entry without a zone.
+func parsePlace(entry string) (Node, error) {
 	if err := checkNotation(entry); err != nil {
 		return Node{}, err
 	}

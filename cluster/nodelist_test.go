@@ -70,6 +70,71 @@ func TestOtherNotationsOfNodeLists(t *testing.T) {
 	}
 }
 
+// The zone stands behind the id, whatever the address.
+func TestZonesInNodeLists(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want Node
+	}{
+		{"n1@a:host:11211", Node{ID: "n1", Zone: "a", Addr: "host:11211"}},
+		{"n1@eu-west_1.b:10.0.0.1:11211", Node{ID: "n1", Zone: "eu-west_1.b", Addr: "10.0.0.1:11211"}},
+		{"n1@a:[::1]:11211", Node{ID: "n1", Zone: "a", Addr: "[::1]:11211"}},
+		{"n1@a:/run/x.sock", Node{ID: "n1", Zone: "a", Addr: "/run/x.sock"}},
+		{"n1@a:/run/x@y:z:1", Node{ID: "n1", Zone: "a", Addr: "/run/x@y:z:1"}},
+		{"1@2:host:11211", Node{ID: "1", Zone: "2", Addr: "host:11211"}},
+		{"n1:/run/x@y:z:1", Node{ID: "n1", Addr: "/run/x@y:z:1"}},
+		{"/run/x@y:z:1", Node{ID: "/run/x@y:z:1", Addr: "/run/x@y:z:1"}},
+	} {
+		nodes, err := ParseNodes(c.in)
+		if err != nil || !slices.Equal(nodes, []Node{c.want}) {
+			t.Errorf("%q: %+v, %v", c.in, nodes, err)
+		}
+	}
+	nodes, err := ParseNodes("n1@a:h1:11211,n2@b:h2:11211 n3@a:h3:11211,n4:h4:11211")
+	var zones []string
+	for _, n := range nodes {
+		zones = append(zones, n.Zone)
+	}
+	if err != nil || !slices.Equal(zones, []string{"a", "b", "a", ""}) {
+		t.Errorf("zones %q, %v", zones, err)
+	}
+}
+
+func TestZonesThatAreRefused(t *testing.T) {
+	const login = "a username and a password are set apart"
+	for _, c := range []struct{ why, in, want string }{
+		{"an empty zone", "n0:z:1,n1@:a:11211", "node 2 of the list has an empty zone"},
+		{"an empty id", "@z:a:11211", "has an empty id"},
+		{"two zones", "n1@z@y:a:11211", login},
+		{"a zone behind the address", "n1:a:11211@z", login},
+		{"a zone behind an address alone", "a:11211@z", login},
+		{"a zone without an id, or a user", "z@a:11211", login},
+		{"a zone, and no port", "n1@z:a", "id@zone:host:port"},
+		{"a zone alone", "n1@z", login},
+		{"a zone and a login", "n1@z:me:" + planted + "@a:11211", login},
+		{"a weight", "n1@z:a:11211:3", "weights are not supported"},
+		{"a weight behind a user", "me@a:11211:3", "weights are not supported"},
+		{"a zone that is an address", "n1@[::1]:11211", login},
+		{"a slash", "n1@z/y:a:11211", login},
+		{"a percent sign", "n1@z%y:a:11211", "wrong zone"},
+		{"a URL", "memcached://n1@z:a:11211", login},
+		{"a wrong port", "n1@z:a:0", "is not a number from 1 to 65535"},
+		{"a zone that is too long", "n1@" + strings.Repeat("z", 251) + ":a:11211", "wrong zone"},
+		{"one id in two zones", "n1@z:a:1,n1@y:b:1", "listed twice"},
+		{"one address in two zones", "n1@z:a:1,n2@y:a:1", "same address"},
+	} {
+		nodes, err := ParseNodes(c.in)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), planted) {
+			t.Errorf("%s: %q: %+v, %v: want %q", c.why, c.in, nodes, err, c.want)
+		}
+	}
+	for _, zone := range []string{"a b", "a:b", "@", "ä", strings.Repeat("z", 251)} {
+		if _, err := New(Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1", Zone: zone}}, AllowUnsealed: true}); err == nil || !strings.Contains(err.Error(), `node id "n1" has a wrong zone`) {
+			t.Errorf("zone %q in a Config: %v", zone, err)
+		}
+	}
+}
+
 // What looks odd and is right stays right.
 func TestNodeListsThatLookOdd(t *testing.T) {
 	for _, c := range []struct {
@@ -116,7 +181,8 @@ func TestAPasswordInANodeListIsNotShown(t *testing.T) {
 		_, err3 := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", in))
 		_, err4 := New(Config{Nodes: []Node{{Addr: in}}})
 		_, err5 := New(Config{Nodes: []Node{{ID: "n1", Addr: in}}})
-		_, err6 := New(Config{Nodes: []Node{{ID: in, Addr: "127.0.0.1:1"}}})
+		c, err6 := New(Config{Nodes: []Node{{ID: in, Addr: "127.0.0.1:1"}}})
+		c.Close()
 		for i, err := range []error{err, err2, err3, err4, err5, err6} {
 			if err == nil && i < 5 {
 				t.Errorf("%q: accepted (%d)", in, i)

@@ -11,44 +11,60 @@ import (
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
-// This file decides what one Load, Save or Delete knows of itself: what it intends, whom its key
-// prefers, and which nodes have failed in it.
+// This file decides what one Load, Save, Delete or Update knows of itself: what it intends, whom its key
+// prefers, and which nodes it passes over.
 
 // intent is what an operation is about to do, fixed when it begins.
 type intent struct {
-	// unverified: nothing but the caller's word says that the session exists (a load).
-	unverified bool
+	// unverifiedID: nothing but the caller's word says that the session exists (a load).
+	unverifiedID bool
+	// mayBeMissing: the record may have been evicted, and that it is missing must be known.
+	mayBeMissing bool
 	// mayBeNew: no snapshot says that the session exists (a save), so no node has to have it.
 	mayBeNew bool
-	// final: the session is to end (a deletion). Its tombstone replaces copies that cannot be
-	// read, too, and lies behind the targets as well.
-	final bool
-	// wasOn are the targets of the snapshot. If the targets have changed, nodes behind them may
-	// hold the session.
-	wasOn []*node
+	// isDeletion: the session is to end. Its tombstone replaces copies that cannot be read, too,
+	// and lies behind the targets as well.
+	isDeletion bool
+	// restores: a session is brought to all its targets without a request, and holders are known to
+	// have it.
+	restores bool
+	holders  []*node
+	// decides: one home is to decide on a change (an update). All of them are asked, together with
+	// their markers, whatever is thought of them.
+	decides bool
 }
 
-// operation is one Load, Save or Delete under way.
+// operation is one Load, Save, Delete or Update under way.
 type operation struct {
 	intent
-	c      *Cluster
-	hash   record.Key
-	key    string // on the nodes
-	order  []int  // the preference list, as far as it was needed
-	failed []nodeError
-	// full are the nodes that refused a write for want of memory, or because it is larger than
-	// their items may be. They are no targets, but go on serving what they could not replace.
-	full []*node
-	// refused are the CAS conflicts with each node, and conflicts is their number.
-	refused   []conflicts
-	conflicts int
+	c     *Cluster
+	lists *lists // in force
+	hash  record.Key
+	key   string // on the nodes
+	order []int  // the preference list, as far as it was needed
+	// passedOver are the nodes that this operation uses no more, and why: most have failed in it.
+	passedOver []nodeError
+	// fullNodes are the nodes that had no memory for a write, or whose items may not be that large.
+	// They are no targets, but go on serving what they could not replace.
+	fullNodes []*node
+	// conflictsByNode are the CAS conflicts with each node, and conflictCount is their number.
+	conflictsByNode []nodeConflicts
+	conflictCount   int
 	// heardHome is true once a home has answered.
 	heardHome bool
 	// mayBeStored is true once something of the caller's may be on a node: from then on its
 	// timestamp must not change.
-	mayBeStored bool
-	wrote       int           // copies
-	began       time.Duration // on the awake clock
+	mayBeStored   bool
+	copiesWritten int
+	missed        []*hint // of the homes that this operation writes past
+	// stood is what a save has found, or put, on all targets, by a read or a write that began at
+	// stoodAt. Outage is true for one that has reached no home.
+	stood        *record.Record
+	stoodOn      []*node
+	stoodAt      time.Time
+	outage       bool
+	awakeAtStart time.Duration // the awake clock when the operation began
+	trace        *tracing      // what the app is told of it; nil: nothing
 
 	// Room for what most operations need.
 	orderRoom   [8]int
@@ -59,7 +75,8 @@ type operation struct {
 
 // request is one request to one node.
 type request struct {
-	node *node
+	node  *node
+	epoch uint64 // of the node when it was sent
 	memcached.Request
 }
 
@@ -69,7 +86,12 @@ type nodeError struct {
 }
 
 func (c *Cluster) newOperation(id string, in intent) *operation {
-	op := &operation{intent: in, c: c, hash: record.KeyOf(id), began: c.clock.Now()}
+	return c.operationOn(c.handles.keyOf(id), in)
+}
+
+// operationOn is for a key whose id is not known.
+func (c *Cluster) operationOn(key record.Key, in intent) *operation {
+	op := &operation{intent: in, c: c, lists: c.lists.Load(), hash: key, awakeAtStart: c.clock.Now()}
 	op.order = op.orderRoom[:0]
 	op.key = op.hash.Name(c.cfg.KeyPrefix)
 	return op
@@ -77,76 +99,144 @@ func (c *Cluster) newOperation(id string, in intent) *operation {
 
 // preferred returns the i-th node of the key's preference list, or nil behind the last.
 func (op *operation) preferred(i int) *node {
-	if i >= len(op.c.nodes) {
+	l := op.lists.now
+	if i >= len(l.nodes) {
 		return nil
 	}
 	if i >= len(op.order) {
 		most := max(2*op.c.cfg.Replicas+2, 2*i)
-		op.order = op.c.placement.preference(op.hash, min(most, len(op.c.nodes)), op.order[:0])
+		op.order = l.preference(op.hash, min(most, len(l.nodes)), op.order[:0])
 	}
-	return op.c.nodes[op.order[i]]
+	return l.nodes[op.order[i]]
 }
 
 // candidates are the first most nodes of the preference list, as they are now.
 func (op *operation) candidates(most int) []candidate {
 	list := op.listRoom[:0]
-	for i := range min(most, len(op.c.nodes)) {
-		n := op.preferred(i)
-		list = append(list, candidate{node: n, standing: n.standing(), passed: op.hasFailed(n)})
+	for i := range min(most, len(op.lists.now.nodes)) {
+		op.preferred(i) // has the order reach so far
+		list = append(list, op.candidate(op.lists.now, op.order[i]))
 	}
 	return list
 }
 
-// targets appends to ts, which is empty, the targets of the moment.
+// candidate is the i-th node of a list, as it is now.
+func (op *operation) candidate(l *list, i int) candidate {
+	n := l.nodes[i]
+	return candidate{node: n, zone: l.entries[i].Zone, standing: n.standing(), passedOver: op.isPassedOver(n)}
+}
+
+// targets appends to ts, which is empty, the targets of the moment: those of all lists in force.
 func (op *operation) targets(ts []*node) []*node {
 	replicas := op.c.cfg.Replicas
 	list := op.candidates(2 * replicas)
 	up := 0
 	for i := range list {
-		if !list[i].passed && isUp(list[i]) {
+		if !list[i].passedOver && isUp(list[i]) {
 			up++
 		}
 	}
 	if up < replicas {
-		list = op.candidates(len(op.c.nodes))
+		list = op.candidates(len(op.lists.now.nodes))
 	}
-	return targets(list, replicas, ts)
+	ts = targets(list, replicas, ts)
+	for _, l := range op.lists.former {
+		var all []candidate
+		for _, i := range l.preference(op.hash, len(l.nodes), nil) {
+			all = append(all, op.candidate(l, i))
+		}
+		for _, n := range targets(all, replicas, nil) {
+			if !slices.Contains(ts, n) && n.isUp() {
+				ts = append(ts, n)
+			}
+		}
+	}
+	return ts
 }
 
-// isHome reports whether the node is among the first Replicas of the preference list.
+// useLists has the operation go by the lists that are in force now.
+func (op *operation) useLists() {
+	if now := op.c.lists.Load(); now != op.lists {
+		op.lists, op.order = now, op.order[:0]
+	}
+}
+
+// listsStand reports whether the lists are still in force by which the operation has gone, as far as
+// the markers say that this process has read of late.
+func (op *operation) listsStand() bool {
+	op.c.freshen()
+	return op.c.lists.Load() == op.lists
+}
+
+// homes are the first Replicas nodes of the key's preference list, by that list of nodes.
+func (op *operation) homes(l *list) []*node {
+	var homes []*node
+	if l == op.lists.now {
+		for i := range min(op.c.cfg.Replicas, len(l.nodes)) {
+			homes = append(homes, op.preferred(i))
+		}
+		return homes
+	}
+	for _, i := range l.preference(op.hash, op.c.cfg.Replicas, nil) {
+		homes = append(homes, l.nodes[i])
+	}
+	return homes
+}
+
+// missingHomes are the homes by any list in force that are not among the targets.
+func (op *operation) missingHomes(targets []*node) (missing []*node) {
+	replicas := op.c.cfg.Replicas
+	note := func(n *node) {
+		if !slices.Contains(targets, n) && !slices.Contains(missing, n) {
+			missing = append(missing, n)
+		}
+	}
+	for i := range replicas {
+		note(op.preferred(i))
+	}
+	for _, l := range op.lists.former {
+		for _, i := range l.preference(op.hash, replicas, nil) {
+			note(l.nodes[i])
+		}
+	}
+	return missing
+}
+
+// isHome reports whether the node is among the first Replicas of the preference list, by any list in
+// force.
 func (op *operation) isHome(n *node) bool {
 	for i := range op.c.cfg.Replicas {
 		if op.preferred(i) == n {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(op.lists.former, func(l *list) bool { return l.isHome(n, op.hash) })
 }
 
-// hasFailed reports whether the node failed in this operation.
-func (op *operation) hasFailed(n *node) bool {
-	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return f.node == n })
+// isPassedOver reports whether this operation uses the node no more.
+func (op *operation) isPassedOver(n *node) bool {
+	return slices.ContainsFunc(op.passedOver, func(f nodeError) bool { return f.node == n })
 }
 
-// fail passes the node over for the rest of the operation.
-func (op *operation) fail(n *node, err error) {
-	if !op.hasFailed(n) {
-		op.failed = append(op.failed, nodeError{n, err})
+// passOver passes the node over for the rest of the operation.
+func (op *operation) passOver(n *node, err error) {
+	if !op.isPassedOver(n) {
+		op.passedOver = append(op.passedOver, nodeError{n, err})
 	}
 }
 
-// passedOverAlone reports whether a node was passed over for a local reason, so that other
+// passedOverLocally reports whether a node was passed over for a local reason, so that other
 // processes may still use it: this process had no room for a question to it, or the node answered
 // each write of this one key with a CAS conflict.
-func (op *operation) passedOverAlone() bool {
-	return slices.ContainsFunc(op.failed, func(f nodeError) bool {
+func (op *operation) passedOverLocally() bool {
+	return slices.ContainsFunc(op.passedOver, func(f nodeError) bool {
 		return memcached.IsBusy(f.err) || errors.Is(f.err, errConflicts)
 	})
 }
 
-// hadNoRoom reports whether this process had no room for a question to some node.
-func (op *operation) hadNoRoom() bool {
-	return slices.ContainsFunc(op.failed, func(f nodeError) bool { return memcached.IsBusy(f.err) })
+// hadNoRoomToAsk reports whether this process had no room for a question to some node.
+func (op *operation) hadNoRoomToAsk() bool {
+	return slices.ContainsFunc(op.passedOver, func(f nodeError) bool { return memcached.IsBusy(f.err) })
 }
 
 // isOld (rule 9) reports whether what was read, or begun, at that time is too long ago to be the
@@ -155,14 +245,14 @@ func (op *operation) hadNoRoom() bool {
 func (op *operation) isOld(t time.Time) bool { return time.Since(t) > 2*op.c.cfg.Timeout }
 
 // isLate reports whether the operation has taken longer than a healthy node may.
-func (op *operation) isLate() bool { return op.c.clock.Now()-op.began > op.c.cfg.Timeout }
+func (op *operation) isLate() bool { return op.c.clock.Now()-op.awakeAtStart > op.c.cfg.Timeout }
 
 // unavailable is ErrUnavailable with each node's reason.
 func (op *operation) unavailable() error {
 	var why []string
-	for _, n := range op.c.nodes {
+	for _, n := range op.c.nodes() {
 		reason := ""
-		for _, f := range op.failed {
+		for _, f := range op.passedOver {
 			if f.node == n {
 				reason = f.err.Error()
 			}

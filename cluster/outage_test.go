@@ -51,6 +51,9 @@ func TestNothingIsAcknowledgedWhileBothHomesAreOut(t *testing.T) {
 		if err := c.Save(ctx, rec); err != nil {
 			t.Fatal(err)
 		}
+		if err := c.WaitWhole(ctx); err != nil { // nobody brings the session anywhere
+			t.Fatal(err)
+		}
 		rec, err := c.Load(ctx, "ann")
 		if err != nil {
 			t.Fatal(err)

@@ -103,14 +103,21 @@ func TestParallelSavesOfOneSessionAllCount(t *testing.T) {
 	})
 }
 
-// once runs f before the first command that matches, and only then.
-func (w *world) once(match func(sentCommand) bool, f func()) {
+// once runs f before the first command that matches, and only then. It returns whether one has come.
+func (w *world) once(match func(sentCommand) bool, f func()) (came func() bool) {
 	var done atomic.Bool
 	w.onCommand(func(c sentCommand) {
 		if match(c) && done.CompareAndSwap(false, true) {
 			f()
 		}
 	})
+	return done.Load
+}
+
+// isFor matches the commands to a node about a session.
+func isFor(node int, id string) func(sentCommand) bool {
+	key := record.KeyOf(id).Name("")
+	return func(c sentCommand) bool { return c.node == node && c.key == key }
 }
 
 // index is the node's place in the list of nodes.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -20,16 +21,32 @@ type placement struct {
 	seeds   []uint64 // per node, from its ID
 	standby []bool
 	regular int
+	zoneOf  []int // per node: the number of its zone; nil where no node has one
+	// zoneCount is how many zones there are, each node without one counted as a zone of its own.
+	zoneCount int
 }
 
 func newPlacement(nodes []Node) *placement {
 	p := &placement{}
+	var zones []string
 	for _, n := range nodes {
 		id := sha256.Sum256([]byte(n.ID))
 		p.seeds = append(p.seeds, binary.BigEndian.Uint64(id[:]))
 		p.standby = append(p.standby, n.Standby)
+		zones = append(zones, n.Zone)
 		if !n.Standby {
 			p.regular++
+		}
+	}
+	if slices.ContainsFunc(zones, func(z string) bool { return z != "" }) {
+		for i, z := range zones {
+			first := slices.Index(zones, z)
+			if z == "" || first == i {
+				first, p.zoneCount = p.zoneCount, p.zoneCount+1
+			} else {
+				first = p.zoneOf[first]
+			}
+			p.zoneOf = append(p.zoneOf, first)
 		}
 	}
 	return p
@@ -39,8 +56,45 @@ func newPlacement(nodes []Node) *placement {
 // nodes by score, then the standby nodes by score.
 func (p *placement) preference(key record.Key, most int, order []int) []int {
 	k := binary.BigEndian.Uint64(key[:])
-	order = p.best(k, false, min(most, p.regular), order)
-	return p.best(k, true, min(most-len(order), len(p.seeds)-p.regular), order)
+	if p.zoneOf == nil {
+		order = p.best(k, false, min(most, p.regular), order)
+		return p.best(k, true, min(most-len(order), len(p.seeds)-p.regular), order)
+	}
+	order = p.bestInZones(k, false, min(most, p.regular), order)
+	return p.bestInZones(k, true, min(most-len(order), len(p.seeds)-p.regular), order)
+}
+
+// bestInZones appends the highest scores of the regular or the standby nodes: the first node of each
+// zone, then the second of each, and so on. So the homes lie in as many zones as there are, and what
+// takes the place of a node, or of a zone, is not far behind them. A node without a zone is a zone of
+// its own. Scores are made anew for each place, which costs less than to keep them: an operation needs
+// the first few of many.
+func (p *placement) bestInZones(key uint64, standby bool, most int, order []int) []int {
+	var room [16]int
+	taken := append(room[:0], make([]int, p.zoneCount)...) // nodes of each zone
+	start := len(order)
+	for len(order) < start+most {
+		best, leastTaken, highest := -1, 0, uint64(0)
+		for i, seed := range p.seeds {
+			t := taken[p.zoneOf[i]]
+			if p.standby[i] != standby || best >= 0 && t > leastTaken {
+				continue
+			}
+			score := mix(seed ^ key)
+			if (best < 0 || t < leastTaken || score > highest) && !slices.Contains(order[start:], i) {
+				best, leastTaken, highest = i, t, score
+			}
+		}
+		order = append(order, best)
+		taken[p.zoneOf[best]]++
+	}
+	return order
+}
+
+// canBeHome reports whether any key has the node among its first replicas: a standby node is not,
+// where there are regular nodes enough.
+func (p *placement) canBeHome(node, replicas int) bool {
+	return !p.standby[node] || p.regular < replicas
 }
 
 // best appends the highest scores among the regular or the standby nodes, by
@@ -88,8 +142,9 @@ func mix(x uint64) uint64 {
 // candidate is a node of a preference list as one decision sees it.
 type candidate struct {
 	node *node
+	zone string // empty: a zone of its own
 	standing
-	passed bool // the operation passes it over, since it has failed in it
+	passedOver bool // by this operation
 }
 
 // targets appends to ts, which is empty, the nodes that are to hold the session: the first
@@ -102,10 +157,16 @@ type candidate struct {
 // Without that, nodes that are restarted one after the other could each be empty before the next
 // is in use.
 func targets(list []candidate, replicas int, ts []*node) []*node {
+	var room [4]string
+	zones := room[:0] // of those that are taken
 	for _, fits := range [...]func(candidate) bool{isUp, isSuspect, isDownButFast} {
-		for i := 0; i < len(list) && len(ts) < replicas; i++ {
-			if !list[i].passed && fits(list[i]) {
-				ts = append(ts, list[i].node)
+		for _, otherZone := range [...]bool{true, false} { // first those in zones of which none is taken
+			for i := 0; i < len(list) && len(ts) < replicas; i++ {
+				c := list[i]
+				if c.passedOver || !fits(c) || slices.Contains(ts, c.node) || otherZone && c.zone != "" && slices.Contains(zones, c.zone) {
+					continue
+				}
+				ts, zones = append(ts, c.node), append(zones, c.zone)
 			}
 		}
 	}

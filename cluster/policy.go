@@ -13,11 +13,13 @@ import (
 // that a fallback has the newer copy; a home may have been restarted empty; and another process
 // may use a node that this one thinks is down.
 
-// round is whom a read asks next, all at once.
-type round struct {
+// readStep is whom a read asks next, all at once.
+type readStep struct {
 	ask   []*node // each is waited for until it has answered or failed
 	brief []*node // unresponsive nodes: they have a quarter of a Timeout
 	wide  bool    // the nodes lie beyond the targets
+	// withMarker asks each node for its marker in the same command.
+	withMarker bool
 }
 
 // unasked appends to room those of the nodes that have not answered.
@@ -30,8 +32,8 @@ func (v *view) unasked(nodes, room []*node) []*node {
 	return room
 }
 
-// copies counts the targets that hold the session.
-func (v *view) copies() int {
+// countCopies counts the targets that hold the session.
+func (v *view) countCopies() int {
 	n := 0
 	for _, t := range v.targets {
 		if a := v.on(t); a != nil && a.rec != nil && !a.item.Orphan {
@@ -42,7 +44,7 @@ func (v *view) copies() int {
 }
 
 // isIncomplete reports whether fewer copies came than there should be.
-func (v *view) isIncomplete(replicas int) bool { return v.copies() < replicas }
+func (v *view) isIncomplete(replicas int) bool { return v.countCopies() < replicas }
 
 // differ reports whether two copies say different things. Then a home was away, and a fallback
 // may have a copy.
@@ -60,39 +62,39 @@ func (v *view) differ() bool {
 	return false
 }
 
-// beyond returns the round of a wide read: the next replicas nodes of the preference list, the
+// wideStep returns the step of a wide read: the next replicas nodes of the preference list, the
 // whole list being given, and those of the first 2 × replicas that are thought down.
 //
-// A node that has come back lately is asked, but does not count: while it was away, its sessions
-// went to the nodes behind it. A node that is down and fails fast costs no wait. One that is
-// unresponsive is asked only where a copy is missing that would be there if only such nodes were
-// away, or where the copies differ.
-func (v *view) beyond(list []candidate, replicas int) round {
-	r := round{wide: true}
-	open := func(c candidate) bool { return !c.passed && v.on(c.node) == nil }
-	for i, next := 0, 0; i < len(list) && next < replicas; i++ {
-		if c := list[i]; open(c) && c.state != StateDown {
-			r.ask = append(r.ask, c.node)
-			if !c.backLately {
-				next++
-			}
-		}
-	}
+// A node that is not whole is asked, but does not count: while it was away, its sessions went to the
+// nodes behind it. A node that is down and fails fast costs no wait. One that is
+// unresponsive or suspect is asked only where a copy is missing that would be there if only such
+// nodes were away, or where the copies differ.
+func (v *view) wideStep(list []candidate, replicas int) readStep {
+	step := readStep{wide: true}
+	open := func(c candidate) bool { return !c.passedOver && v.on(c.node) == nil }
 	unresponsive := 0
 	for _, c := range list {
 		if c.state == StateDown && !c.failsFast {
 			unresponsive++
 		}
 	}
-	missing := v.copies() < max(1, min(replicas, len(list)-unresponsive)) || v.differ()
-	for _, c := range list[:min(2*replicas, len(list))] {
-		switch {
-		case c.state != StateDown || !open(c) || slices.Contains(r.ask, c.node):
-		case c.failsFast:
-			r.ask = append(r.ask, c.node)
-		case missing:
-			r.brief = append(r.brief, c.node)
+	missing := v.countCopies() < max(1, min(replicas, len(list)-unresponsive)) || v.differ()
+	for i, next := 0, 0; i < len(list) && next < replicas; i++ {
+		if c := list[i]; open(c) && (c.state == StateUp || c.state == StateSuspect && missing) {
+			step.ask = append(step.ask, c.node)
+			if !c.mayLack {
+				next++
+			}
 		}
 	}
-	return r
+	for _, c := range list[:min(2*replicas, len(list))] {
+		switch {
+		case c.state != StateDown || !open(c) || slices.Contains(step.ask, c.node):
+		case c.failsFast:
+			step.ask = append(step.ask, c.node)
+		case missing:
+			step.brief = append(step.brief, c.node)
+		}
+	}
+	return step
 }

@@ -11,7 +11,7 @@ import (
 
 // whom is a wide read's round as a text: the places of the nodes that are waited for, a stroke, and
 // the places of those that are asked briefly.
-func whom(r round, list []candidate) string {
+func whom(r readStep, list []candidate) string {
 	places := func(ns []*node) (text string) {
 		for i, c := range list {
 			if slices.Contains(ns, c.node) {
@@ -27,7 +27,7 @@ func TestWhomAWideReadAsks(t *testing.T) {
 	const replicas = 2
 	rec := record.Change(nil, attrsOf("a=1"), 1<<40, record.Timestamp{Clock: 1, Writer: 1})
 	other := record.Change(nil, attrsOf("a=2"), 1<<40, record.Timestamp{Clock: 2, Writer: 1})
-	up, back := standing{state: StateUp}, standing{state: StateUp, backLately: true}
+	up, back := standing{state: StateUp}, standing{state: StateUp, mayLack: true}
 	suspect := standing{state: StateSuspect}
 	refuses, hangs := standing{state: StateDown, failsFast: true}, standing{state: StateDown}
 	for _, c := range []struct {
@@ -38,8 +38,9 @@ func TestWhomAWideReadAsks(t *testing.T) {
 		want   string
 	}{
 		{"the next two", []standing{up, up, up, up, up}, []*record.Record{rec, rec}, nil, "23|"},
-		{"a suspect node is one", []standing{up, up, suspect, up, up}, []*record.Record{rec, rec}, nil, "23|"},
-		{"one that has come back lately does not count", []standing{up, up, back, up, up, up}, []*record.Record{rec, rec}, nil, "234|"},
+		{"a suspect node is one", []standing{up, up, suspect, up, up}, []*record.Record{rec, nil}, nil, "23|"},
+		{"which is not waited for where no copy is missing", []standing{up, up, suspect, up, up}, []*record.Record{rec, rec}, nil, "34|"},
+		{"one that is not whole does not count", []standing{up, up, back, up, up, up}, []*record.Record{rec, rec}, nil, "234|"},
 		{"one that has failed is not asked again", []standing{up, up, up, up, up, up}, []*record.Record{rec, rec}, []int{2}, "34|"},
 		{"a home that refuses is asked: it costs no wait", []standing{refuses, up, up, up, up}, []*record.Record{rec, rec}, nil, "034|"},
 		{"a home that refused in this operation is not", []standing{refuses, up, up, up, up}, []*record.Record{rec, rec}, []int{0}, "34|"},
@@ -56,7 +57,7 @@ func TestWhomAWideReadAsks(t *testing.T) {
 		v := &view{}
 		for i, s := range c.nodes {
 			n := &node{}
-			list = append(list, candidate{node: n, standing: s, passed: slices.Contains(c.passed, i)})
+			list = append(list, candidate{node: n, standing: s, passedOver: slices.Contains(c.passed, i)})
 			if s.state == StateUp && len(v.targets) < len(c.holds) {
 				a := answer{node: n, rec: c.holds[len(v.targets)]}
 				if a.rec != nil {
@@ -65,7 +66,7 @@ func TestWhomAWideReadAsks(t *testing.T) {
 				v.targets, v.answers = append(v.targets, n), append(v.answers, a)
 			}
 		}
-		r := v.beyond(list, replicas)
+		r := v.wideStep(list, replicas)
 		if got := whom(r, list); got != c.want || !r.wide || len(r.ask)+len(r.brief) != len(c.want)-1 {
 			t.Errorf("%s: it asks %s (%d and %d), want %s", c.name, got, len(r.ask), len(r.brief), c.want)
 		}

@@ -15,7 +15,7 @@ import (
 
 // nodeChanged is told of every change of a node's state.
 func (c *Cluster) nodeChanged(n *node, from State) {
-	s := n.status()
+	s := c.status(n)
 	if s.State == StateDown {
 		c.log.warn(n, "cluster: node is down", "reason", s.LastError)
 	} else if from == StateDown {
@@ -26,6 +26,13 @@ func (c *Cluster) nodeChanged(n *node, from State) {
 	}
 	if s.State != StateUp {
 		c.startProber(n)
+	}
+	if s.State == StateUp {
+		c.local.retry(true)
+	}
+	if s.State == StateDown || from == StateDown {
+		c.healer.tryAgain() // what kept a node from being healed may be over
+		c.kick()
 	}
 	if c.cfg.OnNodeState != nil {
 		c.cfg.OnNodeState(s)
@@ -60,10 +67,10 @@ func (c *Cluster) probe(n *node) {
 			bad = 0
 			others = c.backWith(n)
 		}
-		n.note(health.probe, v, err)
+		n.note(health.afterProbe, v, err)
 		for _, o := range others {
 			for range goodAnswers {
-				o.note(health.probe, memcached.Answered, nil)
+				o.note(health.afterProbe, memcached.Answered, nil)
 			}
 		}
 		if n.stopProbing() {
@@ -85,14 +92,14 @@ func (c *Cluster) probe(n *node) {
 // of others.
 func (c *Cluster) backWith(n *node) []*node {
 	n.mu.Lock()
-	comesUp := n.health.state != StateUp && n.health.probe(memcached.Answered).state == StateUp
+	comesUp := n.health.state != StateUp && n.health.afterProbe(memcached.Answered).state == StateUp
 	n.mu.Unlock()
 	if !comesUp {
 		return nil
 	}
-	answers := make(chan *node, len(c.nodes))
+	answers := make(chan *node, len(c.nodes()))
 	asked := 0
-	for _, o := range c.nodes {
+	for _, o := range c.nodes() {
 		if state, _ := o.state(); o == n || state != StateDown {
 			continue
 		}
@@ -123,7 +130,7 @@ func (c *Cluster) backWith(n *node) []*node {
 func (c *Cluster) check(n *node) error {
 	for range goodAnswers {
 		v, err := n.ping()
-		n.note(health.probe, v, err)
+		n.note(health.afterProbe, v, err)
 		if err != nil {
 			return err
 		}
@@ -139,7 +146,7 @@ func (c *Cluster) check(n *node) error {
 func (n *node) stopProbing() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.health.state == StateUp {
+	if n.health.state == StateUp || n.retired.Load() {
 		n.probing = false
 	}
 	return !n.probing
@@ -187,8 +194,8 @@ func (c *Cluster) Ping(ctx context.Context) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	results := make(chan nodeError, len(c.nodes))
-	for _, n := range c.nodes {
+	results := make(chan nodeError, len(c.nodes()))
+	for _, n := range c.nodes() {
 		c.running.Add(1)
 		go func() {
 			defer c.running.Done()
@@ -197,7 +204,7 @@ func (c *Cluster) Ping(ctx context.Context) error {
 	}
 	op := &operation{c: c}
 	good := 0
-	for range c.nodes {
+	for range c.nodes() {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("cluster: ping: %w", ctx.Err())
@@ -208,7 +215,7 @@ func (c *Cluster) Ping(ctx context.Context) error {
 				}
 				continue
 			}
-			op.fail(r.node, r.err)
+			op.passOver(r.node, r.err)
 		}
 	}
 	return op.unavailable()

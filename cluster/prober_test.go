@@ -61,7 +61,7 @@ func TestOneGoodProbeIsNotEnough(t *testing.T) {
 		w.until(c, n, StateDown)
 		// It answers once, and dies again.
 		n.Restart()
-		down := c.nodes[0]
+		down := c.nodes()[0]
 		for down.mu.Lock(); down.health.good == 0; down.mu.Lock() {
 			down.mu.Unlock()
 			time.Sleep(time.Millisecond)

@@ -55,14 +55,10 @@ func TestAWideReadCountsOnceTheTargetsHaveWhatItFound(t *testing.T) {
 		w.save(c, r)
 		list[0].Resume()
 		w.until(c, list[0], StateUp)
-		var once atomic.Bool
-		w.onCommand(func(cmd sentCommand) {
-			if cmd.verb == "cas" && w.env.Node(cmd.node) == list[0] && once.CompareAndSwap(false, true) {
-				w.sees(c, "s", "a=2")
-			}
-		})
+		isRepair := func(cmd sentCommand) bool { return cmd.verb == "cas" && w.env.Node(cmd.node) == list[0] }
+		repaired := w.once(isRepair, func() { w.sees(c, "s", "a=2") })
 		w.sees(c, "s", "a=2")
-		if !once.Load() {
+		if !repaired() {
 			w.Error("there was no read repair")
 		}
 	})
@@ -141,18 +137,15 @@ func TestAWideReadMarksUpOnlyWhomItAsked(t *testing.T) {
 		list := w.preference("s")
 		w.create(c, "s", "a=1")
 		list[1].Restart() // a copy is missing
-		var once atomic.Bool
-		w.onCommand(func(cmd sentCommand) {
-			if cmd.verb == "gets" && w.env.Node(cmd.node) == list[3] && once.CompareAndSwap(false, true) {
-				list[0].Pause()
-				for range 2 {
-					w.think(c, w.index("s", 0), memcached.TimedOut)
-				}
+		asked := w.once(func(cmd sentCommand) bool { return cmd.verb == "gets" && w.env.Node(cmd.node) == list[3] }, func() {
+			list[0].Pause()
+			for range 2 {
+				w.think(c, w.index("s", 0), memcached.TimedOut)
 			}
 		})
 		w.sees(c, "s", "a=1")
-		if !once.Load() || !c.nodes[w.index("s", 0)].returnedAt().IsZero() {
-			w.Errorf("asked: %v; a node that hangs was taken for up", once.Load())
+		if !asked() || c.nodes()[w.index("s", 0)].isUp() {
+			w.Errorf("asked: %v; a node that hangs was taken for up", asked())
 		}
 		list[0].Resume()
 	})

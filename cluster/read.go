@@ -16,7 +16,7 @@ import (
 //  2. Where the targets do not settle it, the read is wide (policy.go).
 //  3. The copies are merged.
 
-// read asks for the key, round after round, until the policy has no more to ask, and merges what
+// read asks for the key, step by step, until the policy has no more to ask, and merges what
 // came. The error is ctx's; that no node could be reached is not an error here, but a view without
 // answers.
 func (op *operation) read(ctx context.Context) (*view, error) {
@@ -24,59 +24,107 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 	if v.targets != nil {
 		v = &view{} // an earlier one is still in use
 	}
-	v.began, v.now, v.answers = time.Now(), op.c.cfg.Now(), v.answerRoom[:0]
+	op.useLists()
+	v.readAt, v.readAtConfigNow, v.answers = time.Now(), op.c.cfg.Now(), v.answerRoom[:0]
 	for {
 		v.targets = op.targets(v.targetRoom[:0])
-		r := op.next(v)
-		if len(r.ask)+len(r.brief) == 0 {
+		step := op.nextStep(v)
+		if len(step.ask)+len(step.brief) == 0 {
 			break
 		}
-		if r.wide {
-			if op.unverified && !v.holdsAny() && !op.c.unknown.wait(ctx) {
+		step.withMarker = op.decides
+		if step.wide {
+			if op.unverifiedID && !v.foundNonOrphan() && !op.c.unknown.wait(ctx) {
 				v.throttled = true
 				break
 			}
 			op.c.stats.wideReads.Add(1)
+			op.trace.isWide()
 		}
-		if err := op.ask(ctx, v, r); err != nil {
+		if err := op.ask(ctx, v, step); err != nil {
 			return nil, err
 		}
-		if r.wide {
-			op.learn(v, r)
+		if step.wide || op.decides {
+			op.markUp(v, step)
 		}
 	}
 	op.merge(v)
-	return v, nil
+	return v, op.proveMiss(ctx, v)
 }
 
-// next is the read policy, step by step.
-func (op *operation) next(v *view) round {
+// nextStep says whom the read asks next; an empty step ends it.
+func (op *operation) nextStep(v *view) readStep {
+	if op.decides && !v.askedDeciders {
+		v.askedDeciders = true
+		return op.decidersStep(v)
+	}
 	if ask := v.unasked(v.targets, v.askRoom[:0]); len(ask) > 0 {
-		return round{ask: ask}
+		return readStep{ask: ask}
 	}
-	if ask := v.unasked(op.full, nil); len(ask) > 0 && !v.askedFull {
-		v.askedFull = true
-		return round{ask: ask}
+	if ask := v.unasked(op.fullNodes, nil); len(ask) > 0 && !v.askedFullNodes {
+		v.askedFullNodes = true
+		return readStep{ask: ask}
 	}
-	if v.wide || !v.isIncomplete(op.c.cfg.Replicas) && !v.differ() && !op.hasMoved(v.targets) && !op.missedWrites(v.targets) {
-		return round{}
+	if v.wide || !op.restores && !v.isIncomplete(max(op.c.cfg.Replicas, len(v.targets))) && !v.differ() && !op.mayLack(v.targets) {
+		return readStep{}
 	}
 	v.wide = true
-	return v.beyond(op.candidates(len(op.c.nodes)), op.c.cfg.Replicas)
+	step := v.wideStep(op.candidates(len(op.lists.now.nodes)), op.c.cfg.Replicas)
+	for _, n := range v.unasked(op.holders, nil) {
+		if !op.isPassedOver(n) && !slices.Contains(step.ask, n) {
+			step.ask = append(step.ask, n)
+		}
+	}
+	return step
 }
 
-// hasMoved reports whether the snapshot's session lies on a node that is no target any more.
-func (op *operation) hasMoved(targets []*node) bool {
-	return slices.ContainsFunc(op.wasOn, func(n *node) bool { return !slices.Contains(targets, n) })
+// mayLack reports whether the targets may agree on less than there is: a home is not among them, or
+// one of them is not whole. Where keys cannot be listed a node stays so for long, and a session that
+// this process has read wide meanwhile is not read wide again.
+func (op *operation) mayLack(targets []*node) bool {
+	for i := range op.c.cfg.Replicas {
+		if !slices.Contains(targets, op.preferred(i)) {
+			return true
+		}
+	}
+	for _, n := range targets {
+		if !n.isWhole() && !(op.c.healer.knownOnly(n) && op.c.readWide.at(op.hash).After(n.notWholeSince())) {
+			return true
+		}
+	}
+	return false
 }
 
-// learn marks the nodes that have answered the round of a wide read as up. Other processes may use
+// proveMiss asks the homes that have answered once more, together with their markers, where no live
+// session was found and a home has not answered: only one that is whole can say that there is none
+// (rule 6).
+func (op *operation) proveMiss(ctx context.Context, v *view) error {
+	if !op.unverifiedID && !op.mayBeMissing || v.throttled || v.homeAnswers == 0 || v.merged.IsTombstone() ||
+		v.merged.Live(v.readAtConfigNow) && v.foundNonOrphan() || op.isMiss(v) {
+		return nil
+	}
+	step := readStep{withMarker: true}
+	for _, l := range slices.Concat(op.lists.former, []*list{op.lists.now}) {
+		for _, n := range op.homes(l) {
+			if v.on(n) != nil && !op.isPassedOver(n) && !slices.Contains(step.ask, n) {
+				step.ask = append(step.ask, n)
+			}
+		}
+	}
+	if err := op.ask(ctx, v, step); err != nil {
+		return err
+	}
+	op.merge(v)
+	return nil
+}
+
+// markUp marks the nodes that have answered the step of a wide read as up. Other processes may use
 // them already, so what this one writes now must reach them too.
-func (op *operation) learn(v *view, r round) {
-	for _, n := range slices.Concat(r.ask, r.brief) {
+func (op *operation) markUp(v *view, step readStep) {
+	for _, n := range slices.Concat(step.ask, step.brief) {
 		for range goodAnswers {
 			if v.on(n) != nil && !n.isUp() {
-				n.note(health.probe, memcached.Answered, nil)
+				n.note(health.afterProbe, memcached.Answered, nil)
 			}
 		}
 	}
@@ -85,26 +133,28 @@ func (op *operation) learn(v *view, r round) {
 // noteWide remembers that the session was read wide, once every target has what was found: until
 // then the targets may agree on less.
 func (op *operation) noteWide(v *view) {
-	if v.wide && v.holdsAny() {
-		op.c.readWide.note(op.hash, v.now)
+	if v.wide && v.foundNonOrphan() {
+		op.c.readWide.note(op.hash, v.readAtConfigNow)
 	}
 }
 
-// merge merges the copies and counts the homes.
+// merge merges the copies and counts the homes that have answered.
 func (op *operation) merge(v *view) {
 	op.distrust(v)
+	op.trace.hasRead(v)
+	v.homeAnswers = 0
 	for i := range v.answers {
 		a := &v.answers[i]
 		if !a.tampered {
 			v.merged = record.Merge(v.merged, a.rec)
 		}
 		if !a.tampered && !a.unreadable && op.isHome(a.node) {
-			v.homes++
+			v.homeAnswers++
 			op.heardHome = true
 		}
 	}
 	switch {
-	case v.homes > 0:
+	case v.homeAnswers > 0:
 		v.unreadable = nil // a home that can be read has the word
 	case v.unreadable == nil && v.merged == nil:
 		v.unreadable = v.tampered

@@ -270,7 +270,7 @@ func TestLiveCopyBesideATombstoneGetsTheTombstone(t *testing.T) {
 		live := w.on(list[0], "s")
 		w.delete(c, "s")
 		w.put(list[2], "s", live) // it was away meanwhile
-		c.nodes[w.index("s", 0)].note(health.request, memcached.TimedOut, nil)
+		c.nodes()[w.index("s", 0)].note(health.afterRequest, memcached.TimedOut, nil)
 		w.until(c, list[0], StateUp)
 		w.forget()
 		w.missing(c, "s", ErrNotFound)

@@ -26,8 +26,8 @@ func (r *recent[V]) get(key record.Key) V {
 	return r.old[key]
 }
 
-func (r *recent[V]) put(key record.Key, v V) {
-	if len(r.young) >= mostRecent/2 {
+func (r *recent[V]) put(key record.Key, v V, most int) {
+	if len(r.young) >= most/2 {
 		r.old, r.young = r.young, nil
 	}
 	if r.young == nil {
@@ -51,7 +51,7 @@ func (w *wideReads) at(key record.Key) time.Time {
 func (w *wideReads) note(key record.Key, t time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.keys.put(key, t)
+	w.keys.put(key, t, mostRecent)
 }
 
 // timestamps makes sure that two saves of a session by this process never have the same timestamp
@@ -60,6 +60,10 @@ func (w *wideReads) note(key record.Key, t time.Time) {
 // that, and a second save from the same snapshot would count to the same number: of two records
 // with one timestamp nobody could tell which is newer.
 type timestamps struct {
+	// always: also a clock that was set back gives no earlier timestamp than before. Where changes may
+	// be pending, others conclude from a later one that they have the earlier ones, too (rule 38).
+	always bool
+
 	mu   sync.Mutex // guards below
 	last recent[int64]
 }
@@ -67,12 +71,12 @@ type timestamps struct {
 // next returns the timestamp of a change that is made now to the record that was read.
 func (t *timestamps) next(key record.Key, read *record.Record, now time.Time, writer uint64) record.Timestamp {
 	at := read.NextTimestamp(now, writer)
-	if at.Clock <= now.UnixMicro() || read.IsAhead(now) { // the latter is stored nowhere
+	if !t.always && at.Clock <= now.UnixMicro() || read.IsAhead(now) { // the latter is stored nowhere
 		return at
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at.Clock = max(at.Clock, t.last.get(key)+1)
-	t.last.put(key, at.Clock)
+	t.last.put(key, at.Clock, mostRecent)
 	return at
 }

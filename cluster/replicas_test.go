@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 )
 
 // These stories tell how many copies there are, and where.
@@ -59,7 +60,7 @@ func TestOneAndThreeReplicas(t *testing.T) {
 	story(t, 5, func(w *world) {
 		for _, replicas := range []int{1, 3} {
 			id := strings.Repeat("r", replicas)
-			c := w.cluster(Config{Replicas: replicas})
+			c := w.cluster(Config{Replicas: replicas, TransitionFor: time.Millisecond})
 			w.create(c, id, "a=1")
 			list := w.preference(id)
 			for i, n := range list {

@@ -44,7 +44,7 @@ func (w *world) littleRoom(id string) (c *Cluster, busy func() (release func()))
 		stop := make(chan struct{})
 		var others sync.WaitGroup
 		for _, home := range w.preference(id)[:2] {
-			n := c.nodes[slices.IndexFunc(c.nodes, func(n *node) bool { return n.ID == home.ID() })]
+			n := c.nodes()[slices.IndexFunc(c.nodes(), func(n *node) bool { return n.ID == home.ID() })]
 			others.Go(func() {
 				for {
 					for i := range 6 {

@@ -21,54 +21,80 @@ import (
 // then nothing is stored. A save under way goes on when ctx ends: a client that goes away in the
 // middle must not leave half a save. It is bounded by a few Timeouts. Other errors are
 // ErrUnavailable, ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrSealed, ErrEmptyKey and
-// ErrClosed; after ErrUnavailable and ErrConflict the changes may be stored or not.
+// ErrClosed; after ErrUnavailable and ErrConflict the changes may be stored or not. With a context
+// of [Cluster.Lock] the save is an Update, and ErrLockLost says that somebody else has the lock.
 func (c *Cluster) Save(ctx context.Context, r *Record) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.running.Done()
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	t := c.beginTrace(ctx, OperationSave)
+	err := c.save(ctx, r, t)
+	t.end(err)
+	return err
+}
+
+// save takes the steps that the package comment tells, in the same order.
+func (c *Cluster) save(ctx context.Context, r *Record, t *tracing) error {
 	c.stats.saves.Add(1)
 	if r == nil || r.key == "" {
 		return ErrEmptyKey
 	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
 	s := c.newSave(r)
-	if s.idle && s.fromSnapshot() != nil {
+	s.trace, s.operation.trace = t, t
+	if c.lockOf(ctx, s.hash) != "" {
+		return c.saveWithLock(ctx, t, r)
+	}
+	if r.own.succeeds != "" && r.snap.base == nil {
+		if err := c.holdOn(ctx, r.own.succeeds); err != nil {
+			return err
+		}
+	}
+	if r.own.told {
+		if err := c.giveOwner(ctx, r); err != nil {
+			return err
+		}
+	}
+	if s.needsNoWrite() {
 		c.stats.idleSaves.Add(1)
 		return nil
 	}
-	err := c.takeTurn(ctx, s)
-	switch {
-	case err == nil:
-		r.snap = snapshot{base: s.ours.CollectTombstones(s.read), targets: s.placed}
-	case errors.Is(err, ErrUnavailable):
-		c.stats.unavailable.Add(1)
-	case errors.Is(err, ErrConflict):
-		c.stats.conflicts.Add(1)
-	case errors.Is(err, ErrDestroyed):
-		r.snap.ended = true
-		c.stats.destroyed.Add(1)
-	case errors.Is(err, ErrTooLarge):
-		c.stats.tooLarge.Add(1)
+	if c.saveBehind(s) {
+		return nil
 	}
-	return err
+	if err := c.takeTurn(ctx, s); err != nil {
+		err = c.saveInOutage(s, err)
+		if errors.Is(err, ErrDestroyed) {
+			r.snap.ended = true
+			c.local.ended(s.hash)
+		}
+		c.stats.countFailure(err)
+		return err
+	}
+	c.known.note(s.hash)
+	r.own.changed = false
+	r.snap = snapshot{base: s.withChanges.CollectTombstones(s.lastRead), stood: s.stood}
+	c.local.saved(r, s.hash, s.stoodOn, s.stoodAt)
+	return nil
 }
 
 // save is one Save under way.
 type save struct {
-	*operation // its own, and that of its turn when it takes one
-	rec        *Record
-	deadline   int64
-	snap       *snapshot
-	at         record.Timestamp // of what this save changes
-	ours       *record.Record   // the snapshot's record with the app's changes
-	read       *record.Record   // what was read last: removals that it lists may be collected
-	replace    bool             // no snapshot: the first record found is replaced, not merged
-	placed     []*node          // the targets that hold it in the end
-	idle       bool             // no write needed, within RefreshSlack
-	fault      error            // why this save cannot be done, whatever becomes of others
+	*operation           // its own, and that of its turn when it takes one
+	trace       *tracing // of this save, also where it shares an operation
+	rec         *Record
+	deadline    int64
+	snap        *snapshot
+	at          record.Timestamp // of what this save changes
+	withChanges *record.Record   // the snapshot's record with the app's changes
+	lastRead    *record.Record   // what was read last: removals that it lists may be collected
+	replace     bool             // no snapshot: the first record found is replaced, not merged
+	idle        bool             // it asks for nothing (asksForNothing)
+	pending     *record.Record   // what only this process has, and what this save is to write; rec is nil then
+	fault       error            // why this save cannot be done, whatever becomes of others
 
 	// Of a save that has to wait:
 	turn   chan []*save // its turn, with those that it takes along; nil: another one has taken it along
@@ -76,7 +102,7 @@ type save struct {
 }
 
 func (c *Cluster) newSave(r *Record) *save {
-	op := c.newOperation(r.key, intent{mayBeNew: r.snap.base == nil, wasOn: r.snap.targets})
+	op := c.newOperation(r.key, intent{mayBeNew: r.snap.base == nil})
 	s := &save{operation: op, rec: r, snap: &r.snap}
 	s.deadline = record.DeadlineOf(r.Deadline)
 	if r.Deadline.IsZero() {
@@ -93,6 +119,12 @@ func (c *Cluster) newSave(r *Record) *save {
 	return s
 }
 
+// needsNoWrite reports whether the save asks for nothing, and what it goes on from still lies on all its
+// targets, as far as the snapshot or the local copy tells.
+func (s *save) needsNoWrite() bool {
+	return s.idle && !s.rec.own.changed && (s.fromSnapshot() != nil || s.c.local.stands(s))
+}
+
 // asksForNothing reports whether the save asks for nothing that the snapshot does not have:
 // no change, and a deadline at most the slack before that which is stored.
 func (s *save) asksForNothing(slack int64) bool {
@@ -101,18 +133,38 @@ func (s *save) asksForNothing(slack int64) bool {
 		record.Change(base, s.rec.Attrs, base.Deadline(), record.Timestamp{}).OnlyExtends(base)
 }
 
-// begin makes the record that the save asks for. It waits for the save's turn: a change that
+// prepare makes the record that the save asks for. It waits for the save's turn: a change that
 // is made later has the later timestamp.
-func (s *save) begin() {
-	s.read, s.replace, s.fault = s.snap.base, s.snap.base == nil, nil
+func (s *save) prepare() {
+	s.lastRead, s.replace, s.fault = s.snap.base, s.snap.base == nil, nil
+	if s.pending != nil {
+		s.withChanges = s.pending
+		return
+	}
+	if s.snap.pending {
+		s.lastRead = s.snap.stood
+	}
 	s.at = s.stampAfter(s.snap.base)
-	s.ours = record.Change(s.snap.base, s.rec.Attrs, s.deadline, s.at)
+	s.withChanges = s.changed(s.snap.base)
+}
+
+// changed is the record as the app wants it: with its attributes, its deadline and its owner.
+func (s *save) changed(base *record.Record) *record.Record {
+	r := record.Change(base, s.rec.Attrs, s.deadline, s.at)
+	if s.rec.own.changed {
+		r = s.rec.own.enter(r, s.at)
+	}
+	return r
 }
 
 // stampAfter is the timestamp of a change that this process makes now to a record that it has read
 // (rule 11).
 func (op *operation) stampAfter(s *record.Record) record.Timestamp {
-	return op.c.timestamps.next(op.hash, s, op.c.cfg.Now(), op.c.writer)
+	writer := op.c.writer
+	if op.decides {
+		writer = record.Updates(writer)
+	}
+	return op.c.timestamps.next(op.hash, s, op.c.cfg.Now(), writer)
 }
 
 // hasEnded (rule 4) reports whether the session that was loaded has ended since, or was found
@@ -128,9 +180,9 @@ func (s *save) hasEnded() bool {
 // that is not enough to write on.
 func (s *save) fromSnapshot() *view {
 	v := &s.viewRoom
-	v.assumed, v.began, v.merged, v.answers = true, time.Now(), s.snap.base, v.answerRoom[:0]
+	v.assumed, v.readAt, v.merged, v.answers = true, time.Now(), s.snap.base, v.answerRoom[:0]
 	v.targets = s.targets(v.targetRoom[:0])
-	if s.hasEnded() || s.mayBeNew && s.isRemote(v.targets) || len(v.targets) < s.c.cfg.MinCopies {
+	if s.hasEnded() || s.mayBeNew && s.isFarAfterOutage(v.targets) || len(v.targets) < s.c.cfg.MinCopies {
 		return nil
 	}
 	for _, t := range v.targets {
@@ -149,39 +201,46 @@ func (s *save) fromSnapshot() *view {
 // changes of the saves that go before this one in its turn.
 func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 	switch {
+	case s.pending != nil:
+		want, ok := record.Take(before, s.pending, s.snap.base, s.c.cfg.Now(), s.c.writer)
+		if !ok {
+			return nil, ErrDestroyed
+		}
+		return want, nil
 	case v.merged == nil && s.hasEnded():
 		return nil, ErrDestroyed
 	case before == nil:
 		s.replace = s.replace && v.assumed
-		return s.ours.CollectTombstones(s.read), nil
+		return s.withChanges.CollectTombstones(s.lastRead), nil
 	case s.snap.base != nil && !before.Live(s.c.cfg.Now()) && !(s.mayBeStored && before.DeadlineSetAt(s.at)):
 		return nil, ErrDestroyed // its copies have not expired yet
 	case before == s.snap.base:
-		return s.ours.CollectTombstones(s.read), nil
+		return s.withChanges.CollectTombstones(s.lastRead), nil
 	}
 	if v.merged != nil {
-		s.read = v.merged
+		s.lastRead = v.merged
 	}
 	switch {
 	case s.replace:
 		s.replace = false
 		if s.mayBeStored {
-			// Somebody may have read ours and gone on from there: it keeps its timestamp.
-			s.ours = s.ours.Replacing(before, s.at)
+			// Somebody may have read what this save stored, and gone on from there: it keeps its
+			// timestamp.
+			s.withChanges = s.withChanges.Replacing(before, s.at)
 			break
 		}
 		s.at = s.stampAfter(before)
-		s.ours = record.Change(before, s.rec.Attrs, s.deadline, s.at)
+		s.withChanges = s.changed(before)
 	case !s.mayBeStored && before.Newest() >= s.at.Clock:
-		// Another one saved since our snapshot: in this process, or in one whose clock is
-		// ahead. Ours is the later save, and nothing of it is stored: it moves behind.
+		// Another save was made since the snapshot: in this process, or in one whose clock is
+		// ahead. This one is the later save, and nothing of it is stored: it moves behind.
 		at := s.stampAfter(before)
-		s.ours, s.at = s.ours.Retime(s.at, at), at
+		s.withChanges, s.at = s.withChanges.Retime(s.at, at), at
 	case s.mayBeStored:
-		s.ours = s.ours.RetimeCollected(before, s.at, s.stampAfter(before))
+		s.withChanges = s.withChanges.RetimeCollected(before, s.at, s.stampAfter(before))
 	}
-	if s.ours.OnlyExtends(s.snap.base) && before.Deadline() >= s.ours.Deadline() {
+	if s.withChanges.OnlyExtends(s.snap.base) && before.Deadline() >= s.withChanges.Deadline() {
 		return record.Merge(before, s.snap.base), nil // what is there is at least as fresh
 	}
-	return record.Merge(before, s.ours).CollectTombstones(s.read), nil
+	return record.Merge(before, s.withChanges).CollectTombstones(s.lastRead), nil
 }

@@ -134,7 +134,7 @@ func (c *Cluster) checkServers(ctx context.Context, doors []*door) error {
 		}
 	}
 	var errs []error
-	for _, n := range c.nodes {
+	for _, n := range c.nodes() {
 		if at := serversOf(n, servers); len(at) > 1 {
 			errs = append(errs, fmt.Errorf("cluster: node %q: the name in %s leads to several servers (%s): what is saved on one of them is not found on the others: "+
 				"list each server as a node of its own", n.ID, n.Addr, strings.Join(at, ", ")))
@@ -184,7 +184,7 @@ func (c *Cluster) nameChanged(ctx context.Context, n *node, m memcached.Move) {
 
 // besides returns another node that leads to the place of n as well, or nil.
 func (c *Cluster) besides(ctx context.Context, n *node, used netip.Addr) *node {
-	for _, o := range c.nodes {
+	for _, o := range c.nodes() {
 		if o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(ctx, dialledAs(used)) {
 			return o
 		}

@@ -282,7 +282,7 @@ func TestAClusterStaysOnOneServerOfAName(t *testing.T) {
 		if err := c.Save(ctx, r); err != nil {
 			t.Fatal(err)
 		}
-		c.nodes[0].server.Drop() // the next command dials
+		c.nodes()[0].server.Drop() // the next command dials
 		if _, err := c.Load(ctx, r.Key()); err != nil {
 			t.Errorf("session %d: %v", i, err)
 		}

@@ -25,16 +25,25 @@ type Record struct {
 	// Config.Lifetime from the save is used.
 	Deadline time.Time
 
-	key  string
-	snap snapshot // its base is nil for a session of which nothing is known
+	own    ownership
+	lock   string // what an update is to write of the lock on the session, and what was read of it
+	key    string
+	snap   snapshot // its base is nil for a session of which nothing is known
+	behind bool     // LoadVersion has found less than the client had seen
 }
 
 // snapshot is what a Load, or the last Save, saw of a session.
 type snapshot struct {
-	base    *record.Record // nil: nothing is known of the session
-	seen    []seen         // the copies that equal base: a save may replace them by cas
-	targets []*node        // of that time: they hold base
-	ended   bool           // a save has found the session destroyed
+	base  *record.Record // nil: nothing is known of the session
+	seen  []seen         // the copies that equal base: a save may replace them by cas
+	ended bool           // a save has found the session destroyed
+
+	// stood is what stood on all targets when base was loaded or saved: what others have saved, too. It
+	// is nil where that is not known, and where nothing stood there yet.
+	stood *record.Record
+	// version is what the client may be told; "" is that of stood.
+	version string
+	pending bool // base has changes that the nodes do not have
 }
 
 // seen is the copy that a node held.
@@ -60,7 +69,12 @@ func NewRecord(key string) *Record {
 }
 
 // Key is the session id that the record was made or loaded with.
-func (r *Record) Key() string { return r.key }
+func (r *Record) Key() string {
+	if r == nil {
+		return ""
+	}
+	return r.key
+}
 
 // Format shows nothing of the session, whatever the verb: a Record that is logged
 // gives nothing away.

@@ -28,7 +28,7 @@ import (
 
 const (
 	stoppedApp     = "HOLDFAST_TEST_STOPPED_APP" // the nodes of the app that is to be stopped
-	stoppedTimeout = 500 * time.Millisecond      // what a busy machine may take for an answer
+	stoppedTimeout = 1500 * time.Millisecond     // what a busy machine may take for an answer
 	stoppedUsers   = 40
 )
 

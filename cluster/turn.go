@@ -39,15 +39,12 @@ func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
 type turn struct {
 	*operation
 	saves  []*save
-	ending *record.Record // what ends the session again, where it had ended (endAgain)
+	ending *record.Record // what ends the session again, where it had ended (decideEnding)
 }
 
 func (c *Cluster) newTurn(saves []*save) *turn {
-	in := intent{mayBeNew: saves[0].mayBeNew}
-	for _, s := range saves {
-		in.wasOn = append(in.wasOn, s.snap.targets...)
-	}
-	op := c.newOperation(saves[0].rec.key, in)
+	op := c.operationOn(saves[0].hash, intent{mayBeNew: saves[0].mayBeNew})
+	op.trace = saves[0].trace
 	for _, s := range saves {
 		s.operation = op
 	}
@@ -57,9 +54,9 @@ func (c *Cluster) newTurn(saves []*save) *turn {
 // carryOut tells each save its outcome. It begins with what is known of the targets; nil: nothing.
 func (t *turn) carryOut(known *view) {
 	for _, s := range t.saves {
-		s.begin()
+		s.prepare()
 	}
-	v, err := t.converge(known, saveRounds+1, t.decide)
+	v, err := t.converge(known, saveRounds+1, t.decideSaves)
 	switch {
 	case errors.Is(err, ErrTooLarge) && len(t.saves) > 1 && !t.mayBeStored:
 		// The joint record is within MaxRecordBytes, but the nodes refuse it. The turn is split to
@@ -76,35 +73,42 @@ func (t *turn) carryOut(known *view) {
 	if err == nil {
 		t.expireOrphans(v, v.merged)
 		t.noteWide(v)
+		t.stood, t.stoodAt = v.merged, v.readAt
+		if t.c.local != nil {
+			t.stoodOn = slices.Clone(v.targets)
+		}
+	} else {
+		t.outage = t.noHome(v)
 	}
 	if err == nil && t.ending != nil {
 		err = ErrDestroyed
 	}
 	for _, s := range t.saves {
-		s.placed = v.targets
+		s.trace.joins(t.trace)
 		if s.result = s.fault; s.fault == nil {
 			s.result = err
 		}
 	}
 }
 
-// decide says which record the targets should hold, given what was read: that with the changes of
-// all saves. A save that cannot be applied after the earlier ones is left out. Where none is left,
-// the error is that of the last one.
-func (t *turn) decide(v *view) decision {
-	if v.merged != nil && v.merged.IsTombstone() {
-		return decision{want: v.merged, err: ErrDestroyed}
+// decideSaves is the decision of a turn, which the loop carries out (converge.go): every target is
+// to hold what was read, with the changes of all saves. A save that cannot be applied after the
+// earlier ones is left out. Where none is left, the error is that of the last one.
+func (t *turn) decideSaves(v *view) decision {
+	found := t.withPending(v.merged)
+	if found.IsTombstone() {
+		return decision{want: found, err: ErrDestroyed}
 	}
-	if t.endAgain(v); t.ending != nil {
+	if t.decideEnding(v); t.ending != nil {
 		return decision{want: record.Merge(v.merged, t.ending)}
 	}
-	d := decision{want: v.merged}
+	d := decision{want: found}
 	left := false
 	for _, s := range t.saves {
 		if s.fault == nil {
 			next, err := s.plan(v, d.want)
 			if err == nil && len(t.saves) > 1 { // a lone save gets this error from writeLive
-				err = t.refuses(next)
+				err = t.maySend(next)
 			}
 			if s.fault = err; err == nil {
 				d.want, left = next, true
@@ -115,7 +119,11 @@ func (t *turn) decide(v *view) decision {
 		}
 	}
 	if left {
-		d.err = nil
+		// Again: what is kept here meanwhile may have an earlier timestamp than a save that has just
+		// moved behind what was read (rule 38).
+		if d.want, d.err = t.withPending(d.want), nil; d.want.IsTombstone() {
+			d.err = ErrDestroyed
+		}
 		return d
 	}
 	if v.merged.IsEvidence(t.c.cfg.Now()) { // like a tombstone
@@ -124,11 +132,11 @@ func (t *turn) decide(v *view) decision {
 	return decision{err: d.err}
 }
 
-// endAgain sets the turn's ending where the saves have replaced an old, longer copy on a node that
-// had hung, and the other copies show that the session was given an earlier end, which has passed.
-// The snapshots did not know of that end, and the changes now say that the session lives. So it is
-// ended again, with a newer timestamp.
-func (t *turn) endAgain(v *view) {
+// decideEnding sets the turn's ending where the saves have replaced an old, longer copy on a node
+// that had hung, and the other copies show that the session was given an earlier end, which has
+// passed. The snapshots did not know of that end, and the changes now say that the session lives.
+// So it is to be ended again, with a newer timestamp.
+func (t *turn) decideEnding(v *view) {
 	if t.ending != nil || !t.mayBeStored {
 		return
 	}
@@ -152,8 +160,8 @@ func (t *turn) endAgain(v *view) {
 	t.ending = record.Change(v.merged, v.merged.Values(), others.Deadline(), t.stampAfter(v.merged))
 }
 
-// refuses says why no node would be sent the record.
-func (op *operation) refuses(want *record.Record) error {
+// maySend returns an error for a record that no node would be sent.
+func (op *operation) maySend(want *record.Record) error {
 	if err := notAhead(want, op.c.cfg.Now()); err != nil {
 		return err
 	}

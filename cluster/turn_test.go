@@ -283,7 +283,7 @@ func TestSavesThatGoTogetherKeepTheLatestEndLoaded(t *testing.T) {
 		w.are(oneTurn(other, first, knew), nil, nil)
 		time.Sleep(10 * time.Minute)
 		late.Attrs["e"], late.Deadline = []byte("1"), time.Now().Add(time.Hour)
-		w.refused(c, late)
+		w.findsDestroyed(c, late)
 		w.missing(other, "s", ErrNotFound)
 	})
 }

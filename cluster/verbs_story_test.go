@@ -47,8 +47,8 @@ func TestHealthyRequestsCostOneRoundTripEach(t *testing.T) {
 			w.holds(n, "s", "a=2")
 		}
 		for _, n := range w.preference("s")[2:] {
-			if len(n.Keys()) != 0 {
-				w.Errorf("%s is no home node and holds %v", n.ID(), n.Keys())
+			if len(w.keys(n)) != 0 {
+				w.Errorf("%s is no home node and holds %v", n.ID(), w.keys(n))
 			}
 		}
 	})
@@ -155,7 +155,7 @@ func TestASessionEndsAtItsDeadline(t *testing.T) {
 		// The server keeps it a moment longer, and then no more.
 		time.Sleep(3 * time.Second)
 		for _, n := range w.env.All() {
-			if keys := n.Keys(); len(keys) != 0 {
+			if keys := w.keys(n); len(keys) != 0 {
 				w.Errorf("%s still holds %v", n.ID(), keys)
 			}
 		}
@@ -257,7 +257,7 @@ func TestSaveAfterAReadRepairUsesTheNewToken(t *testing.T) {
 		}},
 		{"a copy about to expire", func(w *world, app *Cluster, n *testenv.Node, _ []byte) {
 			key := record.KeyOf("s").Name("")
-			for _, own := range app.nodes {
+			for _, own := range app.nodes() {
 				if own.ID != n.ID() {
 					continue
 				}

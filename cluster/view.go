@@ -12,15 +12,17 @@ import (
 
 // view is what a read found.
 type view struct {
-	began     time.Time // the reading
-	now       time.Time // the same by Config.Now
-	assumed   bool      // nothing was asked: it is what a snapshot says
-	targets   []*node
-	answers   []answer       // of every node that answered, targets or not
-	wide      bool           // the read has gone beyond the targets
-	merged    *record.Record // nil: no copy anywhere
-	homes     int            // home nodes that answered with a miss, or with a copy that can be read
-	askedFull bool           // the full nodes were asked
+	readAt          time.Time // when the read began
+	readAtConfigNow time.Time // the same by Config.Now
+	assumed         bool      // nothing was asked: it is what a snapshot says
+	targets         []*node
+	answers         []answer       // of every node that answered, targets or not
+	wide            bool           // the read has gone beyond the targets
+	unrepaired      bool           // not all targets have what was found
+	merged          *record.Record // nil: no copy anywhere
+	homeAnswers     int            // of home nodes: a miss, or a copy that can be read
+	askedFullNodes  bool           // the full nodes were asked
+	askedDeciders   bool           // the homes that may decide were asked
 	// throttled: the read was to be wide, and was not: too many unverified ids at once.
 	throttled bool
 	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
@@ -45,6 +47,8 @@ type answer struct {
 	tampered bool
 	// unsealed: the copy came without the seal that it should have.
 	unsealed bool
+	marker   *marker // that came with it; nil: it was not asked for, or there is none
+	epoch    uint64  // of the node when it was asked
 }
 
 // on returns what the node answered, or nil if it did not.
@@ -65,15 +69,16 @@ func (v *view) item(n *node) *memcached.Copy {
 	return nil
 }
 
-// holdsAny reports whether some node holds something under the key that counts.
-func (v *view) holdsAny() bool {
+// foundNonOrphan reports whether some node holds something under the key that is no orphan. A copy
+// that cannot be read counts.
+func (v *view) foundNonOrphan() bool {
 	return slices.ContainsFunc(v.answers, func(a answer) bool { return a.item != nil && !a.item.Orphan })
 }
 
 // isBlind reports whether the view proves nothing about a session that may exist: no home node
 // answered, and no other node has ever been its fallback. What is written then, on nodes that
 // nobody asks when the homes are back, would be lost.
-func (v *view) isBlind() bool { return v.homes == 0 && !v.holdsAny() }
+func (v *view) isBlind() bool { return v.homeAnswers == 0 && !v.foundNonOrphan() }
 
 // lacking returns the targets whose copy does not equal want, or is about to expire: all of them
 // where nothing was asked.

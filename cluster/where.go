@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -32,8 +34,41 @@ type Placement struct {
 	Version int64
 	// Bytes is the size of the copy as stored.
 	Bytes int
-	// Err is why the node could not be asked; nil when it answered.
+	// Err is why the node could not be asked; nil when it answered. In JSON it is its text, "" for
+	// nil.
 	Err error
+}
+
+// plainPlacement is a Placement without methods.
+type plainPlacement Placement
+
+// placementJSON is a Placement as a JSON document has it: an error has no fields of its own.
+type placementJSON struct {
+	plainPlacement
+	Err string // hides the one of plainPlacement
+}
+
+// MarshalJSON writes the fields under their names, and Err as its text.
+func (p Placement) MarshalJSON() ([]byte, error) {
+	doc := placementJSON{plainPlacement: plainPlacement(p)}
+	if p.Err != nil {
+		doc.Err = p.Err.Error()
+	}
+	return json.Marshal(doc)
+}
+
+// UnmarshalJSON reads what MarshalJSON has written. Err has the text of the error then, and wraps
+// nothing.
+func (p *Placement) UnmarshalJSON(b []byte) error {
+	var doc placementJSON
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return fmt.Errorf("cluster: not a Placement in JSON: %w", err)
+	}
+	*p = Placement(doc.plainPlacement)
+	if doc.Err != "" {
+		p.Err = errors.New(doc.Err)
+	}
+	return nil
 }
 
 // whereMost bounds the nodes that Where asks.
@@ -57,15 +92,23 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 	var places []Placement
 	v := &view{}
 	var reachable []*node
-	for i := range min(len(c.nodes), whereMost) {
-		n := op.preferred(i)
-		p := Placement{Node: n.status(), Role: RoleFallback}
+	list := make([]*node, 0, len(c.nodes()))
+	for i := range op.lists.now.nodes {
+		list = append(list, op.preferred(i))
+	}
+	for _, n := range c.nodes() {
+		if c.drains(n) {
+			list = append(list, n)
+		}
+	}
+	for i, n := range list[:min(len(list), whereMost)] {
+		p := Placement{Node: c.status(n), Role: RoleFallback}
 		switch {
 		case i == 0:
 			p.Role = RolePrimary
 		case i < c.cfg.Replicas:
 			p.Role = RoleBackup
-		case n.Standby:
+		case p.Node.Standby:
 			p.Role = RoleStandby
 		}
 		if p.Node.State == StateDown {
@@ -75,12 +118,12 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		}
 		places = append(places, p)
 	}
-	if err := op.ask(ctx, v, round{ask: reachable}); err != nil {
+	if err := op.ask(ctx, v, readStep{ask: reachable}); err != nil {
 		return nil, err
 	}
 	for i := range places {
 		p := &places[i]
-		for _, f := range op.failed {
+		for _, f := range op.passedOver {
 			if f.node.ID == p.Node.ID {
 				p.Err = fmt.Errorf("cluster: node %s: %w", f.node, f.err)
 			}

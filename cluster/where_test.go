@@ -2,6 +2,9 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
+	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -59,4 +62,35 @@ func TestWhereShowsTheCopiesAndChangesNothing(t *testing.T) {
 			w.Errorf("a context that has ended: %v", err)
 		}
 	})
+}
+
+// What Where returns can be sent to a page: nothing is lost but what an error wraps.
+func TestPlacementsSurviveJSON(t *testing.T) {
+	for _, p := range []Placement{
+		{Node: NodeStatus{ID: "n1", State: StateDown}, Role: RolePrimary, Err: errNotUp},
+		{Node: NodeStatus{ID: "n2", State: StateSuspect}, Role: RoleBackup, Held: true, Version: 7, Bytes: 8},
+		{Role: RoleStandby, Held: true, Destroyed: true},
+	} {
+		b, err := json.Marshal([]Placement{p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []Placement
+		if err := json.Unmarshal(b, &got); err != nil || len(got) != 1 {
+			t.Fatalf("%s: %v", b, err)
+		}
+		if (got[0].Err == nil) != (p.Err == nil) || p.Err != nil && got[0].Err.Error() != p.Err.Error() {
+			t.Errorf("the error is %v, was %v", got[0].Err, p.Err)
+		}
+		got[0].Err, p.Err = nil, nil
+		if !reflect.DeepEqual(got[0], p) {
+			t.Errorf("%s came back as %+v", b, got[0])
+		}
+		if words := []string{p.Node.State.String(), string(p.Role)}; !strings.Contains(string(b), words[0]) || !strings.Contains(string(b), words[1]) {
+			t.Errorf("%s lacks one of the words %q", b, words)
+		}
+	}
+	if err := json.Unmarshal([]byte(`{"Role":7}`), new(Placement)); err == nil {
+		t.Error("a role that is a number was accepted")
+	}
 }

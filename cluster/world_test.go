@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -48,8 +49,8 @@ func story(t *testing.T, n int, test func(w *world)) {
 		w.env = testenv.Start(t, n, testenv.InMemory())
 		for i, node := range w.env.All() {
 			node.OnCommand(func(verb, key string) {
-				if verb == "version" {
-					return
+				if verb == "version" || verb == "lru_crawler" || verb == "stats" || strings.HasSuffix(key, markerName) {
+					return // of probes, markers and healers
 				}
 				w.mu.Lock()
 				c := sentCommand{i, verb, key}
@@ -87,7 +88,31 @@ func (w *world) cluster(cfg Config) *Cluster {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { c.Close() })
+	w.whole(c)
 	return c
+}
+
+// whole waits until all nodes are whole, as far as they are up.
+func (w *world) whole(c *Cluster) {
+	w.Helper()
+	if c.cfg.unwatched {
+		return
+	}
+	ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+	defer cancel()
+	for _, n := range c.nodes() {
+		if err := c.check(n); err != nil {
+			return // as the story wants it
+		}
+	}
+	if err := c.WaitWhole(ctx); err != nil {
+		return // as the story wants it
+	}
+	for _, n := range c.nodes() {
+		for !n.isWhole() && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+	}
 }
 
 // dial connects to a node, which may be far away.
@@ -166,6 +191,12 @@ func (w *world) on(n *testenv.Node, id string) *record.Record {
 		w.Fatalf("%s holds bytes that cannot be read: %v", n.ID(), err)
 	}
 	return s
+}
+
+// keys returns the keys of the sessions that a node holds: not that of its marker.
+func (w *world) keys(n *testenv.Node) []string {
+	w.Helper()
+	return slices.DeleteFunc(n.Keys(), func(key string) bool { return strings.HasSuffix(key, markerName) })
 }
 
 // put places a record on a node, as a leftover from before.
@@ -330,4 +361,15 @@ func (n *node) getOne(key string) (*memcached.Copy, error) {
 	n.server.Get(r)
 	<-r.Latch.Done()
 	return r.Copy, r.Err
+}
+
+// goBy has the cluster go by these nodes.
+func (c *Cluster) goBy(nodes []*node) {
+	synctest.Wait()
+	var entries []Node
+	for _, n := range nodes {
+		entries = append(entries, n.Node)
+	}
+	c.base = newList(nodes, entries, c.cfg.Replicas, time.Time{})
+	c.lists.Store(&lists{now: c.base, base: c.base, all: nodes})
 }

@@ -43,13 +43,26 @@ type write struct {
 	outcome memcached.Outcome
 	maybe   bool // the copy may be on the node although the outcome is not Stored
 	err     error
+
+	began time.Time // zero where nobody is told
+	took  time.Duration
 }
 
 func (w *write) run(wg *sync.WaitGroup) {
 	w.outcome, w.maybe, w.err = w.node.server.Write(w.key, w.value, w.seen, w.ttl)
+	if !w.began.IsZero() {
+		w.took = time.Since(w.began)
+	}
 	if wg != nil {
 		wg.Done()
 	}
+}
+
+func (w *write) command() string {
+	if w.seen == nil {
+		return "add"
+	}
+	return "cas"
 }
 
 // writeLive writes a live record to the nodes at once.
@@ -66,9 +79,10 @@ func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all
 	}
 	lives := memcached.TTL(want.KeepUntil(), op.c.cfg.Now())
 	writes := make([]write, len(nodes))
+	began := op.trace.now()
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		writes[i] = write{node: n, key: op.key, value: value, seen: v.item(n), ttl: lives}
+		writes[i] = write{node: n, key: op.key, value: value, seen: v.item(n), ttl: lives, began: began}
 		if i > 0 {
 			wg.Add(1)
 			go writes[i].run(&wg)
@@ -76,28 +90,30 @@ func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all
 	}
 	writes[0].run(nil) // the caller does one itself
 	wg.Wait()
-	missed := 0
+	notStored := 0
 	for i := range writes {
 		w := &writes[i]
 		op.mayBeStored = op.mayBeStored || w.maybe
+		op.trace.request(w.node, w.command(), w.began, w.took, w.err)
 		if w.outcome == memcached.Stored {
-			op.wrote++
+			op.copiesWritten++
+			op.trace.hasWritten()
 			continue
 		}
-		missed++
+		notStored++
 		if w.outcome == memcached.Failed {
-			op.fail(w.node, w.err)
+			op.passOver(w.node, w.err)
 		}
 		if memcached.IsFull(w.err) {
-			op.full = append(op.full, w.node)
+			op.fullNodes = append(op.fullNodes, w.node)
 		}
 	}
 	for i := range writes { // now that it is known which nodes have failed
 		if writes[i].outcome == memcached.Conflict {
-			op.noteConflict(writes[i].node, missed == 1)
+			op.noteConflict(writes[i].node, notStored == 1)
 		}
 	}
-	return missed == 0, nil
+	return notStored == 0, nil
 }
 
 // withdraw removes the older copies of nodes that had no room for the new one (rule 16):
@@ -107,15 +123,17 @@ func (op *operation) withdraw(v *view, want *record.Record) (done bool, err erro
 	// A home that has the record differs from an old copy, and whoever sees both reads wide.
 	isSeen := slices.ContainsFunc(v.targets, op.isHome)
 	done = true
-	for _, n := range op.full {
+	for _, n := range op.fullNodes {
 		a := v.on(n)
-		if a == nil && !isSeen { // it failed after it refused, and its old copy may come back
+		if a == nil && !isSeen { // it failed after it had no room, and its old copy may come back
 			return false, op.unavailable()
 		}
 		if a == nil || a.rec == nil || a.rec.Includes(want) {
 			continue
 		}
+		began := op.trace.now()
 		gone, err := n.server.Withdraw(op.key, a.item)
+		op.trace.wrote(n, "cas", began, err)
 		if err != nil && !isSeen {
 			return false, op.unavailable()
 		}
@@ -140,20 +158,27 @@ func (op *operation) writeTombstone(v *view, want *record.Record) (all bool, err
 			nodes = append(nodes, a.node)
 		}
 	}
-	if op.final {
+	if op.isDeletion {
 		nodes = append(nodes, op.behind(v, nodes)...)
 	}
 	life := memcached.TTL(want.Deadline(), op.c.cfg.Now())
 	errs := make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		wg.Go(func() { errs[i] = n.server.Set(op.key, value, life) })
+		wg.Go(func() {
+			began := op.trace.now()
+			errs[i] = n.server.Set(op.key, value, life)
+			op.trace.wrote(n, "set", began, errs[i])
+		})
 	}
 	wg.Wait()
 	all = true
 	for i, err := range errs {
+		if err == nil {
+			op.trace.hasWritten()
+		}
 		if err != nil && i < lacking {
-			op.fail(nodes[i], err)
+			op.passOver(nodes[i], err)
 			all = false
 		}
 	}
@@ -164,11 +189,11 @@ func (op *operation) writeTombstone(v *view, want *record.Record) (all bool, err
 // without those that are written anyway.
 func (op *operation) behind(v *view, written []*node) (nodes []*node) {
 	next := 0
-	for _, c := range op.candidates(len(op.c.nodes)) {
+	for _, c := range op.candidates(len(op.lists.now.nodes)) {
 		if next == op.c.cfg.Replicas {
 			break
 		}
-		if c.passed || !isUp(c) || slices.Contains(v.targets, c.node) {
+		if c.passedOver || !isUp(c) || slices.Contains(v.targets, c.node) {
 			continue
 		}
 		if next++; !slices.Contains(written, c.node) {
@@ -186,8 +211,8 @@ const orphanTTL = 60
 // expireOrphans gives the orphans what the targets hold, and a short life (rule 10).
 func (op *operation) expireOrphans(v *view, want *record.Record) {
 	orphans := op.orphans(v, want)
-	if len(orphans) == 0 || want.IsTombstone() {
-		return
+	if len(orphans) == 0 || want.IsTombstone() || time.Now().Before(op.lists.now.settled) {
+		return // by a former list, another process may count on them
 	}
 	value, err := want.Encode(op.hash, op.c.seal)
 	if err != nil {
@@ -196,7 +221,9 @@ func (op *operation) expireOrphans(v *view, want *record.Record) {
 	var wg sync.WaitGroup
 	for _, a := range orphans {
 		wg.Go(func() {
-			_ = a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.Deadline(), op.c.cfg.Now())))
+			began := op.trace.now()
+			err := a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.Deadline(), op.c.cfg.Now())))
+			op.trace.wrote(a.node, "cas", began, err)
 		})
 	}
 	wg.Wait()

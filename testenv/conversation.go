@@ -27,6 +27,7 @@ type conversation struct {
 	w       *bufio.Writer
 	reply   []byte // of the command at hand
 	noreply bool   // the command at hand wants no answer, not even an error
+	behind  bool   // another command came before it in its packet
 	quit    bool
 }
 
@@ -52,6 +53,7 @@ func (c *conversation) run() {
 			c.reply = nil
 		}
 		// Commands sent together are answered together.
+		c.behind = c.r.Buffered() > 0
 		if c.r.Buffered() == 0 || c.quit {
 			if c.w.Flush() != nil {
 				return
@@ -144,11 +146,23 @@ func (c *conversation) dispatch(words []string) bool {
 		}
 		return c.say1(verb, "OK")
 	case verb == "version":
-		return c.say1(verb, "VERSION "+embeddedVersion)
+		return c.apply(verb, nil, func(*store, int64) { c.say("VERSION %s", c.server.versionLocked()) })
 	case verb == "stats" && n == 1:
 		return c.apply(verb, nil, func(st *store, now int64) { c.stats(st, now) })
-	case verb == "lru_crawler" && n == 3 && words[1] == "metadump" && (words[2] == "all" || words[2] == "hash"):
-		return c.apply(verb, nil, func(st *store, now int64) { c.dump(st, now) })
+	case verb == "lru_crawler" && n == 3 && (words[1] == "metadump" || words[1] == "mgdump"):
+		return c.crawl(verb, words[1], words[2])
+	case verb == "mg" && n >= 2:
+		return c.metaGet(words)
+	case verb == "ms" && n >= 2:
+		return c.metaSet(words)
+	case verb == "md" && n >= 2:
+		return c.metaDelete(words)
+	case verb == "me":
+		return c.metaDebug(words)
+	case verb == "mn":
+		return c.say1(verb, "MN")
+	case verb == "stats" && n >= 2 && words[1] == "items":
+		return c.apply(verb, nil, func(st *store, _ int64) { c.statsItems(st) })
 	case verb == "stats" && n == 2 && words[1] == "reset":
 		return c.apply(verb, nil, func(st *store, now int64) {
 			clear(st.counts)

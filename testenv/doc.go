@@ -48,7 +48,8 @@
 // looks into one. begin.go starts a node: process.go as a memcached process, with process_linux.go,
 // process_unix.go and process_other.go, and embedded.go as a [Server]. The Server: server.go serves
 // connections, conversation.go reads commands and words answers, commands.go applies them to
-// store.go, stats.go tells about itself, pipe.go is a connection without a socket. The Wire:
+// store.go, with meta.go for the meta commands, stats.go tells about itself, crawler.go lists the
+// keys, pipe.go is a connection without a socket. The Wire:
 // wire.go has its faults, wireconn.go one connection, wirehold.go the requests on it. program.go is
 // for programs that are no tests.
 package testenv

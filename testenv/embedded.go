@@ -33,6 +33,7 @@ func (e *embedded) start() error {
 	s := NewServer(e.cfg)
 	if old := e.server(); old != nil {
 		s.hook.Store(old.hook.Load())
+		s.SetCrawler(old.settings())
 	}
 	if e.addr != "" {
 		// An address that was in use a moment ago may take a moment to be free.

@@ -164,14 +164,30 @@ func (n *Node) Resume() {
 // f.
 func (n *Node) OnCommand(f func(verb, key string)) {
 	n.env.tb.Helper()
+	if s := n.embedded("calls no OnCommand"); s != nil {
+		s.OnCommand(f)
+	}
+}
+
+// SetCrawler changes how the embedded server lists its keys, also after a Restart. A test on
+// memcached processes is skipped.
+func (n *Node) SetCrawler(c Crawler) {
+	n.env.tb.Helper()
+	if s := n.embedded("has no other crawler"); s != nil {
+		s.SetCrawler(c)
+	}
+}
+
+// embedded returns the embedded server. Where the node is none, the test is skipped: lacks says why.
+func (n *Node) embedded(lacks string) *Server {
+	n.env.tb.Helper()
 	n.mu.Lock()
 	s := n.backend.server()
 	n.mu.Unlock()
 	if s == nil {
-		n.env.tb.Skipf("testenv: %s calls no OnCommand: it is not the embedded server; see Embedded and InMemory", n.id)
-		return
+		n.env.tb.Skipf("testenv: %s %s: it is not the embedded server; see Embedded and InMemory", n.id, lacks)
 	}
-	s.OnCommand(f)
+	return s
 }
 
 // change makes one change to the node; changes take turns. It reports an error without holding a

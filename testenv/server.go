@@ -31,14 +31,18 @@ type ServerConfig struct {
 	// keys, which begins again when the process restarts: then a token from before the restart
 	// sometimes fits a new item. With CASPerKey it fits often, so that a test can find it.
 	CASPerKey bool
+
+	// Crawler says how the server lists its keys. The zero value does so as memcached 1.6.18.
+	Crawler Crawler
 }
 
 // Server answers memcached's text protocol inside the test process. One Server is
 // one life of a memcached process: it starts empty, and after Close it stays closed.
 //
 // It knows get, gets, gat, gats, set, add, replace, append, prepend, cas, delete,
-// incr, decr, touch, flush_all, version, verbosity, stats (the general ones),
-// lru_crawler metadump all, noreply and quit, and answers ERROR to everything else.
+// incr, decr, touch, flush_all, mg, ms, md, me and mn with their more common flags, version,
+// verbosity, stats (the general ones, and of items how many each class has), lru_crawler metadump,
+// noreply and quit, and answers ERROR to everything else.
 type Server struct {
 	hook    atomic.Pointer[func(verb, key string)]
 	done    chan struct{} // closed by end
@@ -47,6 +51,7 @@ type Server struct {
 
 	mu        sync.Mutex // guards below; every command is applied under it
 	store     *store
+	crawler   Crawler
 	resumed   chan struct{} // nil while running; closed by Resume
 	closed    bool
 	conns     map[net.Conn]struct{}
@@ -65,6 +70,7 @@ func NewServer(cfg ServerConfig) *Server {
 		maxItem:   int64(cfg.MaxItemBytes),
 		done:      make(chan struct{}),
 		store:     newStore(cfg, time.Now()),
+		crawler:   cfg.Crawler,
 		conns:     map[net.Conn]struct{}{},
 		listeners: map[net.Listener]struct{}{},
 	}

@@ -51,6 +51,7 @@ type store struct {
 	lastCAS uint64            // given out
 	ownCAS  map[string]uint64 // the same by key, deleted keys included; nil: one count for all
 	flushAt int64             // items stored until then are gone once it has come; 0 for none
+	dumps   map[string]int    // lists that left items out, by what was asked for, see Crawler.Misses
 
 	totalConns, totalItems, evictions uint64
 	counts                            map[string]uint64 // by the name that stats shows
@@ -65,6 +66,7 @@ func newStore(cfg ServerConfig, now time.Time) *store {
 		items:   map[string]*item{},
 		byUse:   list.New(),
 		counts:  map[string]uint64{},
+		dumps:   map[string]int{},
 	}
 	if cfg.CASPerKey {
 		st.ownCAS = map[string]uint64{}

@@ -87,6 +87,7 @@ func TestWhatATestIsToldWhenItCannotHaveItsWay(t *testing.T) {
 		{"looking into a paused node", nil, on(func(env *testenv.Env) { env.Node(0).Pause(); env.Node(0).Keys() }), "fatal: testenv: lru_crawler on n1: it is paused"},
 		{"an illegal key", nil, on(func(env *testenv.Env) { env.Node(0).Set("a b", nil) }, testenv.Embedded()), "fatal: testenv: set on n1: "},
 		{"a hook into a process", needsMemcached, on(func(env *testenv.Env) { env.Node(0).OnCommand(nil) }, testenv.Real()), "skip: testenv: n1 calls no OnCommand"},
+		{"another crawler in a process", needsMemcached, on(func(env *testenv.Env) { env.Node(0).SetCrawler(testenv.Crawler{}) }, testenv.Real()), "skip: testenv: n1 has no other crawler"},
 
 		{"foreign nodes", foreign, start(2), ""},
 		{"real nodes, foreign", foreign, start(2, testenv.Real()), ""},

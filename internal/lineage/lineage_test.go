@@ -102,7 +102,7 @@ func TestALineTakesFewAllocations(t *testing.T) {
 		v := decode(find(1))
 		lineage.Of(encode(v)).SetNote("store", 2)
 	})
-	if n > 15 { // two runs of bytes, a map, two lines, three entries
+	if n > 9 { // two runs of bytes, a map, two lines, three entries
 		t.Errorf("a line from find to commit takes %v allocations", n)
 	}
 }

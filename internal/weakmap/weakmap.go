@@ -21,7 +21,7 @@ import (
 type Map[V any] struct {
 	mu      sync.Mutex // guards below
 	entries map[uintptr]entry[V]
-	gone    func(identity) // forget, bound once: as a method value it would be made for each entry
+	waits   bool // for the next garbage collection, to sweep then
 }
 
 // entry is the value for the object at an address. The allocator may have put another object at
@@ -29,12 +29,6 @@ type Map[V any] struct {
 type entry[V any] struct {
 	object weak.Pointer[byte]
 	value  V
-}
-
-// identity is that of an object with an entry.
-type identity struct {
-	id   weak.Pointer[byte]
-	addr uintptr
 }
 
 func address(key *byte) uintptr { return uintptr(unsafe.Pointer(key)) }
@@ -71,11 +65,11 @@ func (m *Map[V]) GetOrSet(key *byte, make func() V) V {
 		return v
 	}
 	if m.entries == nil {
-		m.entries, m.gone = map[uintptr]entry[V]{}, m.forget
+		m.entries = map[uintptr]entry[V]{}
 	}
-	v, o := make(), identity{id: weak.Make(key), addr: address(key)}
-	m.entries[o.addr] = entry[V]{o.id, v}
-	runtime.AddCleanup(key, m.gone, o)
+	v := make()
+	m.entries[address(key)] = entry[V]{weak.Make(key), v}
+	m.waitLocked()
 	return v
 }
 
@@ -86,11 +80,39 @@ func (m *Map[V]) Len() int {
 	return len(m.entries)
 }
 
-// forget is called on a goroutine of the garbage collector when the object has gone.
-func (m *Map[V]) forget(o identity) {
+// A cycle is an object that nothing refers to: the next garbage collection takes it.
+type cycle struct{ _ *byte } // with a pointer, because very small objects without one share memory
+
+// waitLocked has sweep called after the next garbage collection. One cleanup for the whole map is
+// much cheaper than one for each entry: a request makes several entries.
+func (m *Map[V]) waitLocked() {
+	if !m.waits {
+		m.waits = true
+		runtime.AddCleanup(new(cycle), (*Map[V]).sweep, m)
+	}
+}
+
+// sweepAtOnce is how many entries sweep looks at before it lets others use the map: some
+// microseconds.
+const sweepAtOnce = 256
+
+// sweep drops the entries of the objects that have gone. It is called on a goroutine of the garbage
+// collector.
+func (m *Map[V]) sweep() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.entries[o.addr].object == o.id {
-		delete(m.entries, o.addr)
+	looked := 0
+	for addr, e := range m.entries {
+		if e.object.Value() == nil {
+			delete(m.entries, addr)
+		}
+		if looked++; looked%sweepAtOnce == 0 {
+			m.mu.Unlock()
+			m.mu.Lock()
+		}
+	}
+	m.waits = false
+	if len(m.entries) > 0 {
+		m.waitLocked()
 	}
 }

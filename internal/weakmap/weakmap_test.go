@@ -45,6 +45,29 @@ func TestEntryLastsAsLongAsItsObject(t *testing.T) {
 	waitUntilEmpty(t, &m)
 }
 
+func TestSweepKeepsTheEntriesOfObjectsThatAreLeft(t *testing.T) {
+	var m Map[int]
+	kept := make([]*byte, 20*sweepAtOnce)
+	var wg sync.WaitGroup
+	for i := range kept {
+		kept[i] = object()
+		m.GetOrSet(kept[i], func() int { return i })
+		m.GetOrSet(object(), func() int { return -1 })
+		if i%sweepAtOnce == 0 {
+			runtime.GC()
+			wg.Go(m.sweep)
+		}
+	}
+	wg.Wait()
+	for i, key := range kept {
+		if v, ok := m.Get(key); !ok || v != i {
+			t.Fatalf("of object %d the map says %d, %v", i, v, ok)
+		}
+	}
+	clear(kept)
+	waitUntilEmpty(t, &m)
+}
+
 func TestMapsAndChannelsAreObjects(t *testing.T) {
 	var m Map[string]
 	for name, make := range map[string]func() any{
@@ -104,15 +127,14 @@ func TestEntryOfAnObjectThatLayThereBeforeIsNone(t *testing.T) {
 	var m Map[int]
 	before, now := object(), object()
 	m.GetOrSet(object(), func() int { return -1 })
-	old := identity{id: weak.Make(before), addr: address(now)} // as if before had lain where now lies
-	m.entries[old.addr] = entry[int]{old.id, 1}
+	m.entries[address(now)] = entry[int]{weak.Make(before), 1} // as if before had lain where now lies
 	if v, ok := m.Get(now); ok {
 		t.Errorf("an object has the value %d of another", v)
 	}
 	if v := m.GetOrSet(now, func() int { return 2 }); v != 2 {
 		t.Errorf("got %d, want what was made for this object", v)
 	}
-	m.forget(old) // its cleanup comes late
+	m.sweep()
 	if v, ok := m.Get(now); !ok || v != 2 {
 		t.Errorf("after the end of the other object got %d, %v", v, ok)
 	}
@@ -136,7 +158,7 @@ func TestLookingUpNeedsNoMemory(t *testing.T) {
 func TestAnEntryTakesFewAllocations(t *testing.T) {
 	var m Map[int]
 	n := testing.AllocsPerRun(1000, func() { m.GetOrSet(object(), func() int { return 1 }) })
-	if n > 4 { // the object, the weak pointer, two of runtime.AddCleanup
+	if n > 2 { // the object and the weak pointer
 		t.Errorf("an entry takes %v allocations", n)
 	}
 }

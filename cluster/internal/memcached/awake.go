@@ -57,9 +57,10 @@ func (l lostTime) at(now time.Duration) time.Duration {
 	return l.sum + max(0, now-max(l.due, l.until))
 }
 
-// late adds that something which was due then happened only now.
+// late adds that something which was due then happened only now. Where the beat is overdue for
+// longer, what that shows is added with it: the process has not run since the beat was due.
 func (l lostTime) late(due, now time.Duration) lostTime {
-	if now-due > punctual {
+	if due = min(due, l.due); now-due > punctual {
 		l.sum += max(0, now-max(due, l.until))
 		l.until = now
 	}
@@ -133,6 +134,9 @@ func (c *Clock) Noticed(due time.Time) {
 		c.change(func(l lostTime, now time.Duration) lostTime { return l.late(due.Sub(c.base), now) })
 	}
 }
+
+// standsStill reports whether the clock waits for a beat that is overdue.
+func (c *Clock) standsStill() bool { return time.Since(c.base)-punctual > c.lost.Load().due }
 
 func (c *Clock) change(to func(l lostTime, now time.Duration) lostTime) {
 	for {

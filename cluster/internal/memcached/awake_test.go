@@ -28,12 +28,17 @@ func TestTimeIsLostWhileWhatIsDueDoesNotCome(t *testing.T) {
 		}
 	}
 	// A beat and three waits that end in one stall, in any order, count it once.
-	l := beating
-	for _, due := range []time.Duration{150 * ms, 100 * ms, 399 * ms, 120 * ms} {
-		l = l.late(due, 400*ms)
-	}
-	if l.sum < 250*ms || l.sum > 300*ms {
-		t.Errorf("one stall of 300 ms counts as %v", l.sum)
+	for _, dues := range [][]time.Duration{
+		{150 * ms, 100 * ms, 399 * ms, 120 * ms},
+		{399 * ms, 100 * ms}, // the end of a long wait is noticed before the beat
+	} {
+		l := beating
+		for _, due := range dues {
+			l = l.late(due, 400*ms)
+		}
+		if l.sum != 300*ms {
+			t.Errorf("one stall of 300 ms counts as %v, noticed by %v", l.sum, dues)
+		}
 	}
 }
 
@@ -115,6 +120,31 @@ func TestEveryWaitEndsHoweverOftenTheProcessStoodStill(t *testing.T) {
 		}
 		if looks != mostRenewals+1 {
 			t.Errorf("%d looks", looks)
+		}
+	})
+}
+
+// The end of a wait is noticed as soon as a stopped process goes on, the beat a little later: how
+// little, must not matter.
+func TestAWaitGoesOnUntilTheBeatHasShownTheStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := NewClock(testTimeout)
+		defer c.Stop()
+		c.begin()
+		defer c.end()
+		limit := c.Now() + testTimeout + lastLook + time.Microsecond
+		p := c.patience(limit)
+		time.Sleep(testTimeout - c.beat/2)
+		c.timer.Stop()
+		time.Sleep(testTimeout) // as while the process is stopped
+		time.AfterFunc(testTimeout/10, func() { c.timer.Reset(0) })
+		looks := 0
+		for ok := true; ok; looks++ {
+			time.Sleep(time.Until(p.due))
+			_, ok = p.again()
+		}
+		if now := c.Now(); now < limit {
+			t.Errorf("it has ended %v early, after %d looks", limit-now, looks)
 		}
 	})
 }

@@ -59,8 +59,9 @@ func (b *batcher) send() {
 			b.going = b.queue.take(b.going, everyone)
 		}
 		b.sized(b.going)
+		wall, _ := b.clock.both()
 		for _, r := range b.going {
-			r.Err = err
+			r.Err, r.Took = err, wall-r.since
 			r.Latch.answered()
 		}
 	}
@@ -79,7 +80,8 @@ func (b *batcher) turnAwayLate() {
 		return n
 	})
 	for _, r := range late {
-		r.Err = b.refuse(errBehind, wall-r.since, now-r.at)
+		r.Took = wall - r.since
+		r.Err = b.refuse(errBehind, r.Took, now-r.at)
 		r.Latch.answered()
 	}
 }
@@ -119,9 +121,9 @@ type reader struct {
 // fetch reads what a batch asks for, with one command.
 func (r *reader) fetch(batch []*Request) error {
 	for _, q := range batch {
-		q.Copy = nil
+		q.Copy, q.AlsoCopy = nil, nil
 	}
-	if len(batch) == 1 {
+	if len(batch) == 1 && batch[0].Also == "" {
 		return r.fetchOne(batch[0])
 	}
 	r.keys = keysOf(batch, r.keys)
@@ -133,6 +135,10 @@ func (r *reader) fetch(batch []*Request) error {
 	for _, q := range batch {
 		if it := items[q.Key]; it != nil {
 			q.finds(it, r.opened)
+			asked++
+		}
+		if it := items[q.Also]; it != nil && q.Also != "" {
+			q.AlsoCopy = &Copy{Value: it.Value, cas: it.CasID, opened: r.opened}
 			asked++
 		}
 	}
@@ -164,14 +170,20 @@ func keysOf(batch []*Request, keys []string) []string {
 		known = make(map[string]bool, len(batch))
 	}
 	keys = keys[:0]
-	for _, r := range batch {
-		if known == nil && slices.Contains(keys, r.Key) || known[r.Key] {
-			continue
+	list := func(key string) {
+		if known == nil && slices.Contains(keys, key) || known[key] {
+			return
 		}
 		if known != nil {
-			known[r.Key] = true
+			known[key] = true
 		}
-		keys = append(keys, r.Key)
+		keys = append(keys, key)
+	}
+	for _, r := range batch {
+		list(r.Key)
+		if r.Also != "" {
+			list(r.Also)
+		}
 	}
 	return keys
 }

@@ -6,53 +6,13 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
-	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/lateconn"
 )
-
-// unnoticed is a connection whose process looks at nothing before a deadline has passed,
-// as after a stop: the next Read, or the next Write, reports the deadline, whatever is there.
-type unnoticed struct {
-	net.Conn
-	reads, writes *atomic.Int32 // so many are still to report it
-
-	mu       sync.Mutex // guards below
-	deadline time.Time
-}
-
-func (c *unnoticed) SetDeadline(t time.Time) error {
-	c.mu.Lock()
-	c.deadline = t
-	c.mu.Unlock()
-	return c.Conn.SetDeadline(t)
-}
-
-func (c *unnoticed) pass() error {
-	c.mu.Lock()
-	deadline := c.deadline
-	c.mu.Unlock()
-	time.Sleep(time.Until(deadline))
-	return os.ErrDeadlineExceeded
-}
-
-func (c *unnoticed) Read(b []byte) (int, error) {
-	if c.reads.Add(-1) >= 0 {
-		return 0, c.pass()
-	}
-	return c.Conn.Read(b)
-}
-
-func (c *unnoticed) Write(b []byte) (int, error) {
-	if c.writes.Add(-1) >= 0 {
-		return 0, c.pass()
-	}
-	return c.Conn.Write(b)
-}
 
 // An answer that was there when a deadline was noticed is no silence: the poller of Go reports
 // the deadline first. That goes for a handshake, for a login, and for the prober's question too.
@@ -65,13 +25,13 @@ func TestHandshakeAnsweredBeforeAStallIsNoTimeout(t *testing.T) {
 	}{{"TLS", true, false}, {"login", false, true}, {"both", true, true}, {"neither: the prober", false, false}} {
 		t.Run(c.why, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var reads, writes atomic.Int32
+				var late lateconn.Late
 				var nodes sync.WaitGroup
 				var cfg Config
 				cfg.Dial = func(context.Context, string, string) (net.Conn, error) {
 					client, server := net.Pipe()
 					nodes.Go(func() { versioned(server, cert, c.tls, c.login) })
-					return &unnoticed{Conn: client, reads: &reads, writes: &writes}, nil
+					return late.Conn(client), nil
 				}
 				if c.tls {
 					cfg.TLS = func() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
@@ -81,12 +41,12 @@ func TestHandshakeAnsweredBeforeAStallIsNoTimeout(t *testing.T) {
 				}
 				n := watch(cfg)
 				for range 3 {
-					reads.Store(1)
+					late.Reads.Store(1)
 					if _, err := n.Ping(false); err != nil {
 						t.Errorf("a read too late: %v", err)
 					}
-					reads.Store(0)
-					writes.Store(1)
+					late.Reads.Store(0)
+					late.Writes.Store(1)
 					if _, err := n.Ping(false); err != nil {
 						t.Errorf("a write too late: %v", err)
 					}

@@ -190,7 +190,7 @@ func TestAFailedDialNamesWhatWasTried(t *testing.T) {
 	}{
 		{
 			"all refuse", &roads{names: []string{"10.0.0.1", "fd00::1"}, ways: map[string]way{"10.0.0.1": refuses, "fd00::1": refuses}},
-			Refused,
+			NoConnection,
 			[]string{"10.0.0.1: connect: connection refused", "fd00::1: connect: connection refused"},
 		},
 		{
@@ -198,8 +198,8 @@ func TestAFailedDialNamesWhatWasTried(t *testing.T) {
 			TimedOut,
 			[]string{"10.0.0.1: connect: connection refused", "10.0.0.2: no answer within the timeout"},
 		},
-		{"no such host", &roads{fails: &net.DNSError{Err: "no such host", Name: "n1.test", IsNotFound: true}}, Refused, []string{"lookup n1.test", "no such host"}},
-		{"no addresses", &roads{}, Refused, []string{"n1.test", "no address"}},
+		{"no such host", &roads{fails: &net.DNSError{Err: "no such host", Name: "n1.test", IsNotFound: true}}, NoConnection, []string{"lookup n1.test", "no such host"}},
+		{"no addresses", &roads{}, NoConnection, []string{"n1.test", "no address"}},
 		{"a resolver that is silent", &roads{slow: time.Hour}, TimedOut, []string{"resolver", "n1.test", "no answer within the timeout"}},
 	} {
 		t.Run(c.why, func(t *testing.T) {

@@ -4,7 +4,7 @@
 // exchange says of the server (Verdict), and its user decides.
 //
 // It is the only package that imports gomemcache, which parses the answers to gets. All other
-// answers are one line.
+// answers are one line, but for the list of keys.
 //
 // # A get
 //
@@ -26,12 +26,14 @@
 //
 // # Reading order
 //
-// server.go, request.go and write.go have the exported names. exchange.go has one exchange
-// with the server, in the place that room.go gives. coalesce.go, batch.go, pipeline.go and
-// large.go say which commands go together, over which connection; ping.go and direct.go ask
-// what no user asks. line.go and guard.go read answers, errors.go, verdict.go and greeting.go
-// say what they mean, and expiry.go how long a value is kept. conn.go is what a connection is:
-// route.go and dial.go find the way, handshake.go, tlsfiles.go and secret.go encrypt it and
-// log in. awake.go and patience.go say how long anything is waited for, by a clock that leaves
-// out the time in which this process did not run.
+// server.go, request.go and write.go have the exported names. exchange.go has one exchange with the
+// server, in the place that room.go gives. coalesce.go, batch.go, pipeline.go and large.go say
+// which commands go together, over which connection; ping.go and direct.go ask what no user asks,
+// stats.go asks the server about itself, tell.go tells of exchanges. keys.go asks for its keys, with keyclasses.go where the
+// server is older; keyread.go reads what comes, keyparse.go says what its lines mean, and
+// keylist.go keeps the keys. line.go and guard.go read answers, errors.go, verdict.go and
+// greeting.go say what they mean, and expiry.go how long a value is kept. conn.go is what a
+// connection is: route.go and dial.go find the way, handshake.go, tlsfiles.go and secret.go encrypt
+// it and log in. awake.go and patience.go say how long anything is waited for, by a clock that
+// leaves out the time in which this process did not run.
 package memcached

@@ -39,13 +39,36 @@ var (
 	errItemSize    = errors.New("item too large for the node (its -I)")
 	errServer      = errors.New("server error: it answers SERVER_ERROR: see its log, or the log of the proxy before it")
 	errLoginWanted = errors.New("it wants a login: set Username and Password (MEMCACHED_USERNAME, MEMCACHED_PASSWORD) as in its auth file")
+	errCommand     = errors.New("it does not know the command")
 	errMalformed   = errors.New("it refuses the form of the command (CLIENT_ERROR): is it a proxy, or another server with memcached's protocol?")
 
 	// The answer makes no sense.
 	errAnswer    = errors.New("unexpected answer: it is no memcached")
 	errOutOfStep = errors.New("answer to another question")
 	errOversized = errors.New("answer announces more than was asked for, or than MaxRecordBytes allows")
+
+	// There is no list of keys. Errors that are none of these are those of a server that fails: it can
+	// be asked again.
+
+	// ErrKeysRefused: the server lists no keys, however often it is asked.
+	ErrKeysRefused = errors.New("it lists no keys")
+	// ErrTooManyKeys: the list is longer than its bounds.
+	ErrTooManyKeys = errors.New("its list of keys is too long")
+
+	errKeysByOption  = fmt.Errorf("%w (memcached -X): start it without -X", ErrKeysRefused)
+	errKeysNoCrawler = fmt.Errorf("%w: its LRU crawler is off: start it without -o no_lru_crawler", ErrKeysRefused)
+	errKeysUnknown   = fmt.Errorf("%w: it does not know the command lru_crawler metadump, as most managed services and proxies: a plain memcached does", ErrKeysRefused)
+	errKeysBusy      = errors.New("its LRU crawler is busy with something else: try again later")
+	errKeysCut       = errors.New("the connection ended within its list of keys: see its log, and try again")
+	errKeysSilent    = errors.New("its list of keys stands still: try again, and restart it if that goes on")
+	errKeysSlow      = errors.New("its list of keys comes too slowly: is the way to it overloaded?")
+	errKeysSenseless = errors.New("its list of keys makes no sense: is it a proxy, or another server with memcached's protocol?")
 )
+
+// keysError is why there is no list of keys: it may be shown as it is.
+type keysError struct{ error }
+
+func (e keysError) Unwrap() error { return e.error }
 
 // IsConflict reports whether a write was refused since its condition does not hold: there is
 // another copy, or none, or one where none was expected.

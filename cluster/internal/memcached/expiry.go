@@ -19,8 +19,13 @@ func TTL(deadline int64, now time.Time) int32 {
 		return 1
 	}
 	secs := (left+999)/1000 + 1
-	if secs > maxRelativeTTL {
-		secs += now.Unix()
+	if secs <= maxRelativeTTL {
+		return int32(secs)
 	}
-	return int32(min(secs, math.MaxInt32))
+	// The server's field ends in January 2038. From 30 days before that on the longest time that
+	// counts from now is the latest end; later an absolute time would be long over.
+	if latest := math.MaxInt32 - now.Unix(); latest < maxRelativeTTL {
+		return maxRelativeTTL
+	}
+	return int32(min(secs+now.Unix(), math.MaxInt32))
 }

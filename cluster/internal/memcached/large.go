@@ -1,6 +1,7 @@
 package memcached
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 type largeWrites struct {
 	dialer *dialer
 	dial   func(w *write, limit time.Duration) (*lineConn, error)
+	tell   teller
 	most   int // idle ones to be kept
 
 	mu   sync.Mutex  // guards below
@@ -20,6 +22,15 @@ type largeWrites struct {
 
 // exchange has one write with the server.
 func (l *largeWrites) exchange(w *write) error {
+	began := l.tell.begin()
+	err := l.have(w)
+	if !errors.Is(err, errStale) {
+		l.tell.end(began, true, 1, err)
+	}
+	return err
+}
+
+func (l *largeWrites) have(w *write) error {
 	limit := l.dialer.limit()
 	c := l.take()
 	if c == nil {

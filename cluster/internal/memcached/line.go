@@ -2,6 +2,7 @@ package memcached
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"time"
 )
@@ -24,6 +25,16 @@ func (d *dialer) openLine(addr *address, limit time.Duration) (*lineConn, error)
 		return nil, err
 	}
 	return d.lines(nc), nil
+}
+
+// openAlone opens a connection for one question. It is closed with ctx, or by end.
+func (s *Server) openAlone(ctx context.Context, limit time.Duration) (c *lineConn, end func(), err error) {
+	c, err = s.dialer.openLine(s.addr, limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	return c, func() { stop(); c.Close() }, nil
 }
 
 func (d *dialer) lines(nc *nodeConn) *lineConn {

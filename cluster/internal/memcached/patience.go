@@ -45,6 +45,9 @@ func (p *patience) again() (due time.Time, ok bool) {
 	if p.renewed++; !ok || p.renewed > mostRenewals {
 		return time.Time{}, false
 	}
+	if p.clock.standsStill() {
+		wait = max(wait, p.clock.beat) // there is nothing to be seen before it goes on
+	}
 	p.looked, p.due = last, now.Add(wait)
 	return p.due, true
 }

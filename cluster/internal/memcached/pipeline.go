@@ -17,6 +17,7 @@ import (
 type pipeline struct {
 	dialer  *dialer
 	address *address
+	tell    teller
 	queue   coalescer[*write]
 
 	// What is below belongs to the leader.
@@ -57,7 +58,7 @@ func packet(waiting []*write) (n int) {
 
 // lead has the exchange of those that go, and hands the lead on.
 func (p *pipeline) lead(leader *write) {
-	limit := p.dialer.limit()
+	limit, began := p.dialer.limit(), p.tell.begin()
 	answered, err := 0, p.dial(limit)
 	if err == nil {
 		p.going = slices.DeleteFunc(p.going, func(w *write) bool {
@@ -70,6 +71,7 @@ func (p *pipeline) lead(leader *write) {
 		})
 		answered, err = p.send(limit)
 	}
+	sent, failure := len(p.going), p.failure(err)
 	for i, w := range p.going {
 		if i == answered {
 			w.err = err
@@ -79,7 +81,23 @@ func (p *pipeline) lead(leader *write) {
 		w.end(leader)
 	}
 	clear(p.going)
+	if sent > 0 {
+		p.tell.end(began, true, sent, failure)
+	}
 	p.handOn(err)
+}
+
+// failure is what is told of an exchange that ended so: the first failure among its answers.
+func (p *pipeline) failure(err error) error {
+	if err != nil || p.tell == nil {
+		return err
+	}
+	for _, w := range p.going {
+		if err := w.result(); isFailure(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // handOn gives the lead to the first of those that have arrived meanwhile.

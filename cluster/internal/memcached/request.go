@@ -13,9 +13,14 @@ import (
 // Request is one get on its way, and then what came of it.
 type Request struct {
 	Key   string
+	Also  string // another key that is asked for in the same command; empty: none
 	Latch *Latch
 	Copy  *Copy // nil: a miss
-	Err   error
+	// AlsoCopy is what the server holds under Also; nil: a miss.
+	AlsoCopy *Copy
+	Err      error
+	// Took is the time from Get until the answer was there, the wait for its turn included.
+	Took time.Duration
 
 	found Copy          // what Copy points to
 	since time.Duration // when it arrived in the queue, on the wall

@@ -59,6 +59,9 @@ type Config struct {
 	// Observe is told of each exchange what it says of the server, by the goroutine that had
 	// the exchange, under no lock. One that failed together with others is observed once.
 	Observe func(v Verdict, err error)
+	// Exchanged is told of each exchange when it has ended, by the goroutine that had it, under no
+	// lock. May be nil.
+	Exchanged func(e Exchange)
 	// Log receives what an operator should know. Never keys or values.
 	Log Logger
 }
@@ -80,6 +83,7 @@ type Server struct {
 	running *sync.WaitGroup
 	usable  func() bool
 	observe func(v Verdict, err error)
+	tell    teller
 	log     Logger
 	probe   string // the key that probes ask for; there is none
 
@@ -118,7 +122,7 @@ func addressOf(addr string) *address {
 func New(cfg Config) *Server {
 	s := &Server{
 		addr: addressOf(cfg.Addr), connect: cfg.Connect, timeout: cfg.Timeout, clock: cfg.Clock, running: cfg.Running,
-		usable: cfg.Usable, observe: cfg.Observe, log: cfg.Log, probe: cfg.ProbeKey,
+		usable: cfg.Usable, observe: cfg.Observe, tell: cfg.Exchanged, log: cfg.Log, probe: cfg.ProbeKey,
 		slots: make(room, cfg.MaxConns), small: make(room, smallPerConn*cfg.MaxConns),
 	}
 	if s.connect == nil {
@@ -145,14 +149,19 @@ func New(cfg Config) *Server {
 	s.batch.patience, s.batch.clock, s.batch.refuse = cfg.Timeout, cfg.Clock, s.turnAway
 	s.reader.client = memcache.NewFromSelector(s.addr)
 	s.reader.client.Timeout, s.reader.client.MaxIdleConns, s.reader.client.DialContext = cfg.Timeout, 1, s.dialReader
-	s.shared.dialer, s.shared.address = s.dialer, s.addr
-	s.large.dialer, s.large.dial, s.large.most = s.dialer, s.dialLarge, cfg.MaxConns
+	s.shared.dialer, s.shared.address, s.shared.tell = s.dialer, s.addr, s.tell
+	s.large.dialer, s.large.dial, s.large.tell, s.large.most = s.dialer, s.dialLarge, s.tell, cfg.MaxConns
 	return s
 }
 
 // fetch reads what a batch asks for.
 func (s *Server) fetch(batch []*Request) error {
-	_, err := s.exchange(s.slots, func() error { return s.reader.fetch(batch) })
+	_, err := s.exchange(s.slots, func() error {
+		began := s.tell.begin()
+		err := s.reader.fetch(batch)
+		s.tell.end(began, false, len(batch), err)
+		return err
+	})
 	return err
 }
 
@@ -230,6 +239,9 @@ func (s *Server) Counts() Counts {
 		Reconnects: s.reconnects.Load(), Busy: s.busy.Load(), Waiting: s.batch.queue.depth(),
 	}
 }
+
+// Reconnects is how often connections were found broken: the server may be another one since.
+func (s *Server) Reconnects() uint64 { return s.reconnects.Load() }
 
 // Get sends a request, which is given to the server together with others. Its Latch is told
 // when there is an answer. The caller must be within something that Running counts.

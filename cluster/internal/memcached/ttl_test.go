@@ -30,6 +30,12 @@ func TestTTL(t *testing.T) {
 	if got := TTL(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli(), now); got != 1<<31-1 {
 		t.Errorf("the year 9999: %d", got)
 	}
+	// From then on no time after the next 30 days can be written.
+	for _, last := range []time.Time{time.Unix(1<<31-1, 0), time.Unix(1<<31-100, 0), time.Date(2106, 2, 8, 0, 0, 0, 0, time.UTC)} {
+		if got := TTL(last.Add(400*day*time.Second).UnixMilli(), last); got != 30*day {
+			t.Errorf("400 days in %d: %d, want the longest that counts from now", last.Year(), got)
+		}
+	}
 	if got := TTL(-1<<62, now); got != 1 {
 		t.Errorf("long before 1970: %d", got)
 	}

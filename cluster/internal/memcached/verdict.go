@@ -16,12 +16,12 @@ type Verdict int
 
 // The verdicts.
 const (
-	Answered  Verdict = iota // any answer of a memcached, also a miss or "out of memory"
-	Declined                 // an answer of a memcached that does not serve: SERVER_ERROR, ERROR
-	TimedOut                 // no answer in time
-	Senseless                // an answer that makes no sense
-	Broken                   // the connection ended under the command, after a reconnect too
-	Refused                  // no connection to be had: refused, unknown host, TLS or login failed
+	Answered     Verdict = iota // any answer of a memcached, also a miss or "out of memory"
+	Declined                    // an answer of a memcached that does not serve: SERVER_ERROR, ERROR
+	TimedOut                    // no answer in time
+	Senseless                   // an answer that makes no sense
+	Broken                      // the connection ended under the command, after a reconnect too
+	NoConnection                // none to be had: refused, unknown host, TLS or login failed
 )
 
 // judge says what an exchange that ended so means. The error that it returns is safe to show.
@@ -36,7 +36,7 @@ func judge(err error) (Verdict, error) {
 	var other foreign
 	switch {
 	case errors.As(err, &certificate):
-		return Refused, unreachable{certificate}
+		return NoConnection, unreachable{certificate}
 	case errors.As(err, &addresses) && addresses.Timeout():
 		return TimedOut, unreachable{addresses}
 	case errors.Is(err, errNoTLS):
@@ -46,7 +46,7 @@ func judge(err error) (Verdict, error) {
 	case errors.As(err, &dialled), isTimeout(err):
 		return TimedOut, errTimeout
 	case errors.As(err, &failure):
-		return Refused, failure
+		return NoConnection, failure
 	case isBroken(err):
 		if silent := (errSilent{}); errors.As(err, &silent) {
 			return Broken, silent
@@ -82,7 +82,7 @@ func oddLineOf(err error) oddLine {
 
 // errUnknownCommand is the error of a server that lacks a command.
 func errUnknownCommand(verb string) error {
-	return fmt.Errorf("it does not know the command %q: is it a proxy that lacks it? Needed are gets, add, cas, set and delete", verb)
+	return fmt.Errorf("%w %q: is it a proxy that lacks it? Needed are gets, add, cas, set and delete", errCommand, verb)
 }
 
 // judgeLine says what a one-line answer means that is none of those which were expected.
@@ -99,7 +99,7 @@ func judgeLine(verb, line string) (Verdict, error) {
 	case strings.HasPrefix(line, "SERVER_ERROR"):
 		return Declined, errServer
 	case strings.HasPrefix(line, "CLIENT_ERROR unauthenticated"):
-		return Refused, errLoginWanted
+		return NoConnection, errLoginWanted
 	case strings.HasPrefix(line, "CLIENT_ERROR"):
 		return Declined, errMalformed
 	case strings.HasPrefix(line, "ERROR"):

@@ -19,7 +19,7 @@ func (r *Record) NextTimestamp(now time.Time, writer uint64) Timestamp {
 // Change returns base with the attributes and the deadline that the app wants. What differs from
 // base gets the timestamp, an attribute that is gone becomes an attribute tombstone, and
 // everything else keeps its timestamp. Base is nil for a session of which nothing is known. The
-// deadline is at most base's deadline cap.
+// deadline is at most base's deadline cap. Reserved attributes stay as base has them (reserved.go).
 func Change(base *Record, attrs map[string][]byte, deadline int64, at Timestamp) *Record {
 	if base == nil {
 		base = &Record{}
@@ -37,6 +37,7 @@ func Change(base *Record, attrs map[string][]byte, deadline int64, at Timestamp)
 	for _, a := range base.attrs {
 		value, wanted := attrs[a.name]
 		switch {
+		case IsReserved(a.name):
 		case wanted:
 			listed++
 			if a.tombstone || !bytes.Equal(a.value, value) {
@@ -49,13 +50,31 @@ func Change(base *Record, attrs map[string][]byte, deadline int64, at Timestamp)
 	}
 	if listed < len(attrs) {
 		for name, value := range attrs {
-			if _, known := base.find(name); !known {
+			if _, known := base.find(name); !known && !IsReserved(name) {
 				out.attrs = append(out.attrs, attribute{name: name, timestamp: at, value: bytes.Clone(value)})
 			}
 		}
 		slices.SortFunc(out.attrs, func(a, b attribute) int { return cmp.Compare(a.name, b.name) })
 	}
 	return out
+}
+
+// WithReserved returns r with that value of a reserved attribute; nil removes it. A value that
+// r has already keeps its timestamp.
+func (r *Record) WithReserved(name string, value []byte, at Timestamp) *Record {
+	had, has := r.Reserved(name)
+	if has == (value != nil) && bytes.Equal(had, value) {
+		return r
+	}
+	out := *r
+	i, listed := r.find(name)
+	a := attribute{name: name, timestamp: at, tombstone: value == nil, value: value}
+	if out.attrs = slices.Clone(r.attrs); listed {
+		out.attrs[i] = a
+	} else {
+		out.attrs = slices.Insert(out.attrs, i, a)
+	}
+	return &out
 }
 
 // OnlyExtends reports whether r differs from base in nothing but a deadline that is not earlier.
@@ -66,11 +85,11 @@ func (r *Record) OnlyExtends(base *Record) bool {
 }
 
 // Replacing returns r with an attribute tombstone, at that timestamp, for each attribute that only
-// o lists: merged with o it leaves none of them.
+// o lists: merged with o it leaves none of them but the reserved ones.
 func (r *Record) Replacing(o *Record, at Timestamp) *Record {
 	gone := &Record{deadline: r.deadline, deadlineSet: r.deadlineSet, watermark: r.watermark}
 	for _, a := range o.attrs {
-		if _, listed := r.find(a.name); !listed {
+		if _, listed := r.find(a.name); !listed && !IsReserved(a.name) {
 			gone.attrs = append(gone.attrs, attribute{name: a.name, timestamp: at, tombstone: true})
 		}
 	}

@@ -31,8 +31,10 @@
 //
 // # Reading order
 //
-// timestamp.go, record.go, latest.go and merge.go are the model; change.go is what a save does to a
-// record; collect.go and tombstone.go say how long removals and deletions are kept. key.go names
-// records. format.go, seal.go, unsealed.go, marks.go, writers.go, encode.go and decode.go are the
-// bytes. A file uses only what stands in the files before it.
+// timestamp.go, reserved.go, record.go, latest.go and merge.go are the model; change.go is what a
+// save does to a record, count.go what an Update does; collect.go and tombstone.go say how long
+// removals and deletions are kept; pending.go and room.go serve a process that keeps copies of its
+// own. key.go names records. format.go, seal.go, unsealed.go, marks.go, writers.go, encode.go and
+// decode.go are the bytes. version.go is what a client carries of a record. A file uses only what
+// stands in the files before it.
 package record

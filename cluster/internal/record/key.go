@@ -1,13 +1,15 @@
 package record
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 )
 
-// This file decides under which key a session lies on the nodes.
+// This file decides under which key a session lies on the nodes, or the record of an owner.
 
-// Key is the SHA-256 of a session id. The id itself never leaves the process.
+// Key is the SHA-256 of a session id, or the key of an owner's record. Neither the id nor the owner
+// ever leaves the process.
 type Key [sha256.Size]byte
 
 // KeyOf is the key of the session with that id.
@@ -24,3 +26,30 @@ func (k Key) Name(prefix string) string {
 	b := append(room[:0], prefix...)
 	return string(base64.RawURLEncoding.AppendEncode(b, k[:]))
 }
+
+// KeyNamed is the key whose Name, without the prefix, that is. Ok is false where the name is none of
+// a session.
+func KeyNamed(name string) (k Key, ok bool) {
+	if len(name) != base64.RawURLEncoding.EncodedLen(len(k)) {
+		return k, false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(k[:], []byte(name))
+	return k, err == nil && n == len(k)
+}
+
+// ownerEnd ends the keys of owners. That a session's key ends so has a chance of 1 in 2^64, and such
+// a session is not found.
+const ownerEnd = "hf-owner"
+
+// OwnerKey is the key of an owner's record, of a keyed hash of the owner.
+func OwnerKey(mac [sha256.Size]byte) Key {
+	copy(mac[len(mac)-len(ownerEnd):], ownerEnd)
+	return mac
+}
+
+// IsOwner reports whether the key is one of an owner's record, and none of a session. Both kinds have
+// names of one form: what copies records from node to node treats them alike.
+func (k Key) IsOwner() bool { return string(k[len(k)-len(ownerEnd):]) == ownerEnd }
+
+// Compare orders keys.
+func (k Key) Compare(o Key) int { return bytes.Compare(k[:], o[:]) }

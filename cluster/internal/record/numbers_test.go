@@ -113,7 +113,7 @@ func FuzzRecordNumbers(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if until := TombstoneFor(s, now, hour).Deadline(); until < min(s.LatestEnd(), MaxDeadline) || until > MaxDeadline || until < now.UnixMilli() {
+		if until := TombstoneFor(s, now, hour, 0).Deadline(); until < min(s.LatestEnd(), MaxDeadline) || until > MaxDeadline || until < now.UnixMilli() {
 			t.Fatalf("%s\nits tombstone is kept until %d", show(s), until)
 		}
 		if destroyed {

@@ -124,7 +124,7 @@ func (r *Record) Newest() int64 {
 // newest clock is too far ahead.
 func (r *Record) IsAhead(now time.Time) bool { return r.Newest() > latestClock(now) }
 
-// Values returns the attributes that have a value. The values are copies: the app may write into
+// Values returns the app's attributes that have a value. The values are copies: the app may write into
 // them, and the record must not change.
 func (r *Record) Values() map[string][]byte {
 	m := make(map[string][]byte, len(r.attrs))
@@ -134,13 +134,26 @@ func (r *Record) Values() map[string][]byte {
 	}
 	buf := make([]byte, 0, size)
 	for i := range r.attrs {
-		if a := &r.attrs[i]; !a.tombstone {
+		if a := &r.attrs[i]; !a.tombstone && !IsReserved(a.name) {
 			n := len(buf)
 			buf = append(buf, a.value...)
 			m[a.name] = buf[n:len(buf):len(buf)]
 		}
 	}
 	return m
+}
+
+// Reserved returns the value of a reserved attribute, which the caller must not change. Ok is false
+// where the record, which may be nil, has none.
+func (r *Record) Reserved(name string) (value []byte, ok bool) {
+	if r == nil || len(r.attrs) == 0 || r.attrs[0].name > name { // most records have none
+		return nil, false
+	}
+	i, listed := r.find(name)
+	if !listed || r.attrs[i].tombstone {
+		return nil, false
+	}
+	return r.attrs[i].value, true
 }
 
 // Equal reports whether two records say the same. Nil equals nil only.

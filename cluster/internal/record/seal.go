@@ -169,3 +169,12 @@ func (s *Sealer) open(b []byte, key Key) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("%w: its key is not among the SealKeys", ErrSealed)
 }
+
+// IsCurrent reports whether the record is sealed as this Sealer seals: with its first key. A nil
+// Sealer seals none.
+func (s *Sealer) IsCurrent(b []byte) bool {
+	if s == nil {
+		return true
+	}
+	return len(b) >= headerSize+sealNameSize && b[2]&flagSealed != 0 && string(b[headerSize:][:sealNameSize]) == string(s.keys[0].name[:])
+}

@@ -6,9 +6,10 @@ import "time"
 
 // TombstoneFor is the tombstone for a session that is to be destroyed. Found is what the nodes
 // hold of it, nil for nothing. Longest is the longest time, in ms, that this process has seen a
-// session to have left.
-func TombstoneFor(found *Record, now time.Time, longest int64) *Record {
-	return Tombstone(tombstoneUntil(found, now, longest))
+// session to have left. Outage is for how long a process may go on with its own copy of the session
+// without any node, and save it then.
+func TombstoneFor(found *Record, now time.Time, longest int64, outage time.Duration) *Record {
+	return Tombstone(tombstoneUntil(found, now, longest, outage))
 }
 
 // tombstoneUntil is until when the tombstone must be kept, in ms since 1970: as long as a copy of
@@ -21,7 +22,7 @@ func TombstoneFor(found *Record, now time.Time, longest int64) *Record {
 //     has ended finds it destroyed.
 //   - Where nothing was found, a request may have the session all the same, and it may live for
 //     longest.
-func tombstoneUntil(found *Record, now time.Time, longest int64) int64 {
+func tombstoneUntil(found *Record, now time.Time, longest int64, outage time.Duration) int64 {
 	ms := now.UnixMilli()
 	switch {
 	case found == nil:
@@ -33,5 +34,5 @@ func tombstoneUntil(found *Record, now time.Time, longest int64) int64 {
 	default:
 		ms = max(ms+found.LatestEnd()-found.deadlineSet.Clock/1000, found.LatestEnd(), ms)
 	}
-	return min(ms+clockSkew.Milliseconds(), MaxDeadline)
+	return min(ms+(clockSkew+outage).Milliseconds(), MaxDeadline)
 }

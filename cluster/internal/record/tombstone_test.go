@@ -32,7 +32,7 @@ func TestATombstoneIsKeptForTheLifeOfItsOwnSession(t *testing.T) {
 		{"it was deleted before, by a deletion that did not see all copies", Merge(Tombstone(at(h)), session(-h, 30*day)), at(30*day + h)},
 		{"it was deleted before, and that is over", Tombstone(at(-h)), at(3*day + h)},
 	} {
-		tombstone := TombstoneFor(c.s, now, (3 * day).Milliseconds())
+		tombstone := TombstoneFor(c.s, now, (3 * day).Milliseconds(), 0)
 		if got := tombstone.Deadline(); got != c.want || !tombstone.IsTombstone() {
 			t.Errorf("%s: for %v, want %v", c.name, time.UnixMilli(got).Sub(now), time.UnixMilli(c.want).Sub(now))
 		}

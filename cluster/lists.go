@@ -1,0 +1,132 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file decides what a list of nodes is, and where it has sessions lie.
+
+// list is one list of nodes, and where it has sessions lie.
+type list struct {
+	name    string // markers tell of it under this name
+	nodes   []*node
+	entries []Node // of the nodes: one server may have another role, or zone, on another list
+	*placement
+	replicas int
+	// settled is from when on every process knows the list. What another one has written by an
+	// older list may lie elsewhere until then, so no pass begins earlier.
+	settled time.Time
+	// isNew is true for a list that was not in force when this process put it in force. Nodes may have
+	// been whole for it once, and have missed writes since: this process has them begin anew. No
+	// other one can have made them whole yet, since it waits until all know the list.
+	isNew bool
+	begun *sync.Map // of nodes that have begun anew
+}
+
+// newList returns a list of these servers, with what the entries say of each.
+func newList(nodes []*node, entries []Node, replicas int, settled time.Time) *list {
+	return &list{
+		name: nameOfList(entries, replicas), nodes: nodes, entries: entries, placement: newPlacement(entries), replicas: replicas,
+		settled: settled, begun: &sync.Map{},
+	}
+}
+
+// nameOfList is a fingerprint of what decides where sessions lie: the nodes, and the number of
+// copies.
+func nameOfList(nodes []Node, replicas int) string {
+	var lines []string
+	for _, n := range nodes {
+		lines = append(lines, fmt.Sprintf("%q %t %q", n.ID, n.Standby, n.Zone))
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", replicas, strings.Join(lines, "\n")))
+	return hex.EncodeToString(sum[:6])
+}
+
+// without returns the list without some of its nodes.
+func (l *list) without(isOut func(*node) bool) *list {
+	var nodes []*node
+	var entries []Node
+	for i, n := range l.nodes {
+		if !isOut(n) {
+			nodes, entries = append(nodes, n), append(entries, l.entries[i])
+		}
+	}
+	return newList(nodes, entries, l.replicas, l.settled)
+}
+
+// isSameAs reports whether both lists have the same servers, in the same roles and zones.
+func (l *list) isSameAs(o *list) bool {
+	return l.name == o.name && !slices.ContainsFunc(l.nodes, func(n *node) bool { return !o.has(n) })
+}
+
+// hasBegun reports whether what the node's marker says of the list is of this time.
+func (l *list) hasBegun(n *node) bool {
+	if !l.isNew {
+		return true
+	}
+	_, ok := l.begun.Load(n)
+	return ok
+}
+
+// entry returns what the list says of the node, and whether the node is on it.
+func (l *list) entry(n *node) (entry Node, listed bool) {
+	if i := slices.Index(l.nodes, n); i >= 0 {
+		return l.entries[i], true
+	}
+	return Node{}, false
+}
+
+// has reports whether the node is on the list.
+func (l *list) has(n *node) bool { return slices.Contains(l.nodes, n) }
+
+// mayBeHome reports whether any session has the node among its homes.
+func (l *list) mayBeHome(n *node) bool {
+	i := slices.Index(l.nodes, n)
+	return i >= 0 && l.canBeHome(i, l.replicas)
+}
+
+// isHome reports whether the node is among the homes of the key.
+func (l *list) isHome(n *node, key record.Key) bool {
+	var room [8]int
+	return slices.ContainsFunc(l.preference(key, l.replicas, room[:0]), func(i int) bool { return l.nodes[i] == n })
+}
+
+// lists are all that are in force. They are never changed once built.
+type lists struct {
+	now    *list
+	base   *list // the present list, with those of its nodes that drain
+	former []*list
+	// joins is true in a process that has begun during a transition from a list that it does not know:
+	// the homes by its own list do not know all sessions yet.
+	joins bool
+	all   []*node // of any of them, those of the base list first, in its order
+}
+
+// nodes are all nodes on any list in force.
+func (c *Cluster) nodes() []*node {
+	if c == nil || c.lists.Load() == nil {
+		return nil
+	}
+	return c.lists.Load().all
+}
+
+// listName names the list in force.
+func (c *Cluster) listName() string { return c.lists.Load().now.name }
+
+func (c *Cluster) nodeByID(id string) (*node, error) {
+	for _, n := range c.nodes() { // those of the present list come first
+		if n.ID == id {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("cluster: no node has the id %q", id)
+}

@@ -1,0 +1,203 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file decides to whom a local copy may be shown without asking a node, and what becomes of the copy
+// when a load, a save or a delete has learned what the nodes have.
+//
+// A copy may be shown to a client that brings a version, if the copy includes what that client has
+// seen (rule 35), has been confirmed by the nodes of late, and its deadline has not passed. What the nodes confirm
+// is merged into the copy, and never put in its place (rule 37).
+
+// loadFresh returns the session where a load asks no node: its copy is fresh, and includes what the client
+// has seen. Else it returns nil.
+func (c *Cluster) loadFresh(ctx context.Context, id string, key record.Key, seen seenVersion) *Record {
+	if c.lockOf(ctx, key) != "" { // who has the lock sees what the one before has written
+		return nil
+	}
+	r := c.local.serve(id, key, seen, c.cfg.Local.Fresh)
+	if r == nil || c.mayHaveEnded(key, r.snap.base) {
+		return nil
+	}
+	return r
+}
+
+// serve returns the session where its copy may be shown, else nil.
+func (l *localCopies) serve(id string, key record.Key, seen seenVersion, within time.Duration) *Record {
+	if l == nil || !seen.ok {
+		return nil
+	}
+	r := &Record{key: id}
+	if !l.take(r, key, seen.Version, within) {
+		return nil
+	}
+	base := r.snap.base
+	r.Attrs, r.Deadline = base.Values(), time.UnixMilli(base.Deadline()).UTC()
+	return r
+}
+
+// take has r go on from the copy, and reports false where the copy may not be shown.
+func (l *localCopies) take(r *Record, key record.Key, seen record.Version, within time.Duration) bool {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	if c == nil || !c.includes(seen, l.writer) || c.age(now) > within || !c.record().Live(l.wallNow()) {
+		return false
+	}
+	if c.place != nil {
+		l.spare.MoveToFront(c.place)
+	}
+	r.snap = c.snapshot(l.writer)
+	return true
+}
+
+// hitHere counts a hit that asked no node, or found none.
+func (c *Cluster) hitHere(r *Record) (*Record, error) {
+	c.stats.hits.Add(1)
+	c.stats.localHits.Add(1)
+	return r, nil
+}
+
+// has reports whether there is a copy that includes what a client with that version has seen.
+func (l *localCopies) has(key record.Key, seen record.Version) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	return c != nil && c.includes(seen, l.writer)
+}
+
+// stands reports whether a save that asks for nothing needs no node: what it goes on from is the copy, and
+// the nodes that are its targets now have confirmed that of late.
+func (l *localCopies) stands(s *save) bool {
+	if l == nil || s.hasEnded() {
+		return false
+	}
+	var room [2]*node
+	targets := s.targets(room[:0])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[s.hash]
+	return c != nil && c.pending == nil && c.stood == s.snap.base && c.age(time.Now()) <= l.cfg.Fresh &&
+		len(targets) > 0 && !slices.ContainsFunc(targets, func(n *node) bool { return !slices.Contains(c.on, n) })
+}
+
+// loaded returns what a load shows: what was found, together with what the copy has beyond that
+// (rule 37).
+func (l *localCopies) loaded(r *Record, key record.Key, v *view) *Record {
+	if l == nil {
+		return r
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var c *localCopy
+	if !v.unrepaired {
+		c = l.confirmLocked(key, v.merged, r.snap.seen, slices.Clone(v.targets), v.readAt)
+	}
+	switch {
+	case c != nil && !c.changed && c.stood.Equal(v.merged):
+		return r
+	case c != nil:
+		r.snap = c.snapshot(l.writer)
+	default: // nothing is confirmed, or there is no room for it
+		if c = l.copies[key]; c == nil || c.pending == nil {
+			return r
+		}
+		r.snap = snapshot{base: record.Merge(v.merged, c.pending), pending: true}
+	}
+	r.Attrs, r.Deadline = r.snap.base.Values(), time.UnixMilli(r.snap.base.Deadline()).UTC()
+	return r
+}
+
+// saved takes up what stands on all targets after a save, and tells its client of changes that the
+// nodes still do not have.
+func (l *localCopies) saved(r *Record, key record.Key, on []*node, at time.Time) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.confirmLocked(key, r.snap.stood, nil, on, at); c != nil && c.changed {
+		r.snap.version = c.versionText(l.writer)
+	}
+}
+
+// confirmLocked takes up what stood on all targets, which are on, at that time. Seen are the copies that
+// equal it. It returns the copy, or nil where none is kept.
+func (l *localCopies) confirmLocked(key record.Key, stood *record.Record, seen []seen, on []*node, at time.Time) *localCopy {
+	c := l.copies[key]
+	if c == nil {
+		if at.Before(l.endDropped) {
+			return nil
+		}
+		c = &localCopy{key: key, at: at}
+	}
+	next := *c
+	if !at.Before(c.at) {
+		next.at, next.on = at, on
+	}
+	switch merged := record.Merge(c.stood, stood); {
+	case c.stood == nil || !merged.Equal(c.stood):
+		if next.stood, next.seen = merged.Compact(), nil; merged.Equal(stood) {
+			next.seen = slices.Clone(seen) // seen lies in the Record of the app
+		}
+		next.version = next.stood.Version(key)
+		next.text = next.version.Text(key)
+	case merged.Equal(stood) && seen != nil:
+		next.seen = slices.Clone(seen)
+	}
+	if next.pending != nil {
+		if next.pending = record.Merge(next.pending, next.stood).Compact(); next.stood.Includes(next.pending) {
+			next.pending, next.changed = nil, false
+		}
+	}
+	if !l.putLocked(c, next) {
+		return nil
+	}
+	return c
+}
+
+// ended takes up that the session was found to be destroyed, or to have ended. What is pending of it
+// stays, for the nodes to say what becomes of it.
+func (l *localCopies) ended(key record.Key) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.copies[key]; c != nil && c.pending == nil {
+		l.endLocked(c)
+	}
+}
+
+// endLocked drops the copy. A load under way that has read the session before its end must not bring
+// the copy back.
+func (l *localCopies) endLocked(c *localCopy) {
+	l.dropLocked(c)
+	l.endDropped = time.Now()
+}
+
+// destroyed takes up that this process has destroyed the session. The tombstone is kept in the place of
+// the copy, for the loads under way.
+func (l *localCopies) destroyed(key record.Key, tombstone *record.Record) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.copies[key]; c != nil {
+		l.endLocked(c)
+	}
+	if tombstone != nil && l.confirmLocked(key, tombstone, nil, nil, time.Now()) == nil {
+		l.endDropped = time.Now()
+	}
+}

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file decides which local copies are marked: an outage could still show them, and what their homes held when
+// the nodes confirmed them is lost (rule 44). localreturn.go brings them back.
+
+// homesLost reports whether all that the homes held at that time is lost, or out of reach, and one of them
+// is back.
+func (op *operation) homesLost(at time.Time) bool {
+	back := false
+	return op.allHomes(func(n *node) bool {
+		lost := n.hasLost(at)
+		back = back || lost
+		return lost || n.isOutOfReach()
+	}) && back
+}
+
+// isReturning reports whether an outage could still show the copy, and nothing of it is pending.
+func (l *localCopies) isReturning(c *localCopy, now time.Time) bool {
+	return c != nil && c.pending == nil && c.stood != nil && c.age(now) <= l.cfg.Outage && c.stood.Live(l.wallNow())
+}
+
+// mayReturn reports whether the session has a copy that an outage could still show, and that the nodes may have lost.
+func (l *localCopies) mayReturn(key record.Key) bool {
+	if l == nil || l.cfg.Outage == 0 {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	return l.isReturning(c, time.Now()) || c != nil && c.unused
+}
+
+// noteEmptied marks the copies that are to be brought back, after a poll has found that nodes have lost their memory.
+// It belongs to the goroutine that polls.
+func (c *Cluster) noteEmptied() {
+	l := c.local
+	if l == nil || l.cfg.Outage == 0 {
+		return
+	}
+	last := l.emptied
+	for _, n := range c.nodes() {
+		if at := n.emptiedAt(); at.After(last) {
+			last = at
+		}
+	}
+	if !last.After(l.emptied) {
+		return
+	}
+	l.emptied = last
+	type candidate struct {
+		key record.Key
+		at  time.Time
+	}
+	var candidates []candidate
+	now := time.Now()
+	l.mu.Lock()
+	for key, lc := range l.copies {
+		if l.isReturning(lc, now) && !lc.marked {
+			candidates = append(candidates, candidate{key, lc.at})
+		}
+	}
+	l.mu.Unlock()
+	op := c.operationOn(record.Key{}, intent{})
+	for _, one := range candidates {
+		op.hash, op.order = one.key, op.order[:0]
+		if op.homesLost(one.at) {
+			l.mark(one.key, one.at)
+		}
+	}
+}
+
+// mark has the copy that was confirmed at that time brought back.
+func (l *localCopies) mark(key record.Key, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.copies[key]; l.isReturning(c, time.Now()) && !c.marked && c.at.Equal(at) {
+		l.markLocked(c)
+	}
+}
+
+func (l *localCopies) markLocked(c *localCopy) {
+	if !c.marked {
+		c.marked = true
+		l.marked++
+	}
+	l.markedKeys = append(l.markedKeys, c.key)
+	select {
+	case l.returns <- struct{}{}:
+	default:
+	}
+}
+
+func (l *localCopies) unmarkLocked(c *localCopy) {
+	if c.marked {
+		c.marked = false
+		l.marked--
+	}
+}
+
+func (l *localCopies) unmark(key record.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.copies[key]; c != nil {
+		l.unmarkLocked(c)
+	}
+}
+
+// isMarked reports whether the copy is to be brought back.
+func (l *localCopies) isMarked(key record.Key) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	return c != nil && c.marked
+}
+
+// takeMarked returns the keys of the marked copies. They are told once.
+func (l *localCopies) takeMarked() []record.Key {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	keys := l.markedKeys
+	l.markedKeys = nil
+	return keys
+}
+
+func (l *localCopies) markAgain(key record.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch c := l.copies[key]; {
+	case c == nil || !c.marked:
+	case l.isReturning(c, time.Now()):
+		l.markedKeys = append(l.markedKeys, key) // for the next tick
+	default:
+		l.unmarkLocked(c)
+	}
+}

@@ -1,0 +1,187 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file decides which local copies are written to nodes that have come back empty, though nobody has used their
+// sessions meanwhile (rule 44). Those that are marked (localmark.go) are brought back: the homes are asked, and only where
+// nothing is found the copy is written, as one that was shown in the outage.
+//
+// A home that answers with the memory that it had is the one to say that there is no session.
+
+// emptiedAt is when this process has last noticed that the node has lost its memory.
+func (n *node) emptiedAt() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.whole.emptied
+}
+
+// isOutOfReach reports whether nothing can be learned from the node, as far as this process knows.
+func (n *node) isOutOfReach() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.health.state != StateUp || n.whole.unread != nil
+}
+
+// hasLost reports whether the node has lost what it held at that time, and has not been filled from
+// others since.
+func (n *node) hasLost(at time.Time) bool { return n.emptiedAt().After(at) && !n.isWhole() }
+
+// isEmptiedNow asks the node whether it has lost its memory since its marker was last read.
+func (c *Cluster) isEmptiedNow(n *node) bool {
+	was, _ := n.lastMarker()
+	if was == nil {
+		return false
+	}
+	m, _, err := c.readMarker(n)
+	return err == nil && (m == nil || m.Incarnation != was.Incarnation)
+}
+
+// allHomes calls f with the homes of the key by each list in force, until it returns false.
+func (op *operation) allHomes(f func(*node) bool) bool {
+	for _, l := range append([]*list{op.lists.now}, op.lists.former...) {
+		if slices.ContainsFunc(op.homes(l), func(n *node) bool { return !f(n) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasFoundHomesEmpty reports whether nothing was found since the homes have lost what they held at that
+// time: every home that has answered. Marked says that this process has seen before what they lost; a node may have
+// been filled since, with what was left.
+func (op *operation) hasFoundHomesEmpty(v *view, at time.Time, marked bool) bool {
+	if v.merged != nil || v.unreadable != nil || v.throttled || v.homeAnswers == 0 || op.passedOverLocally() {
+		return false
+	}
+	return op.allHomes(func(n *node) bool {
+		a := v.on(n)
+		switch {
+		case a == nil:
+			return true // out of reach
+		case a.item != nil: // what cannot be read is no miss
+			return false
+		}
+		// The marker first: what a poll notices meanwhile counts then.
+		return op.c.isEmptiedNow(n) || n.hasLost(at) || marked && n.emptiedAt().After(at)
+	})
+}
+
+// returnLoop brings the marked copies back until the Cluster is closed, at the pace at which sessions are
+// healed: users come first.
+func (c *Cluster) returnLoop() {
+	tick := time.NewTicker(writeRetry)
+	defer tick.Stop()
+	var pace healPace
+	for {
+		select {
+		case <-c.closing:
+			return
+		case <-c.local.returns:
+		case <-tick.C:
+		}
+		if !slices.ContainsFunc(c.nodes(), (*node).isUp) {
+			continue
+		}
+		if keys := c.local.takeMarked(); len(keys) > 0 {
+			c.restoreEach(c.ending, &pace, len(keys), func(i int) { c.settleMarked(keys[i]) })
+			tick.Reset(writeRetry)
+		}
+	}
+}
+
+// settleMarked asks the homes for the session of a marked copy, and brings the copy back where they know nothing
+// of it. Where no home answers it stays marked, for as long as an outage could show it.
+func (c *Cluster) settleMarked(key record.Key) {
+	if !c.local.isMarked(key) {
+		return
+	}
+	op := c.operationOn(key, intent{restores: true})
+	v, err := op.read(context.Background())
+	switch {
+	case err != nil || v.homeAnswers == 0 || op.passedOverLocally():
+		c.local.markAgain(key)
+	case !c.bringBack(op, v):
+		c.local.unmark(key)
+	}
+}
+
+// bringBack writes the copy of a session of which nothing was found, where its homes have come back
+// empty. It reports whether it has tried: then the copy is confirmed, or still marked.
+func (c *Cluster) bringBack(op *operation, v *view) bool {
+	l := c.local
+	if l == nil || l.cfg.Outage == 0 || v.merged != nil {
+		return false
+	}
+	l.mu.Lock()
+	lc := l.copies[op.hash]
+	if !l.isReturning(lc, time.Now()) {
+		l.mu.Unlock()
+		return false
+	}
+	at, stood, marked := lc.at, lc.stood, lc.marked
+	l.mu.Unlock()
+	if c.mayHaveEnded(op.hash, stood) || !op.hasFoundHomesEmpty(v, at, marked) || !l.holdUnused(op.hash, at) {
+		return false
+	}
+	l.tried(op.hash, c.writeBack(op.hash))
+	return true
+}
+
+// bringBackFirst is bringBack for a load, which has found nothing. It reports false where ctx ends before.
+func (c *Cluster) bringBackFirst(ctx context.Context, op *operation, v *view) bool {
+	if v.merged != nil {
+		return false
+	}
+	tried := false
+	return c.within(ctx, func() { tried = c.bringBack(op, v) || c.isBroughtBack(op.hash, v) }) && tried
+}
+
+// isBroughtBack reports whether the copy was brought back while the load read, and waits for what is under way.
+func (c *Cluster) isBroughtBack(key record.Key, v *view) bool {
+	l := c.local
+	l.mu.Lock()
+	lc := l.copies[key]
+	switch {
+	case lc == nil:
+		l.mu.Unlock()
+		return false
+	case lc.unused:
+		l.mu.Unlock()
+		_ = c.writeBack(key) // what cannot be written is an error of the load
+		return true
+	}
+	defer l.mu.Unlock()
+	return v.readAt.Sub(lc.at) < 2*c.cfg.Timeout // as long as a write may take (rule 9)
+}
+
+// holdUnused has the copy that was confirmed at that time written, by the caller.
+func (l *localCopies) holdUnused(key record.Key, at time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	if !l.isReturning(c, time.Now()) || !c.at.Equal(at) {
+		return false
+	}
+	c.write.writing = true // not by the queue as well
+	next := *c
+	next.pending, next.unused = c.stood, true
+	return l.putLocked(c, next) // takes no room
+}
+
+// releaseLocked takes back that a copy which nobody has used is pending: it could not be written. It is tried
+// again for as long as an outage could show it.
+func (l *localCopies) releaseLocked(c *localCopy) {
+	next := *c
+	next.pending = nil
+	if l.putLocked(c, next) && l.isReturning(c, time.Now()) {
+		c.marked = true
+		l.marked++
+		l.markedKeys = append(l.markedKeys, c.key)
+	}
+}

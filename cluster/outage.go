@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+// This file decides what a process does with its local copies while no home of a session can be
+// reached (rule 39): show, save and delete for at most Local.Outage since the nodes have last confirmed the
+// copy. What was done there is pending: it is merged, never replaced, until the nodes have it.
+
+// noHome reports whether no home could be reached, and that not for want of room here: then other
+// processes may reach them.
+func (op *operation) noHome(v *view) bool {
+	return v == nil || v.homeAnswers == 0 && !op.passedOverLocally()
+}
+
+// loadInOutage returns what a load shows that has ended in this error.
+func (c *Cluster) loadInOutage(op *operation, v *view, id string, seen seenVersion, err error) (*Record, error) {
+	unavailable := errors.Is(err, ErrUnavailable) && v != nil && !v.throttled
+	if c.local == nil || c.cfg.Local.Outage == 0 || !unavailable || !op.noHome(v) {
+		if unavailable {
+			c.stats.unavailable.Add(1)
+		}
+		return nil, err
+	}
+	if _, pending := c.local.pendingOf(op.hash); pending.IsTombstone() {
+		c.stats.notFound.Add(1)
+		return nil, ErrNotFound
+	}
+	r := c.local.serve(id, op.hash, seen, c.cfg.Local.Outage)
+	if r == nil || c.mayHaveEnded(op.hash, r.snap.base) {
+		c.stats.unavailable.Add(1)
+		return nil, err
+	}
+	c.local.hold(op.hash)
+	return c.hitHere(r)
+}
+
+// hold keeps the copy until the nodes are known to have it: they may return empty.
+func (l *localCopies) hold(key record.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch c := l.copies[key]; {
+	case c == nil:
+	case c.pending == nil:
+		next := *c
+		next.pending = c.stood
+		l.putLocked(c, next) // takes no room
+	default:
+		c.unused = false
+	}
+}
+
+// saveInOutage makes the changes of a save that has ended in this error on the local copy, where that may be.
+// It returns what has become of the save then.
+func (c *Cluster) saveInOutage(s *save, because error) error {
+	if c.local == nil || c.cfg.Local.Outage == 0 || !errors.Is(because, ErrUnavailable) || !s.outage {
+		return because
+	}
+	switch kept, err := c.local.keep(s, c.cfg.Local.Outage, true); {
+	case errors.Is(err, errNoRoom):
+		return fmt.Errorf("%w; %w", because, err)
+	case kept:
+		return err
+	}
+	return because
+}
+
+var errNoRoom = errors.New("the local copies are full of changes that no node has: raise Local.Bytes or Local.Sessions")
+
+// keep makes the changes of a save on the copy of its session, where the nodes have confirmed that no
+// longer ago than within. Kept is true where the save is done: err is its outcome. In an outage a
+// session may also begin here, and one that cannot be kept is an error.
+func (l *localCopies) keep(s *save, within time.Duration, outage bool) (kept bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[s.hash]
+	switch {
+	case c == nil && (!outage || !s.mayBeNew):
+		return false, nil
+	case c == nil:
+		c = &localCopy{key: s.hash, at: time.Now()}
+	case c.age(time.Now()) > within, !outage && (c.stood == nil || l.unwritten >= mostWriteBehind && c.pending == nil):
+		return false, nil
+	}
+	before := c.record()
+	if before.IsTombstone() {
+		return outage, ErrDestroyed
+	}
+	if !outage || !s.mayBeStored {
+		s.prepare() // under the lock: no save with a later timestamp misses what is kept here (rule 38)
+	}
+	s.lastRead = c.stood // nobody else has seen what is pending: it allows no removal to be collected
+	want, err := s.plan(&view{merged: c.stood}, before)
+	if err == nil {
+		err = s.maySend(want)
+	}
+	if err != nil {
+		return outage, err
+	}
+	if next := *c; !want.Equal(before) || c.pending == nil && outage {
+		next.pending, next.unused = want.Compact(), false
+		if next.changed = c.changed || !want.Equal(before); next.changed {
+			next.own = max(c.own, s.at.Clock)
+		}
+		if !l.putLocked(c, next) {
+			return false, errNoRoom
+		}
+	}
+	s.rec.snap = c.snapshot(l.writer)
+	s.rec.snap.base = s.withChanges
+	return true, nil
+}
+
+// deleteInOutage destroys the session on its local copy, where the nodes have confirmed that of late. The
+// tombstone is pending then.
+func (c *Cluster) deleteInOutage(op *operation, v *view, because error) error {
+	if c.local == nil || c.cfg.Local.Outage == 0 || !errors.Is(because, ErrUnavailable) || !op.noHome(v) ||
+		!c.local.bury(op.hash, c.cfg.Local.Outage, op.tombstoneFor) {
+		return because
+	}
+	return nil
+}
+
+func (l *localCopies) bury(key record.Key, within time.Duration, tombstone func(*record.Record) *record.Record) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.copies[key]
+	if c == nil || c.age(time.Now()) > within {
+		return false
+	}
+	next := *c
+	next.pending, next.changed, next.unused = tombstone(c.record()), true, false
+	return l.putLocked(c, next)
+}

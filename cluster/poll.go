@@ -1,0 +1,195 @@
+package cluster
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// This file decides when the markers of all nodes are read, and what is done about what they say.
+
+const (
+	// pollEvery is the time between polls while the Cluster is used, and for some minutes after.
+	pollEvery = 3 * time.Second
+	// idleShare is how much shorter the time between two polls of a Cluster that nobody uses is than
+	// the time for which nobody has.
+	idleShare = 20
+	// staleAfter is for how long what was read of the markers counts. A process that has read nothing for
+	// so long, since nobody used it or it stood still, reads them before it acknowledges a write.
+	staleAfter = 2 * pollEvery
+)
+
+// watch polls the markers until Close, and does what they ask for.
+func (c *Cluster) watch() {
+	wait := time.Duration(0)
+	used, lastUsed := uint64(0), time.Now()
+	if c.cfg.HealPerSecond >= 0 {
+		c.running.Go(c.learnListing)
+	}
+	for {
+		t := time.NewTimer(wait + time.Duration(c.cfg.jitter()*float64(wait)/4))
+		select {
+		case <-t.C:
+		case <-c.kicked:
+			t.Stop()
+			wait = 0
+		case <-c.closing:
+			t.Stop()
+			return
+		}
+		c.enterDown()
+		c.poll()
+		c.tendHints()
+		c.endDrains()
+		c.heal()
+		c.tellChange(time.Now())
+		if n := c.uses(); n != used {
+			used, lastUsed = n, time.Now()
+		}
+		wait = c.nextPoll(wait, time.Since(lastUsed))
+	}
+}
+
+// nextPoll is the wait before the next poll: short at first where a node that is up is not whole.
+func (c *Cluster) nextPoll(last, idle time.Duration) time.Duration {
+	most := max(pollEvery, idle/idleShare)
+	for _, n := range c.nodes() {
+		if !n.isWhole() && n.isUp() {
+			return min(max(last+last/4, c.settle()), most)
+		}
+	}
+	return most
+}
+
+// uses counts the operations so far.
+func (c *Cluster) uses() uint64 {
+	return c.stats.loads.Load() + c.stats.saves.Load() + c.stats.deletes.Load()
+}
+
+// kick has the next poll begin at once.
+func (c *Cluster) kick() {
+	select {
+	case c.kicked <- struct{}{}:
+	default:
+	}
+}
+
+// poll reads the markers of all nodes that are not down, begins those that are missing, and judges
+// which nodes are whole.
+func (c *Cluster) poll() {
+	began, number := time.Now(), c.pollsBegun.Add(1)
+	var wg sync.WaitGroup
+	for _, n := range c.nodes() {
+		wg.Go(func() { c.pollOne(n) })
+	}
+	wg.Wait()
+	c.updateLists()
+	c.endPoll(number, began)
+	for _, n := range c.nodes() {
+		m, err := n.lastMarker()
+		if err == nil && (m == nil || m.Node != n.ID || c.lacksList(n, m)) && !c.looksOnly() {
+			wg.Go(func() { c.beginMarker(n) })
+		}
+	}
+	wg.Wait()
+	for _, n := range c.nodes() {
+		reason := c.whyNotWhole(n)
+		n.mu.Lock()
+		n.whole.judge(reason, began, c.cfg.Now(), c.settle())
+		now := n.whole.reason
+		isNews := n.whole.isNews()
+		n.wholeIn.Store(0)
+		if now == "" {
+			n.wholeIn.Store(n.whole.epoch + 1)
+		}
+		n.mu.Unlock()
+		if isNews && now != "" {
+			c.log.info(n, "cluster: node is not whole", "reason", now)
+		} else if isNews {
+			c.log.info(n, "cluster: node is whole")
+		}
+	}
+	c.noteEmptied()
+}
+
+// pollOne reads the node's marker.
+func (c *Cluster) pollOne(n *node) {
+	epoch := n.epochNow()
+	if state, _ := n.state(); state == StateDown {
+		n.noteMarker(nil, epoch, errNotAsked)
+		return
+	}
+	m, item, err := c.readMarker(n)
+	if err == nil {
+		err = c.checkMarker(n, m)
+	}
+	n.noteMarker(m, epoch, err)
+	if err == nil && m != nil && !c.seal.IsCurrent(item.Value) && c.cfg.jitter() < resealShare {
+		_, _ = c.changeMarkerWithin(1, n, func(*marker) bool { return true }) // else at a later poll
+	}
+}
+
+// resealShare is how many of the polls that find a marker sealed with a former key seal it anew: a
+// marker is seldom changed, and when the key is removed, nobody could read it any more. While seal keys
+// are rotated, instances differ in what is the former key, and should not take turns at each poll.
+const resealShare = 0.1
+
+// looksOnly reports whether this process begins no marker: it heals nothing, and knows the list alone
+// that it was given when it began. Such a process, as an operator's, may have been given another list
+// or another seal key than the app, and a marker of its own would have every instance of the app take
+// the nodes for emptied, or for ones that nobody can heal.
+func (c *Cluster) looksOnly() bool {
+	ls := c.lists.Load()
+	return c.cfg.HealPerSecond < 0 && !ls.base.isNew && len(ls.former) == 0
+}
+
+// beginMarker gives the node a marker that tells of all lists in force.
+func (c *Cluster) beginMarker(n *node) {
+	epoch := n.epochNow()
+	m, err := c.changeMarkerWithin(2, n, func(*marker) bool { return false }) // else at the next poll
+	n.noteMarker(m, epoch, err)
+}
+
+// endPoll tells those who wait that a poll has ended.
+func (c *Cluster) endPoll(number uint64, began time.Time) {
+	c.pollBegan.Store(int64(began.Sub(c.made)) + 1)
+	c.pollsEnded.Store(number)
+	c.pollMu.Lock()
+	defer c.pollMu.Unlock()
+	close(c.polled)
+	c.polled = make(chan struct{})
+}
+
+// sinceLastPoll is how long ago the last poll that has ended began.
+func (c *Cluster) sinceLastPoll() time.Duration {
+	began := c.pollBegan.Load()
+	if began == 0 {
+		return math.MaxInt64
+	}
+	return time.Since(c.made) - time.Duration(began-1)
+}
+
+// pollNow returns when a poll has ended that began after the call.
+func (c *Cluster) pollNow() {
+	for next := c.pollsBegun.Load() + 1; ; {
+		c.pollMu.Lock()
+		polled := c.polled
+		c.pollMu.Unlock()
+		if c.pollsEnded.Load() >= next {
+			return
+		}
+		c.kick()
+		select {
+		case <-polled:
+		case <-c.closing:
+			return
+		}
+	}
+}
+
+// freshen reads the markers where nothing was read of them for too long.
+func (c *Cluster) freshen() {
+	if c.sinceLastPoll() > staleAfter && !c.cfg.unwatched {
+		c.pollNow()
+	}
+}

@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// This file decides whether a node is whole: whether it holds a current copy of every session whose
+// targets include it. A node that restarted empty, hung, or was cut off is up, but not whole.
+//
+// A node is whole when its own marker says so, and no node's marker says that it is behind (rule
+// 21). A process believes that when it has seen it in two polls, with nothing between them that
+// could have emptied the node (rule 23).
+
+// wholeness is what this process knows of how complete a node is.
+type wholeness struct {
+	marker *marker // as it was last read, also while the node is out of reach; nil: never
+	unread error   // why the last poll has not read it
+	epoch  uint64  // of the node, when that poll began
+	// emptied is when this process has last noticed that the node lost its memory.
+	emptied time.Time
+
+	firstGood time.Time // of an unbroken row of polls that found the node whole; zero: there is none
+	goodIn    uint64    // the epoch of that row
+	reason    string    // why the node is not whole; empty: it is
+	since     time.Time // of not being whole, by Config.Now
+	said      string    // in the log last: the kind of reason; empty: it is whole
+}
+
+// judge takes in a poll: why the node is not whole, as far as the markers say.
+func (w *wholeness) judge(reason string, began, now time.Time, settle time.Duration) {
+	switch {
+	case reason != "":
+		w.firstGood = time.Time{}
+	case w.firstGood.IsZero() || w.goodIn != w.epoch:
+		w.firstGood, w.goodIn = began, w.epoch
+		reason = seenOnce
+	case began.Sub(w.firstGood) < settle:
+		reason = seenOnce
+	}
+	if reason != "" && (w.reason == "" || w.since.IsZero()) {
+		w.since = now
+	}
+	w.reason = reason
+}
+
+// isNews reports whether the log does not say so yet. How far a pass is makes no news.
+func (w *wholeness) isNews() bool {
+	kind, _, _ := strings.Cut(w.reason, ":")
+	if w.reason == seenOnce || kind == w.said {
+		return false
+	}
+	w.said = kind
+	return true
+}
+
+// notMarked is all that a process which only looks can tell of a node that is not marked for its list.
+const notMarked = "no instance of the app has marked it for this list of nodes: does one run, and are the nodes, their ids, zones and roles, the copies and the seal keys those of the app?"
+
+const seenOnce = "it has been seen whole for a moment only"
+
+// epochNow goes up whenever the node may have been emptied: its state has changed, a connection to
+// it broke, or it has another incarnation.
+func (n *node) epochNow() uint64 { return n.changes.Load() + n.server.Reconnects() }
+
+// isWhole reports whether the node is whole, as far as this process knows. It is not before its
+// marker was read.
+func (n *node) isWhole() bool { return n.wholeIn.Load() == n.epochNow()+1 }
+
+// settle is for how long a node must have been seen whole: longer than any answer from before
+// counts (rule 9).
+func (c *Cluster) settle() time.Duration { return 2 * c.cfg.Timeout }
+
+// noteMarker notes what was read of the node's marker in that epoch.
+func (n *node) noteMarker(m *marker, epoch uint64, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	w := &n.whole
+	w.epoch, w.unread = epoch, err
+	if err != nil {
+		return
+	}
+	if w.marker != nil && (m == nil || w.marker.Incarnation != m.Incarnation) {
+		n.changes.Add(1) // it was emptied; perhaps no connection broke
+		w.epoch++
+		w.emptied = time.Now()
+	}
+	w.marker = m
+}
+
+// lastMarker is the node's marker as it was last read, and why it could not be read since.
+func (n *node) lastMarker() (*marker, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.whole.marker, n.whole.unread
+}
+
+// whyNotWhole says what keeps the node from being whole by the markers as they were last read;
+// empty: nothing.
+func (c *Cluster) whyNotWhole(n *node) string {
+	m, err := n.lastMarker()
+	state, _ := n.state()
+	switch {
+	case state == StateDown:
+		return "it is down"
+	case err != nil:
+		return err.Error()
+	case c.looksOnly() && (m == nil || m.Node != n.ID || m.list(c.listName()) == nil) && c.pollsEnded.Load() > 0:
+		return notMarked
+	case m == nil:
+		return "its marker was not read yet"
+	case !c.lists.Load().base.has(n):
+		return "it leaves the list"
+	case c.drains(n):
+		return "it is draining"
+	case !m.isWhole(c.listName()), !c.lists.Load().now.hasBegun(n):
+		if wait := c.lists.Load().unsettled(time.Now()); wait > 0 {
+			return fmt.Sprintf("it waits until every instance has the list of nodes: %v", wait.Round(time.Second))
+		}
+		return c.healer.reason(n, m.list(c.listName()))
+	}
+	if o := c.behindBy(n); o != nil {
+		return "it missed writes that lie on node " + o.String()
+	}
+	return ""
+}
+
+// behindBy returns a node whose marker says that n is behind, as it was last read; nil: none does.
+func (c *Cluster) behindBy(n *node) *node {
+	for _, o := range c.nodes() {
+		if m, _ := o.lastMarker(); m != nil && m.says(n.ID) {
+			return o
+		}
+	}
+	return nil
+}
+
+// notWholeSince returns since when the node is not whole.
+func (n *node) notWholeSince() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.whole.since
+}

@@ -1,0 +1,239 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
+)
+
+func zoned(zones string) (nodes []Node) {
+	seen := map[rune]int{}
+	for _, z := range zones {
+		seen[z]++
+		id := fmt.Sprintf("%c%d", z, seen[z])
+		nodes = append(nodes, Node{ID: id, Addr: id + ":1", Zone: string(z)})
+	}
+	return nodes
+}
+
+// Whatever one node or one zone is down, the targets lie in as many zones as are left, and among the
+// first 2 × Replicas nodes of the preference list, where every read looks.
+func TestTargetsLieInZones(t *testing.T) {
+	const replicas = 2
+	for _, zones := range []string{"aabb", "aaaab", "aabbcc", "aaabc", "abc", "aab"} {
+		nodes := zoned(zones)
+		p := newPlacement(nodes)
+		all := make([]*node, len(nodes))
+		for i, n := range nodes {
+			all[i] = &node{Node: n}
+		}
+		for k := range 500 {
+			key := record.KeyOf(fmt.Sprint(k))
+			order := p.preference(key, len(nodes), nil)
+			for _, down := range append(strings.Split(zones, ""), idsOf(nodes)...) {
+				var list []candidate
+				left := map[string]bool{}
+				for _, i := range order {
+					c := candidate{node: all[i], zone: nodes[i].Zone}
+					if nodes[i].ID == down || nodes[i].Zone == down {
+						c.state = StateDown
+					} else {
+						left[nodes[i].Zone] = true
+					}
+					list = append(list, c)
+				}
+				ts := targets(list, replicas, nil)
+				got := map[string]bool{}
+				for _, n := range ts {
+					got[n.Zone] = true
+				}
+				if len(got) != min(replicas, len(left)) {
+					t.Fatalf("%s, %s is down: targets %v of %v", zones, down, ts, list)
+				}
+				if near := targets(list[:min(2*replicas, len(list))], replicas, nil); !slices.Equal(near, ts) {
+					t.Fatalf("%s, %s is down: %v lie further than %v", zones, down, ts, near)
+				}
+			}
+		}
+	}
+}
+
+func idsOf(nodes []Node) (ids []string) {
+	for _, n := range nodes {
+		ids = append(ids, n.ID)
+	}
+	return ids
+}
+
+// The preference list is what it is said to be: by how many of its zone come before a node, then by score;
+// regular nodes before standby nodes, and without zones by score alone.
+func TestThePreferenceListTakesZonesInTurn(t *testing.T) {
+	for _, zones := range []string{"aabb", "aaaab", "aabbccc", "aab-", "a--b", "aaabbbAABB", "ab" + strings.Repeat("-", 20)} {
+		var nodes []Node
+		for i, z := range zones {
+			n := Node{ID: fmt.Sprint("n", i), Zone: strings.ToLower(strings.Trim(string(z), "-")), Standby: z >= 'A' && z <= 'Z'}
+			nodes = append(nodes, n)
+		}
+		p := newPlacement(nodes)
+		for k := range 200 {
+			key := record.KeyOf(fmt.Sprint(k))
+			score := func(i int) uint64 { return mix(p.seeds[i] ^ binary.BigEndian.Uint64(key[:])) }
+			var want []int
+			for _, standby := range []bool{false, true} {
+				type ranked struct{ rank, node int }
+				var all []ranked
+				for i, n := range nodes {
+					before := 0
+					for j, o := range nodes {
+						if n.Zone != "" && o.Zone == n.Zone && o.Standby == n.Standby && score(j) > score(i) {
+							before++
+						}
+					}
+					if n.Standby == standby {
+						all = append(all, ranked{before, i})
+					}
+				}
+				slices.SortFunc(all, func(a, b ranked) int {
+					return cmp.Or(a.rank-b.rank, cmp.Compare(score(b.node), score(a.node)))
+				})
+				for _, r := range all {
+					want = append(want, r.node)
+				}
+			}
+			for most := range len(nodes) + 1 {
+				if got := p.preference(key, most, nil); !slices.Equal(got, want[:most]) {
+					t.Fatalf("%s, key %d: %v, want %v", zones, k, got, want[:most])
+				}
+			}
+		}
+	}
+}
+
+// Zones come to a list that has none. The servers stay the same, and sessions move so that their copies
+// lie in two zones.
+func TestServersGetZones(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{})
+		for i := range 50 {
+			w.create(c, fmt.Sprint("s", i), "a=1")
+		}
+		nodes := w.nodesOf(0, 1, 2, 3)
+		for i := range nodes {
+			nodes[i].Zone = string(rune('a' + i%2))
+		}
+		if err := c.SetNodes(nodes); err != nil {
+			w.Fatal(err)
+		}
+		if s := c.Nodes(); len(s) != 4 || s[1].Zone != "b" {
+			w.Errorf("%+v", s)
+		}
+		for i := range 50 {
+			w.change(c, fmt.Sprint("s", i), "b", "1")
+		}
+		w.settles(c)
+		w.env.Node(0).Kill()
+		w.env.Node(2).Kill()
+		for i := range 50 {
+			w.sees(c, fmt.Sprint("s", i), "a=1 b=1")
+		}
+	})
+}
+
+// Four nodes in two zones, and both nodes of one are killed at once.
+func TestAZoneIsLost(t *testing.T) {
+	for lost := range 2 {
+		story(t, 4, func(w *world) {
+			nodes := w.nodesOf(0, 1, 2, 3)
+			for i := range nodes {
+				nodes[i].Zone = string(rune('a' + i%2))
+			}
+			c := w.cluster(Config{Nodes: nodes})
+			for i := range 50 {
+				w.create(c, fmt.Sprint("s", i), "a=1")
+			}
+			w.env.Node(lost).Kill()
+			w.env.Node(lost + 2).Kill()
+			for i := range 50 {
+				w.sees(c, fmt.Sprint("s", i), "a=1")
+				w.change(c, fmt.Sprint("s", i), "a", "2")
+			}
+		})
+	}
+}
+
+// The list follows what Discover says, with prudence.
+func TestTheListFollowsDiscover(t *testing.T) {
+	story(t, 4, func(w *world) {
+		var source atomic.Pointer[func() ([]Node, error)]
+		say := func(f func() ([]Node, error)) { source.Store(&f) }
+		say(func() ([]Node, error) { return w.nodesOf(0, 1, 2), nil })
+		c := w.cluster(Config{Discover: func(context.Context) ([]Node, error) { return (*source.Load())() }})
+		if len(c.Nodes()) != 4 { // world.cluster has set all nodes
+			w.Fatal(c.Nodes())
+		}
+		w.create(c, "s", "a=1")
+		has := func(id string) bool {
+			return slices.ContainsFunc(c.Nodes(), func(s NodeStatus) bool { return s.ID == id && !s.Leaving })
+		}
+		gone := w.nodesOf(3)[0].ID
+		time.Sleep(2 * DefaultDiscoverEvery)
+		if !has(gone) {
+			w.Error("a node is dropped that was absent twice")
+		}
+		time.Sleep(2 * DefaultDiscoverEvery)
+		if has(gone) {
+			w.Error("a node is kept that was absent four times")
+		}
+		for _, bad := range []func() ([]Node, error){
+			func() ([]Node, error) { return nil, nil },
+			func() ([]Node, error) { return nil, errors.New("no answer") },
+			func() ([]Node, error) { panic("boom") },
+		} {
+			before := fmt.Sprint(idsOf(w.nodesOf(0, 1, 2)))
+			say(bad)
+			time.Sleep(5 * time.Minute)
+			for _, id := range idsOf(w.nodesOf(0, 1, 2)) {
+				if !has(id) {
+					w.Errorf("%s is gone of %s", id, before)
+				}
+			}
+		}
+		w.sees(c, "s", "a=1")
+	})
+}
+
+func TestDiscoverIsAskedWhenThereIsNoList(t *testing.T) {
+	_, err := New(Config{Discover: func(context.Context) ([]Node, error) { return nil, errors.New("the source is gone") }})
+	if err == nil || !strings.Contains(err.Error(), "the source is gone") {
+		t.Error(err)
+	}
+	_, err = New(Config{Nodes: manyNodes(2), DiscoverEvery: time.Hour, Discover: func(context.Context) ([]Node, error) { return nil, nil }})
+	if err == nil || !strings.Contains(err.Error(), "TransitionFor") {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{"srv": "want", "nonsense:x": "want", "file:": "want"} {
+		_, err := ConfigFromEnv(func(name string) string {
+			return map[string]string{"MEMCACHED_DISCOVERY": text}[name]
+		})
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "MEMCACHED_DISCOVERY") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{"srv:_memcached._tcp.example.org", "elasticache:c.example.org:11211", "file:/nodes"} {
+		cfg, err := ConfigFromEnv(func(name string) string {
+			return map[string]string{"MEMCACHED_DISCOVERY": text}[name]
+		})
+		if err != nil || cfg.Discover == nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
