@@ -13,8 +13,8 @@ import (
 	"github.com/gorilla/sessions"
 )
 
-// This file decides what a cookie holds: the session's id and nothing else, valid under the
-// session's name only.
+// This file decides what a cookie holds: the session's id, the version of what the client has seen
+// of it (docs/sticky.md), and nothing else, valid under the session's name only.
 
 // newID returns 256 random bits.
 func newID() string {
@@ -28,30 +28,52 @@ func newID() string {
 // pair is tried.
 const idMark = "hfid"
 
-// idSerializer writes an id into a cookie. Securecookie's default, gob, would build a decoder for
+// versionMark precedes a version, with its length in front, and the id behind it.
+const versionMark = "hfiv"
+
+// mostVersion is the length of the longest version that a cookie takes.
+const mostVersion = 'z' - 'A'
+
+// presented is what a cookie holds.
+type presented struct{ id, version string }
+
+// idSerializer writes what a cookie holds. Securecookie's default, gob, would build a decoder for
 // each request.
 type idSerializer struct{}
 
 var (
-	errNotAnID = errors.New("gorillastore: not a session id")
+	errNotAnID = errors.New("gorillastore: it holds no session id: another store, such as CookieStore, has made it, so use a new session name")
 	errNoID    = errors.New("gorillastore: no session id")
 )
 
 func (idSerializer) Serialize(src any) ([]byte, error) {
-	id, ok := src.(string)
-	if !ok || id == "" {
+	p, ok := src.(presented)
+	switch {
+	case !ok || p.id == "":
 		return nil, errNoID
+	case p.version == "" || len(p.version) > mostVersion:
+		return []byte(idMark + p.id), nil
 	}
-	return []byte(idMark + id), nil
+	return []byte(versionMark + string(rune('A'+len(p.version))) + p.version + p.id), nil
 }
 
 func (idSerializer) Deserialize(src []byte, dst any) error {
-	id, marked := strings.CutPrefix(string(src), idMark)
-	into, ok := dst.(*string)
-	if !ok || !marked || id == "" {
+	into, ok := dst.(*presented)
+	if !ok {
 		return errNotAnID
 	}
-	*into = id
+	*into = presented{}
+	text := string(src)
+	if id, marked := strings.CutPrefix(text, idMark); marked && id != "" {
+		into.id = id
+		return nil
+	}
+	rest, marked := strings.CutPrefix(text, versionMark)
+	if !marked || rest == "" || rest[0] <= 'A' || int(rest[0]-'A')+1 >= len(rest) {
+		return errNotAnID
+	}
+	n := int(rest[0]-'A') + 1
+	into.version, into.id = rest[1:n], rest[n:]
 	return nil
 }
 
@@ -64,17 +86,20 @@ const maxPresented = 8
 // as when Options.Path has changed, sends all of them. A cookie that does not verify is passed
 // over, so that a cookie set by a neighbouring site cannot keep a user out. If none verifies, the
 // error is a securecookie.MultiError, as the stores of gorilla/sessions return it.
-func (s *Store) presentedIDs(r *http.Request, name string) (ids []string, err error) {
-	for _, c := range r.CookiesNamed(name) {
-		var id string
-		refused := securecookie.DecodeMulti(name, c.Value, &id, s.keys.codecs()...)
+func (s *Store) presentedIDs(r *http.Request, name string) (ids []presented, err error) {
+	for _, value := range s.tickets(r, name) {
+		var p presented
+		refused := securecookie.DecodeMulti(name, value, &p, s.keys.codecs()...)
+		known := slices.IndexFunc(ids, func(o presented) bool { return o.id == p.id })
 		switch {
 		case refused != nil:
 			if err == nil {
 				err = refused
 			}
-		case !slices.Contains(ids, id):
-			if ids = append(ids, id); len(ids) == maxPresented {
+		case known >= 0 && ids[known].version != p.version:
+			ids[known].version = "" // which of them the client has seen last is not known
+		case known < 0:
+			if ids = append(ids, p); len(ids) == maxPresented {
 				return ids, nil
 			}
 		}
@@ -82,11 +107,12 @@ func (s *Store) presentedIDs(r *http.Request, name string) (ids []string, err er
 	if ids != nil {
 		return ids, nil
 	}
-	return nil, badCookie(name, err)
+	return nil, badCookie(s.carrier(), name, err)
 }
 
-// cookieFor returns the cookie that carries the id; "" with a negative MaxAge expires it.
-func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string) (*http.Cookie, error) {
+// cookieFor returns the cookie that carries the id and the version; no id with a negative MaxAge
+// expires it.
+func (s *Store) cookieFor(r *http.Request, session *sessions.Session, p presented) (*http.Cookie, error) {
 	opts := *session.Options
 	opts.MaxAge = min(opts.MaxAge, maxAgeLimit)
 	opts.Secure = opts.Secure || mustBeSecure(session.Name(), &opts) || r.TLS != nil || s.TrustForwardedProto && forwardedTLS(r)
@@ -97,8 +123,8 @@ func (s *Store) cookieFor(r *http.Request, session *sessions.Session, id string)
 				"have Path %q and no Domain", session.Name(), hostPrefix, "/")
 		}
 		var err error
-		if value, err = securecookie.EncodeMulti(session.Name(), id, s.keys.codecs()...); err != nil {
-			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(id), err)
+		if value, err = securecookie.EncodeMulti(session.Name(), p, s.keys.codecs()...); err != nil {
+			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(p.id), err)
 		}
 	}
 	return sessions.NewCookie(session.Name(), value, &opts), nil
@@ -130,15 +156,16 @@ func forwardedTLS(r *http.Request) bool {
 
 // cookieError is one reason for which a cookie was refused. It is a securecookie.Error.
 type cookieError struct {
-	name  string
-	cause error
+	carrier string
+	name    string
+	cause   error
 }
 
 var _ securecookie.Error = cookieError{}
 
 // badCookie adds the name of the cookie to each error of securecookie, and keeps the types that
 // apps look for.
-func badCookie(name string, err error) error {
+func badCookie(carrier, name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -146,13 +173,13 @@ func badCookie(name string, err error) error {
 	errors.As(err, &causes)
 	named := make(securecookie.MultiError, len(causes))
 	for i, cause := range causes {
-		named[i] = cookieError{name: name, cause: cause}
+		named[i] = cookieError{carrier: carrier, name: name, cause: cause}
 	}
 	return named
 }
 
 func (e cookieError) Error() string {
-	return fmt.Sprintf("gorillastore: the cookie of session %q is refused: %v", e.name, e.cause)
+	return fmt.Sprintf("gorillastore: the %s of session %q is refused, its user is a stranger (it was changed, has ended, or was signed with a key that New does not know): %v", e.carrier, e.name, e.cause)
 }
 func (e cookieError) Unwrap() error    { return e.cause }
 func (e cookieError) Cause() error     { return e.cause }

@@ -19,8 +19,9 @@
 // holds a value that would not come back, its Save fails and changes nothing.
 //
 // If two requests of one session run at the same time and change different keys, both changes are
-// kept; if they change one key, the later change wins. A value that contains other values, such as
-// the list of flashes, is one key. A value that a request has left alone counts as unchanged and
+// kept; if they change one key, the later change wins, unless both do so in [Store.Update], which loses
+// neither. A value that contains other values, such as a cart, is one key. Each flash of
+// sessions.Session.AddFlash without a key of its own is stored by itself: parallel requests lose none. A value that a request has left alone counts as unchanged and
 // keeps its stored bytes, also if its type encodes to other bytes each time, or if an older version
 // of the program does not know all of its fields.
 //
@@ -65,6 +66,11 @@
 // ends while a request of it is running, because the handler takes longer than the session lives.
 // An app that must know, as at login, calls RenewID, which returns cluster.ErrDestroyed.
 //
+// # A user's sessions
+//
+// With [Store.OwnerKey] the app can show a user where he is logged in, and log him out there:
+// [Store.Sessions], [Store.Destroy], [Store.DestroyAll], [Store.Label].
+//
 // # Which load belongs to which save
 //
 // To tell what a request has changed, Save compares the session with what Get returned. The
@@ -91,6 +97,21 @@
 // Deleting the session deletes the sessions of all these cookies, so that a user who logs out is
 // logged out.
 //
+// # Without cookies
+//
+// With [Store.Header], as "X-Session", a session's id travels in that header in the place of a
+// cookie: for APIs whose clients keep no cookies. The header's value is what the cookie's would be,
+// a signed id. Each response to a Save carries it; the client sends the newest one with its next
+// request. After a Save that deletes the session the header is empty, and the client forgets what
+// it had. A request without the header, or with one that does not verify, begins a new session.
+//
+//	store.Header = "X-Session"
+//
+// Two sessions of one client need two stores, with a header each. Of Options only MaxAge counts.
+// A response with the header is for its client alone, so send Cache-Control: no-store with it. A
+// page of another origin reads it only if Access-Control-Expose-Headers names it. Prefer cookies for
+// browsers: scripts cannot read an HttpOnly cookie, and can read this.
+//
 // # Several stores
 //
 // gorilla/sessions keeps one session for each name in a request, and a browser one cookie. If one
@@ -101,7 +122,9 @@
 // # Reading order
 //
 // store.go says what a Store is. load.go has Get and New, save.go has Save and RenewID: each is a
-// walk from top to bottom. values.go turns values into attributes and back, track.go leads from a
+// walk from top to bottom. update.go is for values that requests change at the same time, lock.go for
+// requests that must run one at a time. values.go turns values into attributes and back, flashes.go flashes, track.go leads from a
 // session to its load, lifetime.go says how long a session lives. cookie.go says what a cookie
-// holds, header.go which cookies a response carries, keys.go which keys protect them.
+// holds, header.go which cookies a response carries, apiheader.go how an id travels without them,
+// keys.go which keys protect them. owners.go says whose a session is.
 package gorillastore

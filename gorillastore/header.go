@@ -17,7 +17,13 @@ import (
 // handler saves forty times does not have forty headers, and does not leave one id at Path "/a" and
 // another at "/b". A cookie that was expired in another place stays expired, and a cookie that the
 // app has set itself stays as well.
+//
+// With Store.Header, the value of the cookie goes into that header alone.
 func (s *Store) setCookie(w http.ResponseWriter, cookie *http.Cookie) {
+	if s.Header != "" {
+		w.Header().Set(s.Header, cookie.Value)
+		return
+	}
 	s.takeBack(w, cookie.Name, func(earlier *http.Cookie, id string) bool {
 		return id != "" || samePlace(earlier, cookie)
 	})
@@ -27,6 +33,10 @@ func (s *Store) setCookie(w http.ResponseWriter, cookie *http.Cookie) {
 // takeBackID removes the cookie of an id that has ended from the response, because the browser may
 // have the cookie of a new login by the time it reads this response.
 func (s *Store) takeBackID(w http.ResponseWriter, name, ended string) {
+	if s.Header != "" {
+		s.takeBackHeader(w, name, ended)
+		return
+	}
 	s.takeBack(w, name, func(_ *http.Cookie, id string) bool { return id == ended })
 }
 
@@ -50,10 +60,11 @@ func (s *Store) takeBack(w http.ResponseWriter, name string, drop func(c *http.C
 
 // idIn returns the id in a cookie of this store, "" for any other cookie.
 func (s *Store) idIn(c *http.Cookie) (id string) {
-	if securecookie.DecodeMulti(c.Name, c.Value, &id, s.keys.codecs()...) != nil {
+	var p presented
+	if securecookie.DecodeMulti(c.Name, c.Value, &p, s.keys.codecs()...) != nil {
 		return ""
 	}
-	return id
+	return p.id
 }
 
 // samePlace reports whether a browser keeps only one of two cookies of one name.

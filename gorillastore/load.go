@@ -26,7 +26,7 @@ import (
 // so, and a session that can be neither saved nor deleted: the two sessions would share one cookie.
 // Give the sessions of each store a name of their own.
 func (s *Store) Get(r *http.Request, name string) (*sessions.Session, error) {
-	if s == nil || r == nil || validName(name) != nil {
+	if s == nil || r == nil || validName(name) != nil || s.validHeader() != nil {
 		return s.New(r, name)
 	}
 	registry := sessions.GetRegistry(r)
@@ -87,7 +87,7 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 	if r == nil {
 		return session, fmt.Errorf("gorillastore: session %q: the request is nil", name)
 	}
-	if err := validName(name); err != nil {
+	if err := errors.Join(validName(name), s.validHeader()); err != nil {
 		return session, err
 	}
 	if t.presented, t.trouble = s.presentedIDs(r, name); t.trouble == nil {
@@ -100,8 +100,9 @@ func (s *Store) New(r *http.Request, name string) (*sessions.Session, error) {
 // fails ends the search, because that id may have been the first.
 func (s *Store) load(ctx context.Context, session *sessions.Session, values map[any]any, t *track) {
 	t.failed, t.trouble = nil, nil
-	for _, id := range t.presented {
-		rec, err := s.cluster.Load(ctx, id)
+	for _, p := range t.presented {
+		id := p.id
+		rec, err := s.cluster.LoadVersion(ctx, id, p.version)
 		if err == nil {
 			err = s.decode(session.Name(), values, rec.Attrs)
 		}
@@ -129,6 +130,9 @@ func (s *Store) load(ctx context.Context, session *sessions.Session, values map[
 // may succeed. It is needed because the registry of gorilla/sessions keeps the first error of a
 // request for good.
 func (s *Store) retry(ctx context.Context, session *sessions.Session, t *track) error {
+	if t.changing.Load() {
+		return nil // an update has loaded it
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !passing(t.failed) {

@@ -63,11 +63,17 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 	if err := usable(r, w, session); err != nil {
 		return err
 	}
+	if err := s.validHeader(); err != nil {
+		return err
+	}
 	// A client that has gone does not take back what its request did.
 	ctx := context.WithoutCancel(r.Context())
 	t, known := loads.of(session, s)
 	if t.store != s {
 		return otherStore(session.Name())
+	}
+	if t.changing.Load() {
+		return withinUpdate(session.Name())
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -100,6 +106,9 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	if err != nil {
 		return err
 	}
+	if err := s.setOwner(r, session, t.rec); err != nil {
+		return err
+	}
 	stored := t.rec.Attrs
 	t.rec.Attrs, t.rec.Deadline = attrs, s.deadline(session)
 	err = s.cluster.Save(ctx, t.rec)
@@ -115,7 +124,7 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	case err != nil:
 		return notSaved(session, err)
 	}
-	s.saved(w, session, t, t.rec, cookie)
+	s.saved(r, w, session, t, t.rec, cookie)
 	return nil
 }
 
@@ -126,8 +135,14 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 		return err
 	}
 	rec := cluster.NewRecord(id)
+	if err := s.setOwner(r, session, rec); err != nil {
+		return err
+	}
 	rec.Attrs, rec.Deadline = attrs, s.deadline(session)
+	rec.Succeeds(t.rec)
 	switch err := s.cluster.Save(ctx, rec); {
+	case errors.Is(err, cluster.ErrDestroyed) && t.rec != nil && session.ID != id: // the id is new, so its predecessor has ended
+		return s.notRenewed(w, session, t.rec)
 	case errors.Is(err, cluster.ErrDestroyed):
 		return fmt.Errorf("gorillastore: session %q: the ID that the app gave it has been deleted and cannot be used again; empty it for a new one: %w",
 			session.Name(), err)
@@ -139,20 +154,21 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 		// A session that was deleted meanwhile must not live on under another id. Ask after the new
 		// id is stored: that leaves the least time for a deletion that nobody notices.
 		_, err := s.cluster.Load(ctx, old.Key())
+		if errors.Is(err, cluster.ErrUnavailable) { // an instance with a local copy goes on
+			_, err = s.cluster.LoadVersion(ctx, old.Key(), old.Version())
+		}
 		if errors.Is(err, cluster.ErrNotFound) {
 			// No cookie carries this id yet. If it cannot be deleted, it expires without ever
 			// having been used.
 			_ = s.cluster.Delete(ctx, id)
-			s.takeBackID(w, session.Name(), old.Key())
-			return fmt.Errorf("gorillastore: session %q was deleted or ended meanwhile and gets no new id; Store.New starts a new one: %w",
-				session.Name(), cluster.ErrDestroyed)
+			return s.notRenewed(w, session, old)
 		}
 		if err != nil {
 			return notSaved(session, err)
 		}
 	}
 	session.ID = id
-	s.saved(w, session, t, rec, cookie)
+	s.saved(r, w, session, t, rec, cookie)
 	if old != nil {
 		if err := s.cluster.Delete(ctx, old.Key()); err != nil {
 			return fmt.Errorf("gorillastore: session %q has a new id, but its old one could not be destroyed and remains valid until it ends: %w", session.Name(), err)
@@ -161,26 +177,50 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 	return nil
 }
 
+// notRenewed is the error for a session that has ended before it got a new id.
+func (s *Store) notRenewed(w http.ResponseWriter, session *sessions.Session, old *cluster.Record) error {
+	s.takeBackID(w, session.Name(), old.Key())
+	return fmt.Errorf("gorillastore: session %q was deleted or ended meanwhile and gets no new id; Store.New starts a new one: %w",
+		session.Name(), cluster.ErrDestroyed)
+}
+
 // prepare does everything that can fail before a node is asked.
 func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id string) (map[string][]byte, *http.Cookie, error) {
-	attrs, err := encode(session)
+	var stored map[string][]byte
+	if t.rec != nil {
+		stored = t.rec.Attrs
+	}
+	attrs, err := s.attributes(session, t, stored)
 	if err != nil {
 		return nil, nil, err
 	}
-	if t.rec != nil {
-		keepUntouched(attrs, t.rec.Attrs)
-	}
-	if err := s.wanted(t.span, session.Options.MaxAge).record(attrs); err != nil {
-		return nil, nil, err
-	}
-	cookie, err := s.cookieFor(r, session, id)
+	cookie, err := s.cookieFor(r, session, presented{id, noVersion})
 	return attrs, cookie, err
 }
 
-// saved remembers the record that is stored now, and sets the cookie.
-func (s *Store) saved(w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, cookie *http.Cookie) {
+// attributes returns what is to be stored of the session in the place of the stored attributes.
+func (s *Store) attributes(session *sessions.Session, t *track, stored map[string][]byte) (map[string][]byte, error) {
+	attrs, err := encode(session)
+	if err == nil {
+		err = splitFlashes(attrs, session, stored)
+	}
+	if err != nil {
+		return nil, err
+	}
+	keepUntouched(attrs, stored)
+	return attrs, s.wanted(t.span, session.Options.MaxAge).record(attrs)
+}
+
+// noVersion takes as much room in a cookie as the version that is not known before the save.
+const noVersion = "----------------"
+
+// saved remembers the record that is stored now, and sets the cookie, with the version that stands.
+func (s *Store) saved(r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, cookie *http.Cookie) {
 	t.rec, t.trouble = rec, nil
 	t.span = s.wanted(t.span, session.Options.MaxAge)
+	if c, err := s.cookieFor(r, session, presented{rec.Key(), rec.Version()}); err == nil {
+		cookie = c // else it says of nothing that the client has seen it
+	}
 	s.setCookie(w, cookie)
 }
 
@@ -189,11 +229,14 @@ func (s *Store) saved(w http.ResponseWriter, session *sessions.Session, t *track
 // the next request would find the second session, and the user would be logged in again. A later
 // Save in the same request makes a new session.
 func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
-	cookie, err := s.cookieFor(r, session, "")
+	cookie, err := s.cookieFor(r, session, presented{})
 	if err != nil {
 		return err
 	}
-	ids := append([]string{session.ID}, t.presented...)
+	ids := []string{session.ID}
+	for _, p := range t.presented {
+		ids = append(ids, p.id)
+	}
 	if t.rec != nil {
 		ids = append(ids, t.rec.Key())
 	}
@@ -203,7 +246,7 @@ func (s *Store) destroy(ctx context.Context, r *http.Request, w http.ResponseWri
 			continue
 		}
 		if err := s.cluster.Delete(ctx, id); err != nil {
-			return fmt.Errorf("gorillastore: session %q could not be deleted and still exists, its cookie was left: %w", session.Name(), err)
+			return fmt.Errorf("gorillastore: session %q could not be deleted and still exists; its cookie was left, so that the user can try again: %w", session.Name(), err)
 		}
 	}
 	t.rec, t.failed, t.trouble, t.presented, session.ID = nil, nil, nil, nil, ""

@@ -87,6 +87,7 @@ func TestPrintedStoreShowsNoKey(t *testing.T) {
 	auth, seal := []byte("auth-key-of-the-cookies-01234567"), []byte("seal-key-of-cook")
 	store := newStore(t, c, auth, seal)
 	store.OnDecodeError = nil // encoding/json refuses functions
+	c.Close()                 // what is printed must not change meanwhile
 	zero := gorillastore.Store{}
 	holders := map[string]any{
 		"pointer": store, "value": *store, "embedded": embedded{*store}, "pointer to it": &embedded{*store}, "hidden": hidden{*store},

@@ -17,12 +17,12 @@ var (
 	// ErrNotLoaded is wrapped by the error of Save and RenewID for a session whose load failed. The
 	// session is empty then and is not stored, because it would replace the stored session that
 	// could not be read. The error wraps the load's error as well.
-	ErrNotLoaded = errors.New("gorillastore: the session was not loaded")
+	ErrNotLoaded = errors.New("gorillastore: the session was not loaded (look at the error of Get before Save, and answer 503)")
 
 	// ErrUndecodable is wrapped by the error of Get and New if a stored value of the session cannot
 	// be decoded: its type is no longer registered or has changed its shape, or the bytes are
 	// damaged. See Store.OnDecodeError.
-	ErrUndecodable = errors.New("gorillastore: a stored value cannot be decoded")
+	ErrUndecodable = errors.New("gorillastore: a stored value cannot be decoded (Store.OnDecodeError can go on without it)")
 )
 
 // Store is a sessions.Store that keeps sessions on a cluster. Its fields are set before the first
@@ -47,6 +47,11 @@ type Store struct {
 	// the header is the client's word.
 	TrustForwardedProto bool
 
+	// Header, if not empty, names the header that carries the session's id in the place of a cookie,
+	// such as "X-Session": for APIs whose clients keep no cookies. See the package comment, Without
+	// cookies.
+	Header string
+
 	// OnDecodeError decides what happens to a session with a value that can no longer be read, for
 	// example because its type was removed from the program. Get calls it on the goroutine of the
 	// request, with the name of the session, the key and the error. If it returns nil, the session
@@ -60,6 +65,21 @@ type Store struct {
 	// If OnDecodeError is nil, Get returns the error: every request of that user fails until the
 	// session ends or is deleted.
 	OnDecodeError func(name string, key any, err error) error
+
+	// OwnerKey is the key of the session value that names the user, such as "userID": a string, or an
+	// integer, which counts as its decimal text. Sessions with that value are the user's: Sessions
+	// lists them, and DestroyAll ends them. If nil, no session has an owner, which costs nothing.
+	//
+	// With it, the Save that gives a session its value (the login) reads and writes the user's record
+	// on the nodes as well, and a load now and then reads it (cluster.Config.OwnerCheck). A value of
+	// another type is an error of Save. Set it not before all instances of an app that runs have a
+	// version of this package that knows it.
+	OwnerKey any
+
+	// Label, if not nil, says what a user is shown of his session (cluster.SessionInfo.Label), such as
+	// the device and the address. Each Save of a session with an owner calls it, on its own
+	// goroutine; what it returns counts at the Save that gives the session its owner.
+	Label func(r *http.Request) string
 
 	cluster *cluster.Cluster
 	keys    keyring

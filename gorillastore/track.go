@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"weak"
 
 	"github.com/gorilla/sessions"
@@ -21,13 +22,17 @@ type track struct {
 	// session that Get has refused. It is never changed.
 	store *Store
 
+	// changing is true while the function of an Update runs, which holds mu: what waited for it there
+	// would wait for ever.
+	changing atomic.Bool
+
 	mu sync.Mutex // guards below; held during a save, so that two of one session take turns
 
 	// rec is the session as it was last loaded or saved; nil while nothing is stored under it.
 	rec *cluster.Record
 	// presented are the ids that came with the request, also those under which nothing was found,
 	// and those that were not loaded.
-	presented []string
+	presented []presented
 	// failed is why the session could not be loaded; while it is not nil, the session must not be
 	// saved.
 	failed error
@@ -40,7 +45,8 @@ type track struct {
 	// What New gave the session, by which a copy of the session is recognised. It is never changed,
 	// so that other requests may read it; they must not touch the session itself.
 	name    string
-	options *sessions.Options
+	made    sessionRef // the session
+	options weak.Pointer[sessions.Options]
 	values  uintptr // the identity of the map; never followed
 }
 
@@ -49,7 +55,7 @@ type track struct {
 var loads tracks
 
 // tracks finds the track of a session by its pointer, without keeping the session alive: when the
-// app has dropped the session, its entry goes. A sessions.Session has no field for a track, and a
+// app has dropped the session, and all copies of it, its entry goes. A sessions.Session has no field for a track, and a
 // table by id would mix up two requests of one session.
 type tracks struct {
 	m sync.Map // sessionRef to *track
@@ -59,8 +65,12 @@ type sessionRef = weak.Pointer[sessions.Session]
 
 // putNew remembers t for the session that New has just made.
 func (ts *tracks) putNew(session *sessions.Session, t *track) {
-	t.name, t.options, t.values = session.Name(), session.Options, identity(session)
+	t.name, t.values = session.Name(), identity(session)
+	t.made, t.options = weak.Make(session), weak.Make(session.Options)
 	ts.put(session, t)
+	if session.Options != nil {
+		runtime.AddCleanup(session.Options, ts.drop, t.made)
+	}
 }
 
 func (ts *tracks) put(session *sessions.Session, t *track) {
@@ -69,7 +79,15 @@ func (ts *tracks) put(session *sessions.Session, t *track) {
 	runtime.AddCleanup(session, ts.drop, ref)
 }
 
-func (ts *tracks) drop(ref sessionRef) { ts.m.Delete(ref) }
+// drop drops the entry of a session that has gone. What New has made is remembered for as long as its
+// Options: a copy that has them may still be saved, and nothing else tells whose copy it is.
+func (ts *tracks) drop(ref sessionRef) {
+	if v, ok := ts.m.Load(ref); ok && ref.Value() == nil {
+		if t := v.(*track); t.made != ref || t.options.Value() == nil {
+			ts.m.Delete(ref)
+		}
+	}
+}
 
 // of returns the session's track, and a new track for a session that no store has made; known is
 // false for a new track. The new track says that the session belongs to the given store.
@@ -97,10 +115,10 @@ func (ts *tracks) original(session *sessions.Session) (t *track, known bool) {
 	if session.Values == nil {
 		return nil, false
 	}
-	values := identity(session)
+	options, values := weak.Make(session.Options), identity(session)
 	ts.m.Range(func(_, v any) bool {
 		t = v.(*track)
-		known = t.options == session.Options && t.values == values && t.name == session.Name()
+		known = t.options == options && t.values == values && t.name == session.Name()
 		return !known
 	})
 	return t, known

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/gorilla/sessions"
 )
@@ -43,6 +44,33 @@ func TestTracksAreForgotten(t *testing.T) {
 		t.Error("a session in use was forgotten")
 	}
 	runtime.KeepAlive(kept)
+}
+
+// A copy is that of its session also when nobody has the session itself any more: else it would depend on the
+// garbage collector what a save of the copy is compared with.
+func TestACopyOutlivesItsSession(t *testing.T) {
+	ts := &tracks{}
+	session, own := newSession(ts)
+	copied, gone := new(sessions.Session), weak.Make(session)
+	*copied, session = *session, nil
+	for deadline := time.Now().Add(20 * time.Second); gone.Value() != nil; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatal("the session is kept")
+		}
+	}
+	for range 3 {
+		runtime.GC()
+	}
+	if got, known := ts.of(copied, nil); !known || got != own {
+		t.Error("the copy is taken for a session of its own")
+	}
+	runtime.KeepAlive(copied)
+	copied = nil
+	for deadline := time.Now().Add(20 * time.Second); ts.len() > 0; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d entries are left", ts.len())
+		}
+	}
 }
 
 func TestTracksTellSessionsApart(t *testing.T) {

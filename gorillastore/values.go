@@ -3,6 +3,7 @@ package gorillastore
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/gorilla/sessions"
 
@@ -18,6 +19,9 @@ func encode(session *sessions.Session) (map[string][]byte, error) {
 	for key, value := range session.Values {
 		if key == maxAgeKey {
 			return nil, fmt.Errorf("gorillastore: session %q: key %q cannot be stored: the store keeps the session's MaxAge under it", session.Name(), key)
+		}
+		if text, ok := key.(string); ok && strings.HasPrefix(text, flashPrefix) {
+			return nil, fmt.Errorf("gorillastore: session %q: key %q cannot be stored: the store keeps flashes under such keys", session.Name(), key)
 		}
 		name, err := serializer.MarshalKey(key)
 		if err != nil {
@@ -64,7 +68,7 @@ func keepUntouched(attrs, stored map[string][]byte) {
 // them, or with none and an error.
 func (s *Store) decode(session string, values map[any]any, attrs map[string][]byte) error {
 	for name, b := range attrs {
-		if name == maxAgeAttr {
+		if name == maxAgeAttr || isFlash(name) {
 			continue
 		}
 		key, value, what, err := decodeOne(name, b)
@@ -80,7 +84,7 @@ func (s *Store) decode(session string, values map[any]any, attrs map[string][]by
 			return fmt.Errorf("%w: %s of session %q: %w", ErrUndecodable, what, session, err)
 		}
 	}
-	return nil
+	return s.joinFlashes(session, values, attrs)
 }
 
 // nameNow returns the name under which the key of an attribute is written now, and whether that is

@@ -119,8 +119,7 @@ func TestUnusableTokensReachNoNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := cluster.New(cluster.Config{Nodes: nodes, DialContext: func(context.Context, string, string) (net.Conn, error) {
-		t.Error("a node was dialled")
-		return nil, errors.New("no nodes here")
+		return nil, errors.New("no nodes here") // whoever asks them gets ErrUnavailable
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +136,9 @@ func TestUnusableTokensReachNoNode(t *testing.T) {
 		if err := s.Delete(token); err != nil {
 			t.Errorf("deleting what cannot exist: %v", err)
 		}
+	}
+	if n := c.Stats().Unavailable; n != 0 {
+		t.Errorf("nodes were asked: %d calls found them unavailable", n)
 	}
 }
 

@@ -14,15 +14,22 @@
 //
 // With [serializer.Codec] every session value is stored as an attribute of its own. If two requests
 // of one session run at the same time and change different values, both changes are kept; if they
-// change the same value, the later change wins.
+// change the same value, the later change wins, unless both do so in [Store.Update], which loses
+// neither. scs has no flashes: Pop shows a value once per request, and two requests that Pop it at once
+// both show it, unless they do so in Update.
 //
 // With any other codec, scs's own gob codec included, this package cannot tell values apart: it
 // stores the session as one attribute. If two requests save at the same time, the later save
 // replaces the session.
 //
 // A session that was written with one codec cannot be read with another: scs then fails every
-// request of that user. When the codec of a running app changes, set [Store.Accept], or change
-// [cluster.Config.KeyPrefix].
+// request of that user. When a running app changes to serializer.Codec, set its Former to the codec
+// of before, which reads these sessions, or [Store.Accept], which starts them anew:
+//
+//	sessions.Codec = serializer.Codec{Former: scs.GobCodec{}}
+//
+// The first save of such a session stores each value as an attribute of its own. Of two parallel
+// requests that both save it for the first time, the later one wins, as before.
 //
 // An attribute has changed when its value has changed, not when its bytes have. A value that the
 // app left alone keeps its stored bytes, also if its type encodes to other bytes each time, or if
@@ -72,15 +79,21 @@
 // like a logout followed by a new session, and no value may live on past a logout. Call RenewToken
 // early in the request, as at a login.
 //
+// # A user's sessions
+//
+// With [Store.OwnerKey] the app can show a user where he is logged in, and log him out there:
+// [Store.Sessions], [Store.Destroy], [Store.DestroyAll], [WithLabel].
+//
 // # Iteration
 //
-// scs's IterableStore is not implemented, so SessionManager.Iterate panics, as scs documents it.
-// Sessions are stored under hashes of their tokens: a client that lists the keys of a node learns
-// no token, and neither can this package.
+// SessionManager.Iterate works where nodes list their keys. Sessions are stored under hashes of
+// their tokens, so what stands for a token in it is a handle, good in this process only: see
+// [Store.AllCtx].
 //
 // # Reading order
 //
-// store.go has the verbs of scs: find, commit, delete. payload.go turns the bytes of a codec into
+// store.go has the verbs of scs: find, commit, delete. update.go is for values that requests change at
+// the same time, lock.go for requests that must run one at a time. payload.go turns the bytes of a codec into
 // attributes and back. snapshots.go says which find a commit belongs to, request.go which contexts
 // belong to one request, renewal.go what a session keeps under a new token. loadandsave.go is the
 // middleware, answer.go the moment at which an answer begins.

@@ -21,7 +21,7 @@ import (
 //
 // It reads the cookie, loads the session, calls next with the session in the request's context,
 // commits the changes before the first byte of the answer, and sets the cookie, all as m's settings
-// say. It differs from m.LoadAndSave in three points:
+// say. It differs from m.LoadAndSave in four points:
 //
 //   - If the session was deleted or has ended since the request found it, the answer goes out as
 //     the handler wrote it, without a cookie and without m.ErrorFunc: by now the browser may hold
@@ -31,6 +31,11 @@ import (
 //     context, also in that of context.WithoutCancel.
 //   - The session is committed before the first Flush, too, so that a stream sends its cookie.
 //     Informational answers (1xx) go out at once and commit nothing.
+//   - A second cookie, named as the session's with "_v" behind it, carries the version of what the
+//     client has seen, and is set when that has changed. With it an instance with
+//     [cluster.Config.Local] serves the session from its own memory. It is set also where Local is
+//     off, so that a fleet can be switched over instance by instance. It holds nothing of the
+//     session and proves nothing to anybody else.
 //
 // A Store that wraps s, for example to count calls, must pass the contexts on.
 func (s *Store) LoadAndSave(m *scs.SessionManager, next http.Handler) http.Handler {
@@ -40,20 +45,21 @@ func (s *Store) LoadAndSave(m *scs.SessionManager, next http.Handler) http.Handl
 		if cookie, err := r.Cookie(m.Cookie.Name); err == nil {
 			token = cookie.Value
 		}
-		ctx, err := m.Load(s.within(r.Context()), token)
+		v, within := s.visiting(m, r)
+		ctx, err := m.Load(within, token)
 		if err != nil {
 			m.ErrorFunc(w, r, err)
 			return
 		}
 		r = r.WithContext(ctx)
-		a := &answer{ResponseWriter: w, before: func() { s.save(m, w, r) }}
+		a := &answer{ResponseWriter: w, before: func() { s.save(m, w, r, v) }}
 		next.ServeHTTP(a, r)
 		a.begin()
 	})
 }
 
 // save commits the session of a request where it has changed, and sets the cookie.
-func (s *Store) save(m *scs.SessionManager, w http.ResponseWriter, r *http.Request) {
+func (s *Store) save(m *scs.SessionManager, w http.ResponseWriter, r *http.Request, v *visit) {
 	ctx := r.Context()
 	switch m.Status(ctx) {
 	case scs.Modified:
@@ -64,9 +70,13 @@ func (s *Store) save(m *scs.SessionManager, w http.ResponseWriter, r *http.Reque
 			m.ErrorFunc(w, r, err)
 		default:
 			m.WriteSessionCookie(ctx, w, token, expiry)
+			v.write(ctx, w)
 		}
 	case scs.Destroyed:
 		m.WriteSessionCookie(ctx, w, "", time.Time{})
+		v.write(ctx, w)
+	default:
+		v.write(ctx, w)
 	}
 }
 

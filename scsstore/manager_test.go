@@ -33,11 +33,14 @@ func useStore(t *testing.T, sessions *scs.SessionManager, c *cluster.Cluster, co
 	return &visitor{t: t, sessions: sessions}
 }
 
-// visit runs one request through LoadAndSave and returns its status.
-func (v *visitor) visit(handler func(ctx context.Context)) int {
+// visit runs one request through LoadAndSave and returns its status. The label is that of the device.
+func (v *visitor) visit(handler func(ctx context.Context), label ...string) int {
 	v.t.Helper()
 	ctx, cancel := context.WithCancel(v.t.Context())
 	defer cancel()
+	for _, l := range label {
+		ctx = scsstore.WithLabel(ctx, l)
+	}
 	req := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 	if v.cookie != nil && v.cookie.MaxAge >= 0 {
 		req.AddCookie(v.cookie)
@@ -53,9 +56,9 @@ func (v *visitor) visit(handler func(ctx context.Context)) int {
 }
 
 // must is visit for a request that must succeed.
-func (v *visitor) must(handler func(ctx context.Context)) {
+func (v *visitor) must(handler func(ctx context.Context), label ...string) {
 	v.t.Helper()
-	if status := v.visit(handler); status != http.StatusOK {
+	if status := v.visit(handler, label...); status != http.StatusOK {
 		v.t.Fatalf("status %d", status)
 	}
 }
@@ -240,17 +243,6 @@ func TestHashTokenInStore(t *testing.T) {
 		v.cookie = old
 		v.expect("user", nil)
 	})
-}
-
-// scs documents that Iterate panics over a store that cannot list its sessions.
-func TestIterateIsNotSupported(t *testing.T) {
-	v := newVisitor(t, connect(t, threeNodes(t)), scs.GobCodec{})
-	defer func() {
-		if recover() == nil {
-			t.Error("Iterate did not panic")
-		}
-	}()
-	_ = v.sessions.Iterate(t.Context(), func(context.Context) error { return nil })
 }
 
 func TestInventedTokenIsNotAdopted(t *testing.T) {

@@ -47,6 +47,7 @@ func TestPrintedStoreShowsNoToken(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	c.Close() // what is printed must not change meanwhile
 	var logged strings.Builder
 	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "store", store)
 	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "store", store)

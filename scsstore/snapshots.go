@@ -19,6 +19,9 @@ type snapshot struct {
 	// lost are values of a session that had gone when this one took its place under a
 	// new token. The app still holds them, and they are not stored.
 	lost map[string][]byte
+	// equal compares the values in the bytes of two sessions that are stored in one piece; nil: it is
+	// not known how. It is known after an Update.
+	equal func(a, b []byte) bool
 }
 
 func (s *snapshot) is(token string) bool { return s != nil && s.token == token }
@@ -38,10 +41,17 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 	if base != nil {
 		now.rec, now.lost = base.rec, base.lost
 		keep(base.rec.Attrs, attrs)
+		now.equal = base.equal
+		if was := base.rec.Attrs[wholeName]; base.equal != nil && was != nil && whole(attrs) && base.equal(was, attrs[wholeName]) {
+			attrs[wholeName] = was
+		}
 	} else {
 		now.rec, now.lost = *cluster.NewRecord(token), s.lost(on, req)
 		if on != nil { // what was left alone goes to the new token as it is stored
 			keep(on.rec.Attrs, attrs)
+		}
+		if before := req.predecessor(on); before != nil {
+			now.rec.Succeeds(&before.rec)
 		}
 	}
 	now.rec.Attrs = attrs

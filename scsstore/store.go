@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -41,7 +43,8 @@ type Store struct {
 	// Accept, if not nil, is called with the bytes of every session that was found. If it returns
 	// false, Find reports the session as not found, so that the user gets a new one; the stored
 	// session is left to expire. Use it when sessions were written by a codec that the app no
-	// longer uses:
+	// longer uses, and that its present one cannot read either: serializer.Codec reads them with
+	// its field Former, so that nobody has to log in again.
 	//
 	//	store.Accept = func(b []byte) bool { _, ok := serializer.Split(b); return ok }
 	//
@@ -67,9 +70,27 @@ type Store struct {
 	// Set it before the store is used.
 	ReportDestroyed bool
 
+	// Logger receives one warning of the store, at the first commit of a session that is stored as
+	// one attribute, because its codec is not [serializer.Codec]: of two parallel requests the
+	// later one replaces the session then. If nil, slog.Default() is used. An app that wants it so
+	// sets slog.New(slog.DiscardHandler). Set it before the store is used.
+	Logger *slog.Logger
+
+	// OwnerKey is the key of the session value that names the user, such as "userID": a string, or an
+	// integer, which counts as its decimal text. Sessions with that value are the user's: Sessions
+	// lists them, and DestroyAll ends them. If empty, no session has an owner, which costs nothing.
+	//
+	// With it, the commit that gives a session its value (the login) reads and writes the user's
+	// record on the nodes as well, and a Find now and then reads it (cluster.Config.OwnerCheck). The
+	// codec must be serializer.Codec or scs.GobCodec: a commit of other bytes is an error, and so is
+	// one of a value of another type. Set it before the store is used, and in an app that runs not
+	// before all its instances have a version of this package that knows it.
+	OwnerKey string
+
 	cluster  *cluster.Cluster
 	requests weakmap.Map[*request] // by the Done channels of their contexts
 	gone     *gone
+	warned   sync.Once // of sessions that are committed whole
 }
 
 // New returns a store that keeps its sessions in c.
@@ -114,7 +135,8 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 		return nil, false, nil
 	}
 	req := s.requestOf(ctx)
-	rec, err := s.cluster.Load(ctx, token)
+	v := s.visitOf(ctx)
+	rec, err := s.cluster.LoadVersion(ctx, token, v.version())
 	if errors.Is(err, cluster.ErrNotFound) {
 		return nil, false, nil
 	}
@@ -125,11 +147,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 	if s.Accept != nil && !s.Accept(b) {
 		return nil, false, nil
 	}
+	v.note(rec)
 	known := &snapshot{token: token, rec: *rec}
 	req.found(known)
-	if !whole(rec.Attrs) { // no other codec tells what it decodes
-		lineage.Found(b).SetNote(s, known)
-	}
+	note(s, b, known)
 	return b, true, nil
 }
 
@@ -160,23 +181,36 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 		return ErrNoCluster
 	}
 	if !usable(token) {
-		return fmt.Errorf("%w: it has %d bytes, and must have 1 to %d", ErrBadToken, len(token), MaxTokenBytes)
+		return fmt.Errorf("%w: it has %d bytes, and must have 1 to %d; scs makes good ones", ErrBadToken, len(token), MaxTokenBytes)
 	}
 	if !expiry.After(time.Now()) {
 		return s.DeleteCtx(ctx, token)
 	}
 	// Nothing that is remembered may share memory with b: it would last as long as b.
 	attrs := fromPayload(bytes.Clone(b))
+	if whole(attrs) {
+		s.warned.Do(s.warnWhole)
+	}
 	line, req := lineage.Of(b), s.requestOf(ctx)
 	now, ok := s.changed(line, req, token, attrs)
 	err := cluster.ErrDestroyed
+	if ok && s.OwnerKey != "" {
+		owner, err := s.ownerOf(attrs)
+		if err != nil {
+			return fmt.Errorf("scsstore: commit: %w", err)
+		}
+		now.rec.SetOwner(owner, labelOf(ctx))
+	}
 	if ok {
 		now.rec.Deadline = expiry
-		// Not with ctx: a save that waits for another save of its session would end with the
-		// client.
-		err = s.cluster.Save(context.Background(), &now.rec)
+		// Not with ctx itself: a save that waits for another save of its session would end with
+		// the client. Its values are kept: for Config.Trace, and a lock may be among them.
+		err = s.cluster.Save(withoutEnd(ctx), &now.rec)
 		// After any other failure the old snapshot stays the base, because the app may try again.
 		// After ErrDestroyed the new snapshot says from now on that the session is gone.
+		if err == nil { // before others see now, which never changes
+			s.visitOf(ctx).note(&now.rec)
+		}
 		if err == nil || errors.Is(err, cluster.ErrDestroyed) {
 			line.SetNote(s, now)
 			req.committed(now)
@@ -199,7 +233,8 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 // token must know it; see CommitCtx.
 //
 // The error wraps cluster.ErrUnavailable or cluster.ErrClosed; the session may then be destroyed or
-// not.
+// not. With a context of LockHandler, or cluster.Lock, it is also cluster.ErrLockLost: somebody else
+// has the lock, and the session is as it was.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if s == nil || s.cluster == nil {
 		return ErrNoCluster
@@ -212,16 +247,32 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if err := s.cluster.Delete(ctx, token); err != nil {
 		return fmt.Errorf("scsstore: delete: %w", err)
 	}
+	s.visitOf(ctx).forget()
 	return nil
 }
 
 // hasGone reports whether the nodes say that there is no such session any more.
 func (s *Store) hasGone(ctx context.Context, token string) bool {
-	if ctx != nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	_, err := s.cluster.Load(ctx, token)
+	_, err := s.cluster.Load(withoutEnd(ctx), token)
 	return errors.Is(err, cluster.ErrNotFound)
+}
+
+// warnWhole tells the operator what a codec other than serializer.Codec costs.
+func (s *Store) warnWhole() {
+	logger := s.Logger
+	if logger == nil {
+		logger = slog.Default()
+	}
+	logger.Warn("scsstore: sessions are committed whole: of two parallel requests of a session the later one replaces what the other one has changed",
+		"mend", "sessions.Codec = serializer.Codec{Former: scs.GobCodec{}}, with the codec of before as Former; or set scsstore.Store.Logger to silence this")
+}
+
+// withoutEnd returns a context with the values of ctx that does not end. Nil has none.
+func withoutEnd(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return context.WithoutCancel(ctx)
 }
 
 func usable(token string) bool { return token != "" && len(token) <= MaxTokenBytes }
