@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ var nodeActions = map[string]func(d *demo, id string) error{
 		}
 		d.watch.ended(id, false)
 		if was == testenv.Down {
+			d.comesBack()
 			d.mended("start "+id, "%s was started again, with an empty memory.", id)
 		} else {
 			d.broke("empty "+id, "%s was restarted: it runs again at once, with an empty memory.", id)
@@ -64,7 +66,7 @@ func (d *demo) broke(mark, format string, args ...any) {
 	exposed := d.watch.fault(time.Now())
 	d.journal.add(fault, mark, format, args...)
 	if exposed > 0 {
-		d.journal.add(note, "", "That was quick: %s had not been used since the fault before, so both copies may have been hit. "+
+		d.journal.add(note, "", "That was quick: %s had not been used since the fault before, and not every node was whole, so both copies may have been hit. "+
 			"This is the one thing that two copies cannot cover.", countSessions(exposed))
 	}
 	if cuts := d.watch.allCuts(); len(cuts) > 1 || len(cuts) == 1 && !strings.HasPrefix(mark, "cut") {
@@ -86,15 +88,26 @@ func (d *demo) toNode(action, id string) error {
 	}
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	if err := d.inTheWay(); err != nil && !d.mends(action, id) {
+		return err
+	}
 	d.watch.touch(id)
 	defer d.watch.touch(id)
 	return do(d, id)
+}
+
+// mends reports whether the action puts right what ended, or hangs, by itself.
+func (d *demo) mends(action, id string) bool {
+	return action == "resume" || action == "restart" && slices.Contains(d.nodes.ids(), id) && d.nodes.state(id) == testenv.Down
 }
 
 // addNode adds a node, one instance after the other.
 func (d *demo) addNode(id string, standby bool) error {
 	d.turn.Lock()
 	defer d.turn.Unlock()
+	if err := d.inTheWay(); err != nil {
+		return err
+	}
 	n, err := d.nodes.add(id, standby)
 	if err != nil {
 		return err
@@ -106,7 +119,7 @@ func (d *demo) addNode(id string, standby bool) error {
 	d.watch.touch(n.ID)
 	d.watch.ended(n.ID, false)
 	err = d.roll()
-	d.mended("add "+n.ID, "%s was added, %s. The apps took it on one after the other; sessions move there when they are used.", n.ID, what)
+	d.mended("add "+n.ID, "%s was added, %s. The apps took it on one after the other; sessions move there by themselves, and at once when they are used.", n.ID, what)
 	return err
 }
 
@@ -135,6 +148,9 @@ func (d *demo) cutOff(id, app string) error {
 	return d.onWire(id, app, func(in *instance, n cluster.Node) error {
 		if d.watch.cut(id, app) {
 			return refuse("%s is cut off from %s already. Reconnect them first.", app, id)
+		}
+		if err := d.inTheWay(); err != nil {
+			return err
 		}
 		in.wire.Blackhole(n.Addr, testenv.Both)
 		d.watch.setCut(id, app, true)

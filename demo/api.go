@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // This file decides who may press the buttons and what they get as an answer.
@@ -55,6 +56,18 @@ func (d *demo) handler() http.Handler {
 		return nil
 	}))
 	mux.HandleFunc("POST /faults", d.button(d.switchFaults))
+	mux.HandleFunc("POST /sticky", d.serveSticky)
+	mux.HandleFunc("POST /every/{action}", d.button(func(r *http.Request) error { return d.toEveryNode(r.PathValue("action")) }))
+	mux.HandleFunc("POST /rolling/{action}", d.button(func(r *http.Request) error {
+		switch action := r.PathValue("action"); action {
+		case "start":
+			return d.startRolling()
+		case "cancel":
+			return d.cancelRolling()
+		default:
+			return unknown("button", action, []string{"start", "cancel"})
+		}
+	}))
 	return guard(mux)
 }
 
@@ -63,6 +76,13 @@ func (d *demo) switchFaults(r *http.Request) error {
 		return refuse("The nodes run elsewhere: this page can show them, but not break them.")
 	}
 	on := r.FormValue("on") == "1"
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	if on {
+		if err := d.inTheWay(); err != nil {
+			return err
+		}
+	}
 	if d.faults.Swap(on) == on {
 		return nil
 	}
@@ -151,7 +171,14 @@ type state struct {
 	Nodes    []nodeState `json:"nodes"`
 	Apps     []appState  `json:"apps"`
 	Users    int         `json:"users"`
-	Exposed  int         `json:"exposed"` // users whose session was not used since the latest fault
+	Idle     int         `json:"idle"`        // of them: who logged in and then do nothing
+	Exposed  int         `json:"exposed"`     // users whose session may miss a copy: not used since the latest fault, nor were all nodes whole
+	AtRest   int         `json:"exposedIdle"` // of them: idle ones
+	Rolling  *rollState  `json:"rollingRestart,omitempty"`
+	Rolled   time.Time   `json:"rolledAt,omitzero"`     // when the idle users were looked at
+	After    string      `json:"rolledAfter,omitempty"` // and after what
+	Sticky   bool        `json:"sticky"`
+	Outage   bool        `json:"outage"` // no node is up
 	Faults   bool        `json:"randomFaults"`
 	Broken   int         `json:"faultsSoFar"`
 	Doubts   int         `json:"timeoutsOfHealthyNodes"` // faults of a busy machine
@@ -167,32 +194,58 @@ type nodeState struct {
 	State   string            `json:"state"`  // up, hung or down, in truth
 	SeenBy  map[string]string `json:"seenBy"` // by app: up, suspect, down or cut off
 	Copies  int               `json:"copies"` // of the users' sessions
+	AtHome  int               `json:"atHome"` // of the sessions that belong on it
+	Belong  int               `json:"belong"` // sessions of users that belong on it
+	// Whole is true when every running app knows that the node holds a current copy of every
+	// session that belongs on it. Reason says why it does not, as the app that knows most does.
+	Whole    bool   `json:"whole"`
+	Draining bool   `json:"draining"`
+	Reason   string `json:"reason,omitempty"`
 }
 
 type appState struct {
-	Name   string `json:"name"`
-	Driver string `json:"driver"`
-	Up     bool   `json:"up"`
+	Name   string     `json:"name"`
+	Driver string     `json:"driver"`
+	Up     bool       `json:"up"`
+	Local  localState `json:"local"`
+}
+
+// Unwritten is how many sessions have something that the nodes may lack.
+func (s state) Unwritten() (n int) {
+	for _, in := range s.Apps {
+		n += in.Local.Unwritten
+	}
+	return n
 }
 
 // state returns what there is now.
 func (d *demo) state() state {
 	now := time.Now()
 	s := state{
-		Users: d.crowd.size(), Exposed: d.watch.exposed(), Faults: d.faults.Load(), Broken: d.watch.faults(), Doubts: d.watch.busy(),
+		Users: d.crowd.size(), Idle: d.crowd.idlers(), Faults: d.faults.Load(), Broken: d.watch.faults(), Doubts: d.watch.busy(),
 		Holdfast: d.crowd.holdfast.figures(now), OneCopy: d.crowd.oneCopy.figures(now), Log: d.journal.latest(keptEntries),
 	}
-	for _, in := range d.apps {
-		s.Apps = append(s.Apps, appState{in.name, in.driver, in.url() != ""})
+	busy, idle := d.watch.exposed()
+	s.Exposed, s.AtRest = busy+idle, idle
+	var last *rolled
+	if s.Rolling, last = d.rolling.state(); last != nil {
+		s.Rolled, s.After, s.Holdfast.Idle, s.OneCopy.Idle = last.At, last.After, &last.Holdfast, &last.OneCopy
 	}
+	for _, in := range d.apps {
+		s.Apps = append(s.Apps, appState{in.name, in.driver, in.url() != "", in.local()})
+	}
+	s.Sticky, s.Outage = d.sticky.Load(), true
 	for _, n := range d.nodes.all() {
-		s.Nodes = append(s.Nodes, d.nodeState(n))
+		n := d.nodeState(n)
+		s.Nodes = append(s.Nodes, n)
+		s.Outage = s.Outage && n.State != stateNames[testenv.Up]
 	}
 	return s
 }
 
 func (d *demo) nodeState(n cluster.Node) nodeState {
 	seen, down := map[string]string{}, 0
+	whole, draining, reason := true, false, ""
 	for _, in := range d.apps {
 		view, ok := in.sees(n.ID)
 		if !ok {
@@ -202,11 +255,20 @@ func (d *demo) nodeState(n cluster.Node) nodeState {
 		if view.State == cluster.StateDown {
 			down++
 		}
+		whole, draining = whole && view.Whole, draining || view.Draining
+		if len(view.Reason) > len(reason) { // the app that heals the node says how far it is
+			reason = view.Reason
+		}
 		if d.watch.cut(n.ID, in.name) {
 			seen[in.name] = "cut off"
 		}
 	}
-	s := nodeState{n.ID, n.Addr, n.Standby, stateNames[d.nodes.state(n.ID)], seen, d.watch.copiesOn(n.ID)}
+	has := d.watch.heldBy(n.ID)
+	s := nodeState{
+		ID: n.ID, Addr: n.Addr, Standby: n.Standby, State: stateNames[d.nodes.state(n.ID)], SeenBy: seen,
+		Copies: has.copies, AtHome: has.atHome, Belong: has.belong,
+		Whole: whole && len(seen) > 0, Draining: draining, Reason: reason,
+	}
 	if !d.nodes.own() && down > 0 && down == len(seen) {
 		s.State = "down" // nothing better is known of a node that runs elsewhere
 	}

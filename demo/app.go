@@ -22,6 +22,9 @@ type answer struct {
 	Name  string   `json:"name"` // empty: nobody is logged in
 	Count int      `json:"count"`
 	Cart  []string `json:"cart"`
+	// From says where the session was found: here, in the memory of the instance, or on the nodes; empty:
+	// there is none, or that is not known.
+	From string `json:"from,omitempty"`
 	// ID is the session's id, for the page to look up where its copies lie. A real
 	// app tells it to nobody.
 	ID string `json:"id"`
@@ -41,13 +44,13 @@ func outOfReach(w http.ResponseWriter, _ *http.Request, _ error) {
 	http.Error(w, "Sessions are out of reach. Please try again in a moment.", http.StatusServiceUnavailable)
 }
 
-// scsApp is the app with scs. The caller sets Store and Codec.
-func scsApp(app string, s *scs.SessionManager) http.Handler {
+// scsApp is the app with scs. The caller sets Store and Codec, and says which LoadAndSave it is.
+func scsApp(app string, s *scs.SessionManager, loadAndSave func(http.Handler) http.Handler) http.Handler {
 	s.ErrorFunc = outOfReach
 	say := func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		cart, _ := s.Get(ctx, "cart").([]string)
-		answer{app, s.GetString(ctx, "name"), s.GetInt(ctx, "count"), cart, s.Token(ctx)}.send(w)
+		answer{app, s.GetString(ctx, "name"), s.GetInt(ctx, "count"), cart, sourceOf(ctx), s.Token(ctx)}.send(w)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /session", say)
@@ -81,7 +84,7 @@ func scsApp(app string, s *scs.SessionManager) http.Handler {
 		}
 		answer{App: app}.send(w)
 	})
-	return s.LoadAndSave(mux)
+	return loadAndSave(mux)
 }
 
 // gorillaApp is the app with gorilla/sessions.
@@ -96,11 +99,11 @@ func gorillaApp(app, cookie string, store *gorillastore.Store) http.Handler {
 		}
 		return s, true
 	}
-	say := func(w http.ResponseWriter, s *sessions.Session) {
+	say := func(w http.ResponseWriter, r *http.Request, s *sessions.Session) {
 		name, _ := s.Values["name"].(string)
 		count, _ := s.Values["count"].(int)
 		cart, _ := s.Values["cart"].([]string)
-		answer{app, name, count, cart, s.ID}.send(w)
+		answer{app, name, count, cart, sourceOf(r.Context()), s.ID}.send(w)
 	}
 	// change answers a request that changes the session of somebody logged in.
 	change := func(do func(*sessions.Session, *http.Request)) http.HandlerFunc {
@@ -116,13 +119,13 @@ func gorillaApp(app, cookie string, store *gorillastore.Store) http.Handler {
 					return
 				}
 			}
-			say(w, s)
+			say(w, r, s)
 		}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /session", func(w http.ResponseWriter, r *http.Request) {
 		if s, ok := session(w, r); ok {
-			say(w, s)
+			say(w, r, s)
 		}
 	})
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
@@ -135,7 +138,7 @@ func gorillaApp(app, cookie string, store *gorillastore.Store) http.Handler {
 			outOfReach(w, r, err)
 			return
 		}
-		say(w, s)
+		say(w, r, s)
 	})
 	mux.HandleFunc("POST /count", change(func(s *sessions.Session, _ *http.Request) {
 		n, _ := s.Values["count"].(int)

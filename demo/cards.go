@@ -21,8 +21,9 @@ var stateNames = map[testenv.State]string{testenv.Up: "up", testenv.Paused: "hun
 // card is one node on the page.
 type card struct {
 	nodeState
-	Look    string // up, suspect, hung, down or back: colour and icon
+	Look    string // up, suspect, hung, down, back, filling or draining: colour and icon
 	Label   string
+	Fill    string // whole, filling or draining, of a node that is up
 	Opinion string
 	CutOff  []string // apps that cannot reach it
 	CanCut  []string // apps that can
@@ -100,7 +101,7 @@ func summarise(copies int, ended, any bool) string {
 	case copies == 0:
 		return "no copy within reach."
 	case copies == 1:
-		return "one copy. Your next request makes the second."
+		return "one copy. Your next request makes the second, or a node that fills."
 	}
 	return fmt.Sprintf("%d copies, the same on each.", copies)
 }
@@ -116,6 +117,17 @@ func newCard(n nodeState) card {
 		return c
 	}
 	switch {
+	case n.Draining:
+		c.Fill = "draining"
+	case n.Whole:
+		c.Fill = "whole"
+	default:
+		c.Fill = "filling"
+	}
+	if c.Fill != "whole" {
+		c.Look = c.Fill
+	}
+	switch {
 	case len(by["cut off"]) > 0:
 		c.Look, c.Label = "suspect", "partly cut off"
 	case len(by["down"]) > 0:
@@ -124,6 +136,14 @@ func newCard(n nodeState) card {
 		c.Look, c.Label = "suspect", "suspect"
 	}
 	return c
+}
+
+// Why says why the node is not whole, as a sentence.
+func (c card) Why() string {
+	if c.Reason == "" {
+		return "It is filling."
+	}
+	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:] + "."
 }
 
 // opinion says what the apps think of a node.

@@ -11,12 +11,12 @@ import (
 
 // This file decides what is told of where the users' sessions lie.
 
-// tellMoved tells where the second copies went, once every session has been used.
+// tellMoved tells where the second copies went, once every session of a user who works has been used.
 func (w *watch) tellMoved(ctx context.Context) {
 	w.mu.Lock()
 	var done []string
 	for id, since := range w.moving {
-		if w.d.crowd.exposed(since) == 0 {
+		if busy, _ := w.d.crowd.unused(since); busy == 0 {
 			done = append(done, id)
 			delete(w.moving, id)
 		}
@@ -115,23 +115,39 @@ func (d *demo) where(ctx context.Context, driver, id string) (best []cluster.Pla
 	return best
 }
 
+// held is what a node has of the users' sessions.
+type held struct {
+	copies int // of any session
+	atHome int // of sessions that belong on it
+	belong int // sessions that belong on it
+}
+
 func (w *watch) count(all [][]cluster.Placement) {
-	copies := map[string]int{}
+	nodes := map[string]held{}
 	for _, places := range all {
 		for _, p := range places {
-			if p.Held && !p.Destroyed {
-				copies[p.Node.ID]++
+			h, has := nodes[p.Node.ID], p.Held && !p.Destroyed
+			home := p.Role == cluster.RolePrimary || p.Role == cluster.RoleBackup
+			if has {
+				h.copies++
 			}
+			if home {
+				h.belong++
+			}
+			if has && home {
+				h.atHome++
+			}
+			nodes[p.Node.ID] = h
 		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.copies = copies
+	w.held = nodes
 }
 
-// copiesOn returns how many users' sessions the node held lately.
-func (w *watch) copiesOn(id string) int {
+// heldBy returns what the node had of the users' sessions lately.
+func (w *watch) heldBy(id string) held {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.copies[id]
+	return w.held[id]
 }

@@ -25,6 +25,7 @@ type crowd struct {
 
 	mu    sync.Mutex // guards below
 	users []*user    // on holdfast
+	twins []*user    // the same on the one-copy store
 	stops []context.CancelFunc
 	names int
 	tasks sync.WaitGroup
@@ -54,7 +55,7 @@ func (c *crowd) resize(n int) {
 	for len(c.users) > n {
 		last := len(c.users) - 1
 		c.stops[last]()
-		c.users, c.stops = c.users[:last], c.stops[:last]
+		c.users, c.twins, c.stops = c.users[:last], c.twins[:last], c.stops[:last]
 	}
 	for len(c.users) < n {
 		c.names++
@@ -66,13 +67,14 @@ func (c *crowd) resize(n int) {
 		u, twin := c.newUser(driver, &c.holdfast), c.newUser(withOneCopy, &c.oneCopy)
 		c.tasks.Go(func() { u.run(ctx) })
 		c.tasks.Go(func() { twin.run(ctx) })
-		c.users, c.stops = append(c.users, u), append(c.stops, stop)
+		c.users, c.twins, c.stops = append(c.users, u), append(c.twins, twin), append(c.stops, stop)
 	}
 }
 
 func (c *crowd) newUser(driver string, t *tally) *user {
 	return &user{
-		name: fmt.Sprintf("user %d", c.names), driver: driver, base: c.url + "/app/" + driver,
+		name: fmt.Sprintf("user %d", c.names), driver: driver, idle: c.names%idleShare == 0,
+		cookies: map[string]string{}, looks: make(chan chan<- idleLook), gone: make(chan struct{}), base: c.url + "/app/" + driver,
 		client: c.client, tally: t, journal: c.journal, inquire: c.inquire,
 	}
 }
@@ -90,14 +92,28 @@ func (c *crowd) all() []*user {
 	return append([]*user(nil), c.users...)
 }
 
-// exposed returns how many sessions were not used since then: those that may still
-// miss a copy.
-func (c *crowd) exposed(since time.Time) int {
+// idlers returns how many users are idle.
+func (c *crowd) idlers() int {
 	n := 0
 	for _, u := range c.all() {
-		if id, used := u.lately(); id != "" && used.Before(since) {
+		if u.idle {
 			n++
 		}
 	}
 	return n
+}
+
+// unused returns how many sessions were not used since then, of users who work and of idle ones.
+func (c *crowd) unused(since time.Time) (busy, idle int) {
+	for _, u := range c.all() {
+		id, used := u.lately()
+		switch {
+		case id == "" || !used.Before(since):
+		case u.idle:
+			idle++
+		default:
+			busy++
+		}
+	}
+	return busy, idle
 }

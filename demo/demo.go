@@ -26,8 +26,10 @@ type config struct {
 	addr   string              // where the page is served
 	users  int                 // in the background
 	faults bool                // break something every few seconds
+	sticky bool                // begin in sticky mode
 	apps   string              // instances that run elsewhere; empty: the demo starts its own
 	getenv func(string) string // for MEMCACHED_NODES and what belongs to it; nil: not set
+	nodes  []testenv.Option    // of the demo's own nodes
 }
 
 // demo is the nodes, the apps, the users and the page.
@@ -41,9 +43,13 @@ type demo struct {
 	proxy   *proxy
 	crowd   *crowd
 	watch   *watch
+	rolling *rolling
 	server  *http.Server
 	url     string
-	faults  atomic.Bool // random ones are wanted
+	faults  atomic.Bool   // random ones are wanted
+	sticky  atomic.Bool   // users stay on one instance, which keeps copies
+	allDown atomic.Bool   // by a button, and no node was started since
+	forgot  chan struct{} // has room for one: all nodes have lost their memory at once
 
 	// turn is held by whoever breaks or mends something: one after the other, so
 	// that the journal tells the order in which it was.
@@ -63,21 +69,30 @@ var appNames = []struct{ name, driver string }{
 // node still costs its first requests less than 300 ms.
 const patienceWithNodes = 250 * time.Millisecond
 
+// healPerSecond is the HealPerSecond of the demo's own cluster: some users' sessions take long
+// enough to be watched.
+const healPerSecond = 200
+
+// knownWithin is how long the demo's apps, which change their lists one after the other, need to have the
+// new one.
+const knownWithin = 5 * time.Second
+
 // prefix begins every key of the demo.
 const prefix = "live:"
 
 // start starts everything. Close ends it.
 func start(tb testenv.TB, cfg config) (*demo, error) {
-	d := &demo{}
+	d := &demo{rolling: newRolling(), forgot: make(chan struct{}, 1)}
 	d.faults.Store(cfg.faults)
-	if err := d.startNodes(tb, cfg.getenv); err != nil {
+	d.sticky.Store(cfg.sticky)
+	if err := d.startNodes(tb, cfg.getenv, cfg.nodes); err != nil {
 		return nil, err
 	}
 	if err := d.startApps(cfg.apps); err != nil {
 		d.Close()
 		return nil, err
 	}
-	d.proxy = newProxy(append([]*instance{d.plain}, d.apps...))
+	d.proxy = newProxy(append([]*instance{d.plain}, d.apps...), d.sticky.Load)
 	if err := d.serve(cfg.addr); err != nil {
 		d.Close()
 		return nil, err
@@ -90,7 +105,10 @@ func start(tb testenv.TB, cfg config) (*demo, error) {
 	d.journal.add(note, "", "Everything runs: %d %s, two instances each of two apps.", len(d.nodes.all()), d.nodes.what())
 	d.tasks.Go(func() { d.crowd.run(ctx) })
 	d.tasks.Go(func() { d.watch.run(ctx) })
+	d.tasks.Go(func() { d.watch.followWhole(ctx) })
 	d.tasks.Go(func() { d.breakThings(ctx) })
+	d.tasks.Go(func() { d.rollNodes(ctx) })
+	d.tasks.Go(func() { d.lookAfterOutages(ctx) })
 	for _, in := range d.apps {
 		if in.remote != nil {
 			d.tasks.Go(func() { in.remote.follow(ctx, d.elsewhere(in)) })
@@ -100,16 +118,17 @@ func start(tb testenv.TB, cfg config) (*demo, error) {
 	return d, nil
 }
 
-func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
+func (d *demo) startNodes(tb testenv.TB, getenv func(string) string, opts []testenv.Option) error {
 	if getenv == nil {
 		getenv = func(string) string { return "" }
 	}
-	if getenv("MEMCACHED_NODES") == "" {
+	if getenv("MEMCACHED_NODES") == "" && getenv("MEMCACHED_DISCOVERY") == "" {
 		var err error
-		if d.nodes, err = startNodes(tb, 3); err != nil {
+		if d.nodes, err = startNodes(tb, 3, opts...); err != nil {
 			return fmt.Errorf("the memcached nodes did not start: %w", err)
 		}
-		d.base.KeyPrefix, d.base.Timeout = prefix, patienceWithNodes
+		d.base.KeyPrefix, d.base.Timeout, d.base.HealPerSecond = prefix, patienceWithNodes, healPerSecond
+		d.base.TransitionFor = knownWithin
 		return nil
 	}
 	var err error
@@ -125,6 +144,9 @@ func (d *demo) startNodes(tb testenv.TB, getenv func(string) string) error {
 func (d *demo) clusterConfig() cluster.Config {
 	cfg := d.base
 	cfg.Nodes = d.nodes.all()
+	if d.sticky.Load() {
+		cfg.Local = localCopies
+	}
 	return cfg
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // This file decides what goes wrong by itself when nobody presses buttons: one thing
-// at a time, and the next when every session has been used since.
+// at a time, and the next when every node is whole again: until then it would be the second.
 
 // trouble is one thing that goes wrong and how it ends; end may be nil.
 type trouble struct {
@@ -49,7 +49,8 @@ var troubles = []trouble{
 	}, nil},
 }
 
-// rest is how long everything is left alone between two faults.
+// rest is how long everything is left alone between two faults, random ones or those of a rolling
+// restart.
 const rest = 1500 * time.Millisecond
 
 // breakThings makes random faults while they are wanted, until ctx ends.
@@ -58,7 +59,7 @@ func (d *demo) breakThings(ctx context.Context) {
 		if !d.faults.Load() || !d.nodes.own() {
 			continue
 		}
-		if !d.watch.calm(ctx) || !d.putRight(ctx) {
+		if !d.watch.calm(ctx) || !d.putRight(ctx) || !d.watch.safe(ctx) {
 			return
 		}
 		all := d.nodes.all()

@@ -32,14 +32,19 @@ const (
 // cookieName is the name of the session cookie of a driver's app.
 func cookieName(driver string) string { return "live_" + driver }
 
+// versionName is the name of the cookie in which a client of scs carries the version of what it has
+// seen. With gorilla that is in the session cookie.
+func versionName(driver string) string { return cookieName(driver) + "_v" }
+
 // builder makes the handler of an app on a cluster.
 type builder func(app string, c *cluster.Cluster) (http.Handler, error)
 
 func buildSCS(app string, c *cluster.Cluster) (http.Handler, error) {
 	s := scs.New()
 	s.Cookie.Name = cookieName(withSCS)
-	s.Store, s.Codec = scsstore.New(c), serializer.Codec{}
-	return scsApp(app, s), nil
+	store := scsstore.New(c)
+	s.Store, s.Codec = store, serializer.Codec{}
+	return scsApp(app, s, func(pages http.Handler) http.Handler { return store.LoadAndSave(s, pages) }), nil
 }
 
 // buildGorilla returns the builder of instances that share a key.
@@ -59,7 +64,7 @@ func buildOneCopy(store *baseline.Store) builder {
 		s := scs.New()
 		s.Cookie.Name = cookieName(withOneCopy)
 		s.Store = store
-		return scsApp(app, s), nil
+		return scsApp(app, s, s.LoadAndSave), nil
 	}
 }
 
@@ -128,14 +133,17 @@ func (in *instance) newLife(cfg cluster.Config) (*life, error) {
 	if in.driver != withOneCopy {
 		cfg.DialContext = in.wire.DialContext
 		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Trace = noteSource
 		if l.cluster, err = cluster.New(cfg); err != nil {
 			return nil, err
 		}
 	}
-	if l.handler, err = in.build(in.name, l.cluster); err != nil {
+	app, err := in.build(in.name, l.cluster)
+	if err != nil {
 		l.close()
 		return nil, err
 	}
+	l.handler = sourced(app)
 	return l, nil
 }
 
@@ -238,6 +246,14 @@ func (in *instance) nodes() []cluster.NodeStatus {
 		return c.Nodes()
 	}
 	return nil
+}
+
+// local returns what the instance tells of its local copies.
+func (in *instance) local() localState {
+	if in.remote != nil {
+		return in.remote.local()
+	}
+	return localOf(in.sessions().Stats()) // of no Cluster there is nothing to tell
 }
 
 // where returns what the instance finds of a session; an error while it is down.

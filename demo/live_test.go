@@ -121,10 +121,12 @@ func TestWrongButtonsAreRefusedWithAReason(t *testing.T) {
 		{"/nodes/n1/resume", nil, 409, "n1 does not hang"},
 		{"/nodes/n1/hang", nil, 200, ""},
 		{"/nodes/n1/hang", nil, 409, "hangs already"},
+		{"/rolling/start", nil, 409, "n1 hangs, and would be missing"},
 		{"/nodes/n2/kill", nil, 200, ""},
 		{"/nodes/n2/kill", nil, 409, "is down already"},
 		{"/nodes/n2/hang", nil, 409, "cannot hang"},
 		{"/nodes/n3/kill", nil, 409, "last node that is up"},
+		{"/rolling/start", nil, 409, "Let it go on first"},
 		{"/nodes/n3/hang", nil, 409, "last node that is up"},
 		{"/nodes/n3/remove", nil, 409, "last node that is up"},
 		{"/nodes/n1/resume", nil, 200, ""},
@@ -141,6 +143,7 @@ func TestWrongButtonsAreRefusedWithAReason(t *testing.T) {
 		{"/nodes", nil, 409, "no room"},
 		{"/nodes/n3/cut", url.Values{"app": {"scs-1"}}, 200, ""},
 		{"/nodes/n3/cut", url.Values{"app": {"scs-1"}}, 409, "cut off from n3 already"},
+		{"/rolling/start", nil, 409, "Reconnect them first"},
 		{"/nodes/n3/heal", url.Values{"app": {"scs-2"}}, 409, "not cut off"},
 		{"/nodes/n3/heal", url.Values{"app": {"scs-1"}}, 200, ""},
 		{"/nodes/n3/cut", nil, 404, "no app instance"},
@@ -157,7 +160,10 @@ func TestWrongButtonsAreRefusedWithAReason(t *testing.T) {
 		{"/users", url.Values{"n": {"2"}}, 200, ""},
 		{"/users", url.Values{"n": {"0"}}, 200, ""},
 		{"/faults", url.Values{"on": {"1"}}, 200, ""},
+		{"/rolling/start", nil, 409, "Switch them off first"},
 		{"/faults", url.Values{"on": {"0"}}, 200, ""},
+		{"/rolling/cancel", nil, 409, "No rolling restart is under way"},
+		{"/rolling/explode", nil, 404, "no button"},
 	} {
 		status, said := press(t, d, step.path, step.form)
 		if status != step.status || !strings.Contains(said, step.says) {
@@ -174,7 +180,7 @@ func TestOnlyThisPagePressesItsButtons(t *testing.T) {
 		"an origin of elsewhere": func(r *http.Request) { r.Header.Set("Origin", "https://example.com") },
 		"a name that rebinds":    func(r *http.Request) { r.Host = "example.com:80" },
 	} {
-		for _, path := range []string{"/nodes/n1/kill", "/app/scs/login", "/session/scs/login", "/users", "/faults"} {
+		for _, path := range []string{"/nodes/n1/kill", "/app/scs/login", "/session/scs/login", "/users", "/faults", "/rolling/start"} {
 			r, err := http.NewRequest(http.MethodPost, d.url+path, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -242,7 +248,7 @@ func TestNodesThatRunElsewhere(t *testing.T) {
 		}
 		return ""
 	}})
-	for _, path := range []string{"/nodes/n1/kill", "/nodes", "/nodes/n1/remove"} {
+	for _, path := range []string{"/nodes/n1/kill", "/nodes", "/nodes/n1/remove", "/rolling/start"} {
 		if status, said := press(t, d, path, nil); status != http.StatusConflict || !strings.Contains(said, "elsewhere") {
 			t.Errorf("%s: %d %q", path, status, said)
 		}
@@ -252,7 +258,7 @@ func TestNodesThatRunElsewhere(t *testing.T) {
 	}
 	env.Node(0).Kill()
 	until(t, "n1 seen as down", func() bool { return now(t, d).Nodes[0].State == "down" })
-	until(t, "a request of every user", func() bool { return now(t, d).Exposed == 0 })
+	until(t, "a request of every user who works", func() bool { s := now(t, d); return s.Exposed == s.AtRest })
 	res, err := http.Get(d.url)
 	if err != nil {
 		t.Fatal(err)
@@ -268,6 +274,27 @@ func TestNodesThatRunElsewhere(t *testing.T) {
 	if s := now(t, d); s.Holdfast.SessionsLost+s.Holdfast.ChangesLost > 0 {
 		t.Errorf("%+v", s.Holdfast)
 	}
+}
+
+// TestADrainingNodeSaysSo has an operator drain a node, and take it into use again.
+func TestADrainingNodeSaysSo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("not in a short run: nodes drain for seconds")
+	}
+	d := begin(t, config{users: 3})
+	until(t, "whole nodes", func() bool { return !slices.ContainsFunc(now(t, d).Nodes, func(n nodeState) bool { return !n.Whole }) })
+	operator := d.apps[0].sessions()
+	if err := operator.Drain(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a card that says so", func() bool {
+		n := now(t, d).Nodes[0]
+		return n.Draining && !n.Whole && newCard(n).Fill == "draining"
+	})
+	if err := operator.Undrain(t.Context(), "n1"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "n1 whole again", func() bool { n := now(t, d).Nodes[0]; return n.Whole && !n.Draining })
 }
 
 // TestANodeThatEndsByItself kills a node's process behind the page's back.
@@ -302,7 +329,8 @@ func TestANodeThatEndsByItself(t *testing.T) {
 		t.Errorf("%d %s", status, said)
 	}
 	until(t, "n1 missed", func() bool {
-		return strings.Contains(now(t, d).Log[0].Text, "Every app knows that n1 does not answer") || now(t, d).Exposed == 0 && d.watch.settled()
+		s := now(t, d)
+		return strings.Contains(s.Log[0].Text, "Every app knows that n1 does not answer") || s.Exposed == s.AtRest && d.watch.settled()
 	})
 	if n := now(t, d).Broken; n != 2 {
 		t.Errorf("%d faults, one by itself and one by a button", n)

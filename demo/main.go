@@ -16,6 +16,7 @@ func main() {
 	flag.StringVar(&cfg.addr, "addr", "127.0.0.1:8088", "where the page is served; if the port is taken, another one is used")
 	flag.IntVar(&cfg.users, "users", 20, "users in the background")
 	flag.BoolVar(&cfg.faults, "faults", false, "break something every few seconds, for runs that nobody attends")
+	flag.BoolVar(&cfg.sticky, "sticky", false, "begin in sticky mode: users stay on one instance, which keeps copies of their sessions")
 	flag.StringVar(&cfg.apps, "apps", "", "app instances that run elsewhere, as scs-1=http://host:port,gorilla-1=http://host:port")
 	app := flag.String("app", "", "be one app instance and nothing else, such as scs-1 or gorilla-2, at -addr, for a page that is told by -apps")
 	text := flag.Bool("text", false, "tell a story in the terminal, and end")
@@ -34,7 +35,7 @@ func run(cfg config, app string, text bool) error {
 	ctx, stop := signal.NotifyContext(context.Background(), ends...)
 	defer stop()
 	if app != "" {
-		return serveApp(ctx, app, cfg.addr, os.Getenv)
+		return serveApp(ctx, app, cfg.addr, cfg.sticky, os.Getenv)
 	}
 	// The demo breaks its nodes. Those that tests may share with others are not for that.
 	_ = os.Unsetenv(testenv.NodesVariable)

@@ -69,9 +69,9 @@ type nodes struct {
 }
 
 // startNodes starts n nodes of the demo's own.
-func startNodes(tb testenv.TB, n int) (*nodes, error) {
+func startNodes(tb testenv.TB, n int, opts ...testenv.Option) (*nodes, error) {
 	var ns nodes
-	if err := try(func() { ns.env = testenv.Start(broken{tb}, n) }); err != nil {
+	if err := try(func() { ns.env = testenv.Start(broken{tb}, n, opts...) }); err != nil {
 		return nil, err
 	}
 	for _, node := range ns.env.All() {
@@ -150,7 +150,7 @@ func (ns *nodes) spare(id, doing string) error {
 		}
 	}
 	return refuse("%s is the last node that is up, and %s would leave no place for any session. "+
-		"Every request would get an error page until a node is back. Bring another node back first.", id, doing)
+		"Every request would get an error page until a node is back. Bring another node back first, or press \"Kill all nodes\" to see that.", id, doing)
 }
 
 func (ns *nodes) kill(id string) error {

@@ -9,8 +9,11 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // This file decides how the page is put together. The server renders all of it; the
@@ -72,6 +75,7 @@ type live struct {
 	Cards   []card
 	Yours   string // the visitor's session, in a sentence
 	HasID   bool
+	AllUp   bool // every node
 	Chart   chart
 	Entries []entry
 }
@@ -194,6 +198,7 @@ func (d *demo) ask(w http.ResponseWriter, r *http.Request, driver, method, path,
 func (d *demo) live(ctx context.Context, driver, id string) live {
 	now := time.Now()
 	l := live{state: d.state(), Driver: driver, Own: d.nodes.own(), OwnApps: d.ownApps(), Most: mostUsers, HasID: id != ""}
+	l.AllUp = !slices.ContainsFunc(l.Nodes, func(n nodeState) bool { return n.State != stateNames[testenv.Up] })
 	l.Entries = l.Log[:min(len(l.Log), 40)]
 	l.Cards, l.Yours = d.cards(ctx, driver, id, l.Nodes)
 	l.Chart = newChart(now, d.crowd.holdfast.seconds(now), d.crowd.oneCopy.seconds(now), d.journal.marks(now.Add(-chartSeconds*time.Second)))

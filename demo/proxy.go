@@ -9,14 +9,16 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// This file decides which instance answers a request: of those that run, each in its
-// turn, as a small load balancer without sticky sessions.
+// This file decides which instance answers a request: of those that run, each in its turn, as a
+// small load balancer, or in sticky mode the one that a cookie of the proxy's own names.
 type proxy struct {
 	drivers map[string][]*instance
+	sticks  func() bool
 	next    atomic.Uint64
 	forward http.RoundTripper
 	reverse *httputil.ReverseProxy
@@ -32,8 +34,11 @@ type unwell struct{ said string }
 
 func (e *unwell) Error() string { return e.said }
 
-func newProxy(apps []*instance) *proxy {
-	p := &proxy{drivers: map[string][]*instance{}}
+// instanceName is the name of the cookie that names a user's instance.
+func instanceName(driver string) string { return "live_instance_" + driver }
+
+func newProxy(apps []*instance, sticks func() bool) *proxy {
+	p := &proxy{drivers: map[string][]*instance{}, sticks: sticks}
 	for _, in := range apps {
 		p.drivers[in.driver] = append(p.drivers[in.driver], in)
 	}
@@ -87,14 +92,16 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	first, err := p.next.Add(1), errNobody
+	first, err := p.first(r, apps), errNobody
 	for i := range uint64(len(apps)) {
-		base := apps[(first+i)%uint64(len(apps))].url()
+		in := apps[(first+i)%uint64(len(apps))]
+		base := in.url()
 		if base == "" {
 			continue
 		}
 		var res *http.Response
 		if res, err = p.send(r, base, body); err == nil {
+			p.keep(r, res, in)
 			return res, nil
 		}
 		var op *net.OpError
@@ -104,6 +111,28 @@ func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	return nil, err
+}
+
+// first returns which instance is asked first.
+func (p *proxy) first(r *http.Request, apps []*instance) uint64 {
+	if c, err := r.Cookie(instanceName(r.URL.Host)); err == nil && p.sticks() {
+		for i, in := range apps {
+			if in.name == c.Value {
+				return uint64(i)
+			}
+		}
+	}
+	return p.next.Add(1)
+}
+
+// keep has the user stay on the instance that has answered.
+func (p *proxy) keep(r *http.Request, res *http.Response, in *instance) {
+	name := instanceName(r.URL.Host)
+	if c, err := r.Cookie(name); !p.sticks() || err == nil && c.Value == in.name {
+		return
+	}
+	c := &http.Cookie{Name: name, Value: in.name, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	res.Header.Add("Set-Cookie", c.String())
 }
 
 func (p *proxy) send(r *http.Request, base string, body []byte) (*http.Response, error) {
@@ -121,6 +150,11 @@ func (p *proxy) send(r *http.Request, base string, body []byte) (*http.Response,
 	return p.forward.RoundTrip(out)
 }
 
+// cookieNames are the cookies that a user of the driver's app has.
+func cookieNames(driver string) []string {
+	return []string{cookieName(driver), versionName(driver), instanceName(driver)}
+}
+
 // ask sends one request to an app, with the cookies of another request, and returns
 // its answer. It is how the page talks to the app on behalf of the visitor.
 func (p *proxy) ask(ctx context.Context, method, driver, path, form string, cookies []*http.Cookie) (*http.Response, []byte, error) {
@@ -130,7 +164,7 @@ func (p *proxy) ask(ctx context.Context, method, driver, path, form string, cook
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	for _, c := range cookies {
-		if c.Name == cookieName(driver) {
+		if slices.Contains(cookieNames(driver), c.Name) {
 			req.AddCookie(c)
 		}
 	}

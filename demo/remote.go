@@ -23,13 +23,8 @@ import (
 // sight is what an instance tells of what it sees. A real app tells it to nobody.
 type sight struct {
 	Nodes  []cluster.NodeStatus `json:"nodes"`
-	Places []placement          `json:"places,omitempty"` // of the session that was asked for
-}
-
-// placement is a cluster.Placement that can be sent.
-type placement struct {
-	cluster.Placement
-	Err string // hides the one of Placement, which is an interface
+	Places []cluster.Placement  `json:"places,omitempty"` // of the session that was asked for
+	Local  localState           `json:"local"`
 }
 
 // sightPath is where an instance tells it; the parameter id names a session.
@@ -37,7 +32,7 @@ const sightPath = "/sight"
 
 // serveApp is the whole program where it is one app instance and nothing else: it
 // serves until ctx ends.
-func serveApp(ctx context.Context, name, addr string, getenv func(string) string) error {
+func serveApp(ctx context.Context, name, addr string, sticky bool, getenv func(string) string) error {
 	driver, _, _ := strings.Cut(name, "-")
 	build, err := builderOf(driver, []byte(getenv("SESSION_KEY")))
 	if err != nil {
@@ -48,6 +43,10 @@ func serveApp(ctx context.Context, name, addr string, getenv func(string) string
 		return err
 	}
 	cfg.KeyPrefix += prefix
+	if sticky {
+		cfg.Local = localCopies
+	}
+	cfg.Trace = noteSource
 	c, err := cluster.New(cfg)
 	if err != nil {
 		return err
@@ -58,22 +57,16 @@ func serveApp(ctx context.Context, name, addr string, getenv func(string) string
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/", app)
+	mux.Handle("/", sourced(app))
 	mux.HandleFunc("GET "+sightPath, func(w http.ResponseWriter, r *http.Request) {
-		s := sight{Nodes: c.Nodes()}
+		s := sight{Nodes: c.Nodes(), Local: localOf(c.Stats())}
 		if id := r.FormValue("id"); id != "" {
 			places, err := c.Where(r.Context(), id)
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
-			for _, p := range places {
-				sent := placement{Placement: p}
-				if p.Err != nil {
-					sent.Err = p.Err.Error()
-				}
-				s.Places = append(s.Places, sent)
-			}
+			s.Places = places
 		}
 		sendJSON(w, http.StatusOK, s)
 	})
@@ -201,17 +194,16 @@ func (r *remote) nodes() []cluster.NodeStatus {
 	return r.last.Nodes
 }
 
+func (r *remote) local() localState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last.Local
+}
+
 func (r *remote) where(ctx context.Context, id string) ([]cluster.Placement, error) {
 	s, err := r.ask(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var places []cluster.Placement
-	for _, sent := range s.Places {
-		if sent.Err != "" {
-			sent.Placement.Err = errors.New(sent.Err)
-		}
-		places = append(places, sent.Placement)
-	}
-	return places, nil
+	return s.Places, nil
 }

@@ -97,6 +97,46 @@ func TestWhereTheSecondCopiesAre(t *testing.T) {
 	}
 }
 
+// TestTheStatesOfANode looks at the card of a node that is up: how complete it is, and what hides
+// that.
+func TestTheStatesOfANode(t *testing.T) {
+	up := map[string]string{"a": "up", "b": "up"}
+	for _, c := range []struct {
+		n                 nodeState
+		look, label, fill string
+	}{
+		{nodeState{State: "up", SeenBy: up, Whole: true}, "up", "up", "whole"},
+		{nodeState{State: "up", SeenBy: up, Reason: "it is filling"}, "filling", "up", "filling"},
+		{nodeState{State: "up", SeenBy: up, Reason: "it is draining", Draining: true}, "draining", "up", "draining"},
+		{nodeState{State: "up", SeenBy: map[string]string{"a": "down", "b": "up"}}, "back", "back, being checked", "filling"},
+		{nodeState{State: "up", SeenBy: map[string]string{"a": "cut off", "b": "up"}}, "suspect", "partly cut off", "filling"},
+		{nodeState{State: "down", Whole: true}, "down", "down", ""},
+		{nodeState{State: "hung", Draining: true}, "hung", "hung", ""},
+	} {
+		if got := newCard(c.n); got.Look != c.look || got.Label != c.label || got.Fill != c.fill {
+			t.Errorf("%+v: %q, %q, %q", c.n, got.Look, got.Label, got.Fill)
+		}
+	}
+}
+
+// TestHowFarANodeIs counts the sessions that belong on it, and those of them that it holds.
+func TestHowFarANodeIs(t *testing.T) {
+	at := func(id string, role cluster.Role, is string) cluster.Placement {
+		return cluster.Placement{Node: cluster.NodeStatus{ID: id}, Role: role, Held: is != "", Destroyed: is == "destroyed"}
+	}
+	var w watch
+	w.count([][]cluster.Placement{
+		{at("n1", cluster.RolePrimary, "held"), at("n2", cluster.RoleBackup, "held"), at("n3", cluster.RoleFallback, "")},
+		{at("n3", cluster.RolePrimary, "held"), at("n1", cluster.RoleBackup, ""), at("n2", cluster.RoleFallback, "held")},
+		{at("n1", cluster.RolePrimary, "destroyed"), at("n3", cluster.RoleBackup, "destroyed"), at("n2", cluster.RoleFallback, "")},
+	})
+	for id, want := range map[string]held{"n1": {1, 1, 3}, "n2": {2, 1, 1}, "n3": {1, 1, 2}} {
+		if got := w.heldBy(id); got != want {
+			t.Errorf("%s: %+v, want %+v", id, got, want)
+		}
+	}
+}
+
 // TestOnlyASecondFaultExcusesALoss knows a healthy node that did not answer, and asks
 // whether a loss is that machine's or holdfast's.
 func TestOnlyASecondFaultExcusesALoss(t *testing.T) {
@@ -136,7 +176,7 @@ func TestUsersNoticeLosses(t *testing.T) {
 	}))
 	defer app.Close()
 	var j journal
-	u := &user{name: "ann", driver: withSCS, base: app.URL, client: app.Client(), tally: &tally{}, journal: &j}
+	u := &user{name: "ann", driver: withSCS, base: app.URL, client: app.Client(), cookies: map[string]string{}, tally: &tally{}, journal: &j}
 	ask := func(path string, counted int, a answer) {
 		t.Helper()
 		says = a
@@ -180,7 +220,7 @@ func TestUsersNoticeLosses(t *testing.T) {
 		t.Errorf("one with an excuse, of a session last used at %v and looked at from %v on: %+v", used, asked, f)
 	}
 	says = answer{Name: "ann"}
-	u.in, u.cookie = true, "old"
+	u.in, u.cookies[cookieName(u.driver)] = true, "old"
 	u.logOut(context.Background())
 	if f := u.tally.totals; f.LogoutsUndone != 1 {
 		t.Errorf("the old cookie is good after the logout: %+v", f)

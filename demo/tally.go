@@ -51,6 +51,8 @@ type figures struct {
 	PerSecond float64 `json:"perSecond"`
 	P50       float64 `json:"p50ms"`
 	P99       float64 `json:"p99ms"`
+	// Idle is what the idle users had lost after the latest rolling restart; nil: there was none.
+	Idle *idleLook `json:"idle,omitempty"`
 }
 
 // tally counts what one kind of store did to its users. It is safe for concurrent use.
@@ -138,7 +140,7 @@ func (t *tally) figures(now time.Time) figures {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return figures{t.totals, float64(n) / figureSeconds, percentile(sum, 0.50), percentile(sum, 0.99)}
+	return figures{totals: t.totals, PerSecond: float64(n) / figureSeconds, P50: percentile(sum, 0.50), P99: percentile(sum, 0.99)}
 }
 
 func classOf(took time.Duration) int {

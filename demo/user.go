@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,14 +19,17 @@ import (
 type user struct {
 	name    string
 	driver  string
-	base    string // address of the app
+	idle    bool                 // logs in and then does nothing
+	looks   chan chan<- idleLook // an idle user is to look at the session
+	gone    chan struct{}        // closed when run has returned
+	base    string               // address of the app
 	client  *http.Client
 	tally   *tally
 	journal *journal
 
 	in          bool // logged in, as far as the user knows
 	leaving     bool // a logout failed: it may or may not have happened
-	cookie      string
+	cookies     map[string]string
 	count, cart int       // acknowledged
 	trace       []string  // of the latest requests
 	before      string    // the session's id before the latest request
@@ -45,14 +49,17 @@ type inquiry func(driver, id string, since time.Time) (excuse string, detail []s
 // pause is how long a user thinks between two requests, on average.
 const pause = time.Second
 
+// thinking is how long a user thinks this time.
+func thinking() time.Duration { return pause/2 + time.Duration(rand.Int64N(int64(pause))) }
+
 // run makes requests until ctx ends.
 func (u *user) run(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(pause/2 + time.Duration(rand.Int64N(int64(pause)))):
-		}
+	defer close(u.gone)
+	if u.idle {
+		u.runIdle(ctx)
+		return
+	}
+	for wait(ctx, thinking()) {
 		u.step(ctx)
 	}
 }
@@ -88,7 +95,8 @@ func (u *user) step(ctx context.Context) {
 // changed something all the same.
 func (u *user) check(a answer, counted, added int) {
 	if a.Name != u.name {
-		u.in, u.cookie = false, ""
+		u.in = false
+		u.forget()
 		u.tally.lost(time.Now(), 1, 0)
 		u.mourn(a.App, "%s was logged out: the session is lost.", u.name)
 		return
@@ -142,13 +150,19 @@ func (u *user) logOut(ctx context.Context) {
 		u.tally.undone()
 		u.mourn(a.App, "%s had logged out, and the old cookie was good again.", u.name)
 	}
-	u.cookie = ""
+	u.forget()
+}
+
+// forget drops the cookies of a session that has ended.
+func (u *user) forget() {
+	delete(u.cookies, cookieName(u.driver))
+	delete(u.cookies, versionName(u.driver))
 }
 
 // ask makes one request; false when it failed.
 func (u *user) ask(ctx context.Context, method, path string, form url.Values) (answer, bool) {
 	began := time.Now()
-	a, cookie, err := u.send(ctx, method, path, form)
+	a, cookies, err := u.send(ctx, method, path, form)
 	if ctx.Err() != nil {
 		return a, false // the demo ends, which is nobody's failure
 	}
@@ -157,8 +171,8 @@ func (u *user) ask(ctx context.Context, method, path string, form url.Values) (a
 	if err != nil {
 		return a, false
 	}
-	if cookie != "" {
-		u.cookie = cookie
+	for _, c := range cookies {
+		u.keep(c, path)
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -167,36 +181,43 @@ func (u *user) ask(ctx context.Context, method, path string, form url.Values) (a
 	return a, true
 }
 
-func (u *user) send(ctx context.Context, method, path string, form url.Values) (a answer, cookie string, err error) {
+// keep does what a browser does with a cookie that it gets, except that a user who has logged out keeps
+// those of the session, to try them once more.
+func (u *user) keep(c *http.Cookie, path string) {
+	switch {
+	case !slices.Contains(cookieNames(u.driver), c.Name):
+	case c.Name != instanceName(u.driver) && path == "/logout":
+	case c.Value != "" && c.MaxAge >= 0:
+		u.cookies[c.Name] = c.Value
+	case c.Name == versionName(u.driver):
+		delete(u.cookies, c.Name)
+	}
+}
+
+func (u *user) send(ctx context.Context, method, path string, form url.Values) (a answer, cookies []*http.Cookie, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, u.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
-		return a, "", err
+		return a, nil, err
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if u.cookie != "" {
-		req.AddCookie(&http.Cookie{Name: cookieName(u.driver), Value: u.cookie})
+	for name, value := range u.cookies {
+		req.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
 	res, err := u.client.Do(req)
 	if err != nil {
-		return a, "", err
+		return a, nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		return a, "", err
+		return a, nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return a, "", fmt.Errorf("%s", res.Status)
+		return a, nil, fmt.Errorf("%s", res.Status)
 	}
-	for _, c := range res.Cookies() {
-		// A logged-out user keeps the cookie to try it once more.
-		if c.Name == cookieName(u.driver) && c.Value != "" && c.MaxAge >= 0 && path != "/logout" {
-			cookie = c.Value
-		}
-	}
-	return a, cookie, json.Unmarshal(body, &a)
+	return a, res.Cookies(), json.Unmarshal(body, &a)
 }
 
 // lately returns the session's id and when it was last used.

@@ -27,36 +27,48 @@ type watch struct {
 	doubted int                  // all of them
 	out     map[string]bool      // nodes that every app has given up
 	moving  map[string]time.Time // of them: those whose sessions may still be on the move, since when
-	copies  map[string]int       // sessions by node, as of the latest census
+	held    map[string]held      // by node, as of the latest census
+	whole   time.Time            // all nodes were whole at this time or later
+	lacking map[string]bool      // nodes that were whole once, and are not now
 }
 
 const (
 	lookEvery   = 100 * time.Millisecond
 	censusEvery = 2 * time.Second
+	// fillEvery is the time between two censuses while a node fills, so that it can be watched.
+	fillEvery = 300 * time.Millisecond
 )
 
 func newWatch(d *demo) *watch {
 	return &watch{
-		d: d, cuts: map[[2]string]bool{}, out: map[string]bool{}, moving: map[string]time.Time{}, copies: map[string]int{},
-		touched: map[string]time.Time{}, killed: map[string]bool{},
+		d: d, cuts: map[[2]string]bool{}, out: map[string]bool{}, moving: map[string]time.Time{},
+		lacking: map[string]bool{}, touched: map[string]time.Time{}, killed: map[string]bool{},
 	}
 }
 
 // run looks until ctx ends.
 func (w *watch) run(ctx context.Context) {
-	look, count := time.NewTicker(lookEvery), time.NewTicker(censusEvery)
+	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	defer count.Stop()
+	next, filled := time.Now().Add(censusEvery), true
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			w.look(ctx)
-			w.listen(time.Now())
-		case <-count.C:
-			w.count(w.census(ctx))
 		}
+		w.look(ctx)
+		filling := w.tellWhole()
+		began := time.Now()
+		w.listen(began)
+		soon := filling || !filled // also once more when the last node has become whole
+		if began.Before(next) && !(soon && began.After(next.Add(fillEvery-censusEvery))) {
+			continue
+		}
+		filled = !filling
+		w.count(w.census(ctx))
+		// With many users on a slow machine the census must not be all that it does.
+		next = time.Now().Add(censusEvery + 4*time.Since(began))
 	}
 }
 
@@ -82,9 +94,10 @@ func (w *watch) ended(id string, is bool) (was bool) {
 }
 
 // fault notes that something was broken and returns how many sessions had not been
-// used since the fault before, so that it may have hit their only copy.
+// used since the fault before, nor were all nodes whole, so that it may have hit their only copy.
 func (w *watch) fault(now time.Time) (exposed int) {
-	exposed = w.exposed()
+	busy, idle := w.exposed()
+	exposed = busy + idle
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.number++
@@ -106,12 +119,17 @@ func (w *watch) faults() int {
 	return w.number
 }
 
-// exposed returns how many sessions were not used since the latest fault.
-func (w *watch) exposed() int {
+// exposed returns how many sessions may still miss a copy: none when all nodes were whole since the
+// latest fault, otherwise those that were not used since.
+func (w *watch) exposed() (busy, idle int) {
 	w.mu.Lock()
 	broken := w.broken
+	covered := w.whole.After(broken)
 	w.mu.Unlock()
-	return w.d.crowd.exposed(broken)
+	if covered {
+		return 0, 0
+	}
+	return w.d.crowd.unused(broken)
 }
 
 func (w *watch) cut(node, app string) bool {
@@ -180,13 +198,13 @@ func (w *watch) look(ctx context.Context) {
 		switch {
 		case live == 0:
 		case !w.d.nodes.own() && wasOut:
-			w.d.mended(n.ID+" is back", "%s answers again, and every app uses it. A session gets its copy back there with its next request.", n.ID)
+			w.d.mended(n.ID+" is back", "%s answers again, and every app uses it. It fills by itself, and at once for a session that is used.", n.ID)
 		case alone:
 			w.d.broke(n.ID+" died", "%s ended, and by none of these buttons: its memory is gone. Every app knows that.", n.ID)
 		case !w.d.nodes.own():
 			w.d.broke(n.ID+" down", "%s does not answer any more, and every app knows that. No request counts on it.", n.ID)
 		case wasOut:
-			w.d.journal.add(note, "", "Every app uses %s again. A session gets its copy back there with its next request.", n.ID)
+			w.d.journal.add(note, "", "Every app uses %s again. It fills by itself, and at once for a session that is used.", n.ID)
 		default:
 			w.d.journal.add(note, "", "Every app knows that %s does not answer%s. No request counts on it any more.", n.ID, after(latest.Sub(broken)))
 		}
@@ -232,9 +250,8 @@ func (w *watch) steady() (since time.Time, ok bool) {
 	return since, w.settled()
 }
 
-// calm waits until the apps have noticed the latest change and every session has
-// been used after that: until then, one more fault would be the second. It is false
-// when ctx ended before.
+// calm waits until the apps have noticed the latest change, and every session of a user who works
+// has been used after that. It is false when ctx ended before.
 func (w *watch) calm(ctx context.Context) bool {
 	began := time.Now()
 	for {
@@ -242,7 +259,7 @@ func (w *watch) calm(ctx context.Context) bool {
 		if since.Before(began) {
 			since = began
 		}
-		if ok && w.d.crowd.exposed(since) == 0 {
+		if busy, _ := w.d.crowd.unused(since); ok && busy == 0 {
 			return true
 		}
 		select {

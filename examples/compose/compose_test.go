@@ -1,4 +1,4 @@
-// Package compose_test brings docker-compose.yml up as its reader would, kills what
+// Package compose_test brings the compose files up as their readers would, kills what
 // can be killed, and looks at the page through the proxy meanwhile.
 package compose_test
 
@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -30,16 +32,28 @@ const page = "http://127.0.0.1:8080/"
 type stack struct {
 	t       *testing.T
 	command []string
-	profile string
 	root    string
+	file    string // in root
+	project string
+	env     []string // nil: that of the test
+	options []string
 }
 
 // up brings up the nodes and what belongs to the profile, whose page is on that port.
 func up(t *testing.T, profile, port string) *stack {
+	s := prepared(t, port, "11211", "11212", "11213")
+	s.options = []string{"--profile", profile}
+	s.removeInTheEnd()
+	s.compose("up", "-d", "--no-build")
+	return s
+}
+
+// prepared makes the images, where there is an engine and the ports are free.
+func prepared(t *testing.T, ports ...string) *stack {
 	if testing.Short() {
 		t.Skip("brings up containers: not in a short run")
 	}
-	s := &stack{t: t, profile: profile}
+	s := &stack{t: t, file: "docker-compose.yml", project: fmt.Sprintf("holdfast-test-%d", os.Getpid())}
 	switch {
 	case exec.Command("docker", "info").Run() != nil:
 		t.Skip("skipped: no Docker engine answers on this machine (docker info fails)")
@@ -50,10 +64,10 @@ func up(t *testing.T, profile, port string) *stack {
 	default:
 		t.Skip("skipped: there is a Docker engine, but neither docker compose nor docker-compose")
 	}
-	for _, port := range []string{port, "11211", "11212", "11213"} {
+	for _, port := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:"+port)
 		if err != nil {
-			t.Skipf("skipped: port %s, which docker-compose.yml publishes, is taken: %v", port, err)
+			t.Skipf("skipped: port %s, which the compose file publishes, is taken: %v", port, err)
 		}
 		l.Close()
 	}
@@ -64,17 +78,27 @@ func up(t *testing.T, profile, port string) *stack {
 	if _, err := exec.LookPath("haproxy"); err != nil && exec.Command("docker", "image", "inspect", "haproxy:lts").Run() != nil {
 		t.Skip("skipped: there is no haproxy, neither as an image nor as a program to make one from")
 	}
-	if out, err := exec.Command("sh", "local-images").CombinedOutput(); err != nil {
-		t.Fatalf("making the images: %v\n%s", err, out)
+	if err := images(); err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("%s", s.compose("logs", "--tail=40"))
+	return s
+}
+
+// images makes the images, once for all tests.
+var images = sync.OnceValue(func() error {
+	if out, err := exec.Command("sh", "local-images").CombinedOutput(); err != nil {
+		return fmt.Errorf("making the images: %w\n%s", err, out)
+	}
+	return nil
+})
+
+func (s *stack) removeInTheEnd() {
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			s.t.Logf("%s", s.compose("logs", "--tail=40"))
 		}
 		s.compose("down", "--volumes", "--timeout", "2")
 	})
-	s.compose("up", "-d", "--no-build")
-	return s
 }
 
 // compose runs one command of the compose tool and returns what it printed.
@@ -82,9 +106,9 @@ func (s *stack) compose(args ...string) string {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	args = append(append(s.command[1:len(s.command):len(s.command)], "-p", fmt.Sprintf("holdfast-test-%d", os.Getpid()), "--profile", s.profile), args...)
+	args = slices.Concat(s.command[1:], []string{"-f", s.file, "-p", s.project}, s.options, args)
 	cmd := exec.CommandContext(ctx, s.command[0], args...)
-	cmd.Dir = s.root
+	cmd.Dir, cmd.Env = s.root, s.env
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Errorf("%s: %v\n%s", cmd, err, out)
@@ -111,20 +135,67 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// answers waits until an app answers behind the proxy.
+func answers(t *testing.T, page string) {
+	t.Helper()
+	eventually(t, "an app answers at "+page, func() bool {
+		res, err := http.Get(page)
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		return res.StatusCode == http.StatusOK
+	})
+}
+
 // user is somebody with a browser in front of the proxy.
 type user struct {
 	t      *testing.T
+	page   string
 	client *http.Client
 	visits int
+}
+
+// logIn has a new user log in.
+func logIn(t *testing.T, page string) *user {
+	t.Helper()
+	jar, _ := cookiejar.New(nil)
+	u := &user{t: t, page: page, client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+	res, err := u.client.PostForm(page+"login", url.Values{"name": {"ann"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	return u
 }
 
 // visit opens the page and demands that it still knows the user.
 func (u *user) visit() (instance string) {
 	u.t.Helper()
+	instance, why := u.open()
+	if why != "" {
+		u.t.Fatal(why)
+	}
+	return instance
+}
+
+// sees opens the page as visit does, in a goroutine of its own.
+func (u *user) sees() bool {
+	_, why := u.open()
+	if why != "" {
+		u.t.Error(why)
+	}
+	return why == ""
+}
+
+// open opens the page, and says what is wrong with it; empty: nothing.
+func (u *user) open() (instance, why string) {
 	u.visits++
-	res, err := u.client.Get(page)
+	res, err := u.client.Get(u.page)
 	if err != nil {
-		u.t.Fatal(err)
+		return "", err.Error()
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
@@ -134,30 +205,27 @@ func (u *user) visit() (instance string) {
 	}
 	want := fmt.Sprintf("been here <b>%d</b> %s", u.visits, times)
 	if res.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("Hello, ann")) || !bytes.Contains(body, []byte(want)) {
-		u.t.Fatalf("the page should greet ann and say %q, it is %s:\n%s", want, res.Status, body)
+		return "", fmt.Sprintf("the page should greet ann and say %q, it is %s:\n%s", want, res.Status, body)
 	}
-	return res.Header.Get("X-Instance")
+	return res.Header.Get("X-Instance"), ""
+}
+
+// status is what the proxy answers to the user at that path.
+func (u *user) status(path string) int {
+	u.t.Helper()
+	res, err := u.client.Get(u.page + path)
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode
 }
 
 func TestASessionSurvivesEveryContainerInTurn(t *testing.T) {
 	s := up(t, "app", "8080")
-	eventually(t, "the proxy finds an app", func() bool {
-		res, err := http.Get(page)
-		if err != nil {
-			return false
-		}
-		defer res.Body.Close()
-		return res.StatusCode == http.StatusOK
-	})
-	jar, _ := cookiejar.New(nil)
-	ann := &user{t: t, client: &http.Client{Jar: jar, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}}
-	res, err := ann.client.PostForm(page+"login", url.Values{"name": {"ann"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
+	answers(t, page)
+	ann := logIn(t, page)
 	seen := map[string]bool{}
 	eventually(t, "both instances have answered", func() bool {
 		seen[ann.visit()] = true
@@ -184,8 +252,8 @@ func TestASessionSurvivesEveryContainerInTurn(t *testing.T) {
 func TestTheDemoOnContainers(t *testing.T) {
 	s := up(t, "demo", "8088")
 	var now struct {
-		Users, Exposed, FaultsSoFar int
-		Nodes                       []struct {
+		Users, Exposed, ExposedIdle, FaultsSoFar int
+		Nodes                                    []struct {
 			State  string
 			Copies int
 		}
@@ -215,16 +283,17 @@ func TestTheDemoOnContainers(t *testing.T) {
 		}
 	}
 	everyone := func() bool { return look() && now.Holdfast.Requests > 100 && now.Exposed == 0 }
+	working := func() bool { return look() && now.Exposed == now.ExposedIdle }
 	eventually(t, "the page answers", look)
 	eventually(t, "four app instances", apps(4))
 	eventually(t, "a request of everyone", everyone)
 	for i, node := range []string{"memcached-1", "memcached-2", "memcached-3"} {
 		s.compose("kill", node)
 		eventually(t, node+" is missed", func() bool { return look() && now.Nodes[i].State == "down" })
-		eventually(t, "a request of everyone", everyone)
+		eventually(t, "a request of everyone who works", working)
 		s.compose("up", "-d", "--no-build", "--no-deps", node)
 		eventually(t, node+" is in use again", func() bool { return look() && now.Nodes[i].State == "up" && now.Nodes[i].Copies > 0 })
-		eventually(t, "a request of everyone", everyone)
+		eventually(t, "two copies of every session", everyone)
 	}
 	s.compose("kill", "scs-1")
 	eventually(t, "scs-1 is missed", apps(3))

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/securecookie"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/examples/internal/web"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
 
@@ -20,13 +21,14 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 <title>holdfast with gorilla/sessions</title>
 <h1>{{if .Name}}Hello, {{.Name}}{{else}}Hello, stranger{{end}}</h1>
 {{if .Name}}<p>You have been here <b>{{.Count}}</b> {{if eq .Count 1}}time{{else}}times{{end}}. <a href="/">Again</a></p>
+<p><a href="/devices">Your devices</a></p>
 <form method="post" action="/logout"><button>Log out</button></form>
 {{else}}<form method="post" action="/login"><label>Name <input name="name" required maxlength="40" autofocus></label> <button>Log in</button></form>
 {{end}}<p><small>Answered by {{.Instance}}.</small></p>
 `))
 
-// app returns the whole web app. Only RenewID, at login, is not in the interfaces
-// of gorilla/sessions.
+// app returns the whole web app. Only RenewID, at login, and the page "your devices" are not in the
+// interfaces of gorilla/sessions.
 func app(c *cluster.Cluster, store *gorillastore.Store) http.Handler {
 	host, _ := os.Hostname()
 	instance := cmp.Or(os.Getenv("HOSTNAME"), host, "this instance")
@@ -68,6 +70,39 @@ func app(c *cluster.Cluster, store *gorillastore.Store) http.Handler {
 			http.Redirect(w, r, "/", http.StatusSeeOther)
 		}
 	})
+
+	// loggedIn is for pages of users. The owner is the user of this session, never one that a form names.
+	loggedIn := func(page func(w http.ResponseWriter, r *http.Request, name, id string)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			session, err := store.Get(r, "app")
+			if outOfReach(w, err) {
+				return
+			}
+			name, _ := session.Values["name"].(string)
+			if name == "" {
+				http.Redirect(w, r, "/", http.StatusSeeOther)
+				return
+			}
+			page(w, r, name, session.ID)
+		}
+	}
+	mux.HandleFunc("GET /devices", loggedIn(func(w http.ResponseWriter, r *http.Request, name, id string) {
+		devices, err := store.Sessions(r.Context(), name)
+		if !outOfReach(w, err) {
+			web.ShowDevices(w, name, devices, id)
+		}
+	}))
+	mux.HandleFunc("POST /devices/end", loggedIn(func(w http.ResponseWriter, r *http.Request, name, _ string) {
+		err := store.Destroy(r.Context(), name, r.FormValue("ref"))
+		if errors.Is(err, cluster.ErrNotFound) || !outOfReach(w, err) {
+			http.Redirect(w, r, "/devices", http.StatusSeeOther)
+		}
+	}))
+	mux.HandleFunc("POST /devices/others", loggedIn(func(w http.ResponseWriter, r *http.Request, name, id string) {
+		if _, err := store.DestroyAll(r.Context(), name, id); !outOfReach(w, err) {
+			http.Redirect(w, r, "/devices", http.StatusSeeOther)
+		}
+	}))
 
 	all := http.NewServeMux()
 	all.Handle("/", http.NewCrossOriginProtection().Handler(mux))

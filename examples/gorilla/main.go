@@ -9,8 +9,7 @@ import (
 	"log"
 	"os"
 	"strconv"
-
-	"github.com/gorilla/securecookie"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/examples/internal/web"
@@ -29,23 +28,23 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if sticky, _ := strconv.ParseBool(os.Getenv("STICKY")); sticky { // true behind a balancer that keeps a user on one instance
+		cfg.Local = cluster.Local{Bytes: 64 << 20, Outage: 10 * time.Minute}
+	}
 	c, err := cluster.New(cfg)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 
-	key := []byte(os.Getenv("SESSION_KEY"))
-	if len(key) == 0 {
-		key = securecookie.GenerateRandomKey(32)
-		log.Print("SESSION_KEY is not set: cookies are signed with a random key, and end with this program (openssl rand -hex 32 makes one to keep)")
-	}
-	store, err := gorillastore.New(c, key)
+	store, err := gorillastore.New(c, web.SessionKey()) // []byte(os.Getenv("SESSION_KEY")), where that is always set
 	if err != nil {
 		return fmt.Errorf("SESSION_KEY: %w", err)
 	}
 	store.MaxAge(3600)
-	store.Options.Secure, _ = strconv.ParseBool(os.Getenv("COOKIE_SECURE")) // true where a proxy makes HTTPS of the app's HTTP
+	store.OwnerKey = "name" // who logs in with the same name is the same user here
+	store.Label = web.Device
+	store.Options.Secure = web.SecureCookies() // true where a proxy makes HTTPS of the app's HTTP
 
 	return web.Serve(app(c, store))
 }

@@ -57,3 +57,7 @@ func TestKeyThatIsTooShort(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+func TestDevices(t *testing.T) { webtest.Devices(t, key, "MEMCACHED_TIMEOUT=20s") }
+
+func TestStickyUsersGoOnWithoutAnyNode(t *testing.T) { webtest.Sticky(t, key, "MEMCACHED_TIMEOUT=20s") }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"html/template"
 	"log"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/holdfast-go/holdfast/cluster"
+	"github.com/holdfast-go/holdfast/examples/internal/web"
 	"github.com/holdfast-go/holdfast/scsstore"
 )
 
@@ -19,13 +21,14 @@ var page = template.Must(template.New("").Parse(`<!doctype html>
 <title>holdfast with scs</title>
 <h1>{{if .Name}}Hello, {{.Name}}{{else}}Hello, stranger{{end}}</h1>
 {{if .Name}}<p>You have been here <b>{{.Count}}</b> {{if eq .Count 1}}time{{else}}times{{end}}. <a href="/">Again</a></p>
+<p><a href="/devices">Your devices</a></p>
 <form method="post" action="/logout"><button>Log out</button></form>
 {{else}}<form method="post" action="/login"><label>Name <input name="name" required maxlength="40" autofocus></label> <button>Log in</button></form>
 {{end}}<p><small>Answered by {{.Instance}}.</small></p>
 `))
 
 // app returns the whole web app. Its pages know scs only: nothing in them says where the
-// sessions are.
+// sessions are. Only the page "your devices" asks the store.
 func app(c *cluster.Cluster, store *scsstore.Store, sessions *scs.SessionManager) http.Handler {
 	host, _ := os.Hostname()
 	instance := cmp.Or(os.Getenv("HOSTNAME"), host, "this instance")
@@ -64,8 +67,49 @@ func app(c *cluster.Cluster, store *scsstore.Store, sessions *scs.SessionManager
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})
 
+	// loggedIn is for pages of users. The owner is the user of this session, never one that a form names.
+	loggedIn := func(page func(w http.ResponseWriter, r *http.Request, name string)) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			name := sessions.GetString(r.Context(), "name")
+			if name == "" {
+				http.Redirect(w, r, "/", http.StatusSeeOther)
+				return
+			}
+			page(w, r, name)
+		}
+	}
+	mux.HandleFunc("GET /devices", loggedIn(func(w http.ResponseWriter, r *http.Request, name string) {
+		devices, err := store.Sessions(r.Context(), name)
+		if err != nil {
+			sessions.ErrorFunc(w, r, err)
+			return
+		}
+		web.ShowDevices(w, name, devices, sessions.Token(r.Context()))
+	}))
+	mux.HandleFunc("POST /devices/end", loggedIn(func(w http.ResponseWriter, r *http.Request, name string) {
+		err := store.Destroy(r.Context(), name, r.FormValue("ref"))
+		if err != nil && !errors.Is(err, cluster.ErrNotFound) {
+			sessions.ErrorFunc(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/devices", http.StatusSeeOther)
+	}))
+	mux.HandleFunc("POST /devices/others", loggedIn(func(w http.ResponseWriter, r *http.Request, name string) {
+		_, err := store.DestroyAll(r.Context(), name, sessions.Token(r.Context()))
+		if err != nil {
+			sessions.ErrorFunc(w, r, err)
+			return
+		}
+		http.Redirect(w, r, "/devices", http.StatusSeeOther)
+	}))
+
+	labelled := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(scsstore.WithLabel(r.Context(), web.Device(r))))
+		})
+	}
 	all := http.NewServeMux()
-	all.Handle("/", http.NewCrossOriginProtection().Handler(store.LoadAndSave(sessions, mux)))
+	all.Handle("/", http.NewCrossOriginProtection().Handler(labelled(store.LoadAndSave(sessions, mux))))
 	all.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := c.Ping(r.Context()); err != nil {
 			log.Print(err)

@@ -30,6 +30,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if sticky, _ := strconv.ParseBool(os.Getenv("STICKY")); sticky { // true behind a balancer that keeps a user on one instance
+		cfg.Local = cluster.Local{Bytes: 64 << 20, Outage: 10 * time.Minute}
+	}
 	c, err := cluster.New(cfg)
 	if err != nil {
 		return err
@@ -38,10 +41,11 @@ func run() error {
 
 	sessions := scs.New()
 	store := scsstore.New(c)
+	store.OwnerKey = "name" // who logs in with the same name is the same user here
 	sessions.Store = store
 	sessions.Codec = serializer.Codec{}
 	sessions.IdleTimeout = time.Hour
-	sessions.Cookie.Secure, _ = strconv.ParseBool(os.Getenv("COOKIE_SECURE")) // true where the app is reached by HTTPS
+	sessions.Cookie.Secure = web.SecureCookies() // true where the app is reached by HTTPS
 	sessions.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
 		log.Print(err)
 		http.Error(w, "Sessions are out of reach. Please try again in a moment.", http.StatusServiceUnavailable)

@@ -30,3 +30,7 @@ func TestWithoutNodesOfItsOwn(t *testing.T) {
 		t.Errorf("the app ended with %v", err)
 	}
 }
+
+func TestDevices(t *testing.T) { webtest.Devices(t, patient) }
+
+func TestStickyUsersGoOnWithoutAnyNode(t *testing.T) { webtest.Sticky(t, patient) }

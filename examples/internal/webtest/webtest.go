@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -198,4 +199,62 @@ func Outage(t *testing.T, while func(u *User, in *Instance), variables ...string
 	}
 	u.Page(in, "/healthz", nil, "")
 	u.Page(in, "/", nil, "Hello, Ann")
+}
+
+// Sticky has all nodes die under a user who stays on one instance, and come back empty. Then the user moves
+// to another instance.
+func Sticky(t *testing.T, variables ...string) {
+	bin := Build(t)
+	env := testenv.Start(t, 3)
+	variables = append(variables, "STICKY=true", "MEMCACHED_NODES="+env.Nodes())
+	one, two := Start(t, bin, "one", variables...), Start(t, bin, "two", variables...)
+	u := NewUser(t)
+	u.Page(one, "/login", url.Values{"name": {"Ann"}}, "<b>1</b> time.")
+	for _, n := range env.All() {
+		n.Kill()
+	}
+	u.Page(one, "/", nil, "<b>2</b> times")
+	u.Page(one, "/", nil, "<b>3</b> times")
+	for _, n := range env.All() {
+		n.Restart()
+	}
+	for limit := time.Now().Add(30 * time.Second); u.Status(one, "/healthz", nil) != http.StatusOK; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("the app does not see that the nodes are back")
+		}
+	}
+	if err := one.Stop(); err != nil {
+		t.Errorf("the app ended with %v", err)
+	}
+	u.Page(two, "/", nil, "<b>4</b> times")
+}
+
+// Devices has a user log in on three devices, look at them on another instance, log out on one of them,
+// and then on all others.
+func Devices(t *testing.T, env ...string) {
+	bin := Build(t)
+	nodes := testenv.Start(t, 3)
+	env = append([]string{"MEMCACHED_NODES=" + nodes.Nodes()}, env...)
+	one, two := Start(t, bin, "one", env...), Start(t, bin, "two", env...)
+	here, phone, tablet, stranger := NewUser(t), NewUser(t), NewUser(t), NewUser(t)
+	for _, u := range []*User{here, phone, tablet} {
+		u.Page(one, "/login", url.Values{"name": {"Ann"}}, "<b>1</b> time.")
+	}
+	stranger.Page(one, "/devices", nil, "Hello, stranger")
+	stranger.Page(one, "/devices/others", url.Values{}, "Hello, stranger")
+	stranger.Page(one, "/login", url.Values{"name": {"Bob"}}, "<b>1</b> time.")
+	_, _, body := here.ask(two, "/devices", nil)
+	refs := regexp.MustCompile(`name="ref" value="([^"]+)"`).FindAllStringSubmatch(body, -1)
+	if len(refs) != 2 || strings.Count(body, "this one") != 1 || strings.Count(body, "Go-http-client/1.1 at ") != 3 {
+		t.Fatalf("not three devices, one of them this one:\n%s", body)
+	}
+	stranger.Page(one, "/devices/end", url.Values{"ref": {refs[0][1]}}, "1 session of Bob")
+	here.Page(two, "/devices", nil, "3 sessions of Ann")
+	here.Page(two, "/devices/end", url.Values{"ref": {refs[0][1]}}, "2 sessions of Ann")
+	tablet.Page(two, "/", nil, "Hello, stranger") // the newest is listed first
+	phone.Page(two, "/", nil, "Hello, Ann")
+	here.Page(two, "/devices/others", url.Values{}, "1 session of Ann")
+	phone.Page(two, "/", nil, "Hello, stranger")
+	here.Page(one, "/", nil, "Hello, Ann")
+	stranger.Page(two, "/", nil, "Hello, Bob")
 }
