@@ -71,16 +71,20 @@ type row struct {
 	Bytes       float64 `json:"bytes_per_op,omitzero"`
 	CPU         spread  `json:"cpu_us_per_op,omitzero"`
 	Connections int64   `json:"connections,omitempty"`
-	Size        int     `json:"size,omitempty"`
-	Errors      int     `json:"errors,omitempty"`
-	Error       string  `json:"error,omitempty"`
+	// Commands are those that reached all servers together, per operation; nil: not counted.
+	Commands *float64 `json:"commands_per_op,omitempty"`
+	// Kept is how much memory of this process a session takes that it keeps.
+	Kept   int    `json:"kept_bytes,omitempty"`
+	Size   int    `json:"size,omitempty"`
+	Errors int    `json:"errors,omitempty"`
+	Error  string `json:"error,omitempty"`
 	// NotMeasured says why this contender has no figures. Empty: it has.
 	NotMeasured string `json:"not_measured,omitempty"`
 }
 
-// measure empties the servers and measures the cell.
+// measure measures the cell.
 func (c cell) measure(r *rig, o options) ([]row, error) {
-	if err := r.flush(); err != nil {
+	if err := r.flushRedis(); err != nil {
 		return nil, err
 	}
 	return c.contenders(r, o)
@@ -98,11 +102,15 @@ func (c cell) contenders(r *rig, o options) ([]row, error) {
 			}
 		}
 	}()
+	if err == nil {
+		err = r.settle()
+	}
 	if err != nil {
 		return nil, err
 	}
 	floor := all[0].name
 	run := newRunner(c.concurrency)
+	run.served = r.served
 	samples := make([][]sample, len(all))
 	var failures []error
 	for _, k := range all { // connections, caches and the heap reach their size
@@ -170,13 +178,17 @@ func (c cell) sum(k *contender, floor string, own, base []sample) row {
 		}
 		return spreadOf(v)
 	}
-	w.Size = k.size
+	w.Size, w.Kept = k.size, k.kept
 	w.Rate = pick(func(s sample) float64 { return s.rate })
 	w.P50 = pick(func(s sample) float64 { return s.p50 })
 	w.P99 = pick(func(s sample) float64 { return s.p99 })
 	w.Allocs = pick(func(s sample) float64 { return s.allocs }).Median
 	w.Bytes = pick(func(s sample) float64 { return s.bytes }).Median
 	w.CPU = pick(func(s sample) float64 { return s.cpu })
+	if len(own) > 0 && !slices.ContainsFunc(own, func(s sample) bool { return !s.counted }) {
+		commands := pick(func(s sample) float64 { return s.commands }).Median
+		w.Commands = &commands
+	}
 	w.Ratio = against(own, base, func(s sample) float64 { return s.rate })
 	w.P50Ratio = against(own, base, func(s sample) float64 { return s.p50 })
 	if k.wire != nil {

@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // This file decides which cells there are. The quick ones are among the full ones,
 // so that a quick run can be compared with a recorded one.
@@ -26,6 +29,7 @@ func cells(o options) []cell {
 		}
 		all = append(all, cell{group: g.group, payload: 1 << 10, concurrency: 1, rtt: roundTrip, quick: g.group == "load", enter: g.enter})
 	}
+	all = append(all, cell{group: bareGroup.name, payload: 1 << 10, concurrency: 1, enter: bareGroup.enter})
 	for _, g := range sealGroups {
 		for _, p := range []int{1 << 10, 8 << 10} {
 			for _, n := range []int{1, 64} {
@@ -33,11 +37,35 @@ func cells(o options) []cell {
 			}
 		}
 	}
+	for _, g := range ownedGroups {
+		for _, n := range []int{1, 64} {
+			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, enter: g.enter})
+		}
+	}
+	for _, g := range extraGroups {
+		for _, n := range []int{1, 64} {
+			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, enter: g.enter})
+		}
+	}
+	for _, g := range updateGroups {
+		for _, n := range contending {
+			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, enter: g.enter})
+		}
+		all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: 1, rtt: roundTrip, enter: g.enter})
+	}
 	for _, g := range scsGroups {
 		for _, n := range concurrency {
 			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, quick: n == 64, enter: g.enter})
 		}
 		all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: 1, rtt: roundTrip, enter: g.enter})
+	}
+	for _, g := range stickyGroups {
+		for _, n := range []int{1, 64} {
+			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: n, enter: g.enter})
+		}
+		if slices.Contains(stickyAfar, g.name) {
+			all = append(all, cell{group: g.name, payload: 1 << 10, concurrency: 1, rtt: roundTrip, enter: g.enter})
+		}
 	}
 	for _, g := range gorillaGroups {
 		for _, n := range concurrency {

@@ -89,20 +89,28 @@ func (r *rig) floor(c cell) (*memcache.Client, *wire, error) {
 	})
 }
 
-// holdfast is a cluster, its sessions stored.
+// holdfast is a new cluster, its sessions stored.
 func (r *rig) holdfast(c cell) (*cluster.Cluster, *wire, error) {
-	return r.holdfastWith(c, cluster.Config{})
-}
-
-// holdfastWith is a cluster with the settings of cfg, its sessions stored.
-func (r *rig) holdfastWith(c cell, cfg cluster.Config) (*cluster.Cluster, *wire, error) {
 	w := &wire{rtt: c.rtt}
-	cfg.Timeout = patience
-	cl, err := r.clusterWith(w, cfg)
+	cl, err := r.cluster(w, patience)
 	if err != nil {
 		return nil, nil, err
 	}
-	return cl, w, inParallel(c.sessions(), func(i int) error {
+	return cl, w, storeAll(c, cl)
+}
+
+// holdfastWith is a settled cluster with the settings of cfg, its sessions stored.
+func (r *rig) holdfastWith(c cell, cfg cluster.Config) (*cluster.Cluster, *wire, error) {
+	cl, w, err := r.settledWith(c, cfg, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	return cl, w, storeAll(c, cl)
+}
+
+// storeAll stores the sessions of a cell, over those of an earlier one.
+func storeAll(c cell, cl *cluster.Cluster) error {
+	return inParallel(c.sessions(), func(i int) error {
 		rec := cluster.NewRecord(ids[i])
 		rec.Attrs, rec.Deadline = attrs(c.payload), time.Now().Add(lifetime)
 		return cl.Save(background, rec)
@@ -118,12 +126,12 @@ func core(floor, ours string, plain func(c cell, mc *memcache.Client) contender,
 		}
 		a := plain(c, mc)
 		a.name, a.wire, a.close = floor, w1, func() { mc.Close() }
-		cl, w2, err := r.holdfast(c)
+		cl, w2, err := r.holdfastWith(c, cluster.Config{})
 		if err != nil {
 			return []*contender{&a}, err
 		}
 		b := held(c, cl)
-		b.name, b.wire, b.close = ours, w2, func() { cl.Close() }
+		b.name, b.wire = ours, w2
 		return []*contender{&a, &b}, nil
 	}
 }

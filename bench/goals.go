@@ -70,8 +70,10 @@ func faultOf(pick func(*faultResults) spread) figure {
 	}
 }
 
-func allocsOf(r *row) float64 { return r.Allocs }
-func sizeOf(r *row) float64   { return float64(r.Size) }
+func allocsOf(r *row) float64   { return r.Allocs }
+func rateNumber(r *row) float64 { return r.Rate.Median }
+func p50Number(r *row) float64  { return r.P50.Median }
+func sizeOf(r *row) float64     { return float64(r.Size) }
 
 var goals = []goal{
 	{what: "Load, 1 KiB, 64 at once: rate, of one plain Get", atLeast: 1.0, value: rateOf("load/1024B/64", "cluster.Load", "gomemcache Get")},
@@ -82,6 +84,13 @@ var goals = []goal{
 	{what: "scs request with IdleTimeout, 64 at once: rate, of goredisstore", atLeast: 1.2, value: rateOf("scs IdleTimeout/1024B/64", "scsstore, serializer.Codec", "goredisstore")},
 	{what: "the same with RefreshSlack", atLeast: 1.8, value: rateOf("scs IdleTimeout/1024B/64", "scsstore, RefreshSlack 1m", "goredisstore")},
 	{what: "gorilla Get + Save, 64 at once: rate, of boj/redistore", atLeast: 1.2, value: rateOf("gorilla Get + Save/1024B/64", "gorillastore", "boj/redistore")},
+	{what: "sticky scs request with IdleTimeout, one at a time: rate, of memstore", atLeast: 1.5, value: rateOf("sticky scs IdleTimeout/1024B/1", "scsstore, Local", "memstore")},
+	{what: "the same, 64 at once", atLeast: 1.5, value: rateOf("sticky scs IdleTimeout/1024B/64", "scsstore, Local", "memstore")},
+	{what: "the same with 0.5 ms of network round trip, one at a time: p50, of goredisstore", atMost: 0.1, value: numberOf("sticky scs IdleTimeout/1024B/1/rtt 500µs", "scsstore, Local", "goredisstore", p50Number)},
+	{what: "sticky scs request that reads, one at a time: rate, of rueidis with its cache", atLeast: 1, value: numberOf("sticky scs no IdleTimeout/1024B/1", "scsstore, Local", cachedGob, rateNumber)},
+	{what: "the same, 64 at once", atLeast: 1, value: numberOf("sticky scs no IdleTimeout/1024B/64", "scsstore, Local", cachedGob, rateNumber)},
+	{what: "the same, rueidis with serializer.Codec", atLeast: 1, value: numberOf("sticky scs no IdleTimeout/1024B/64", "scsstore, Local", cachedSerializer, rateNumber)},
+	{what: "scs request with an owner, 64 at once: rate, of one without OwnerKey", atLeast: 0.97, value: rateOf("scs request, with an owner/1024B/64", "scsstore, OwnerKey", "scsstore")},
 	{what: "encode a typical session: rate, of gob", atLeast: 3, value: rateOf("encode/1", "serializer", "encoding/gob")},
 	{what: "decode a typical session: rate, of gob", atLeast: 3, value: rateOf("decode/1", "serializer", "encoding/gob")},
 	{what: "encode: allocations, of gob", atMost: 1.0 / 3, value: numberOf("encode/1", "serializer", "encoding/gob", allocsOf)},

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 
+	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/gorillastore"
 )
 
@@ -78,8 +79,7 @@ func gorillaGroup(writes func(int) bool) func(*rig, cell) ([]*contender, error) 
 		w := &wire{rtt: c.rtt}
 		mc := r.plain(w)
 		add("plain memcached", &plainStore{mc, securecookie.CodecsFromPairs(cookieKey)}, w, func() { mc.Close() })
-		w = &wire{rtt: c.rtt}
-		cl, err := r.cluster(w, patience)
+		cl, w, err := r.settledWith(c, cluster.Config{}, 0)
 		if err != nil {
 			return all, err
 		}
@@ -87,7 +87,7 @@ func gorillaGroup(writes func(int) bool) func(*rig, cell) ([]*contender, error) 
 		if err != nil {
 			return all, err
 		}
-		add("gorillastore", store, w, func() { cl.Close() })
+		add("gorillastore", store, w, nil)
 		return all, nil
 	}
 }

@@ -26,6 +26,7 @@ type contender struct {
 	burst   int
 	wire    *wire
 	size    int // bytes that the operation produces, where that is compared
+	kept    int // bytes of this process's memory for each session that it keeps, where that is compared
 	close   func()
 	// missing says why the contender cannot be measured. Empty: it can.
 	missing string
@@ -39,6 +40,8 @@ type sample struct {
 	allocs    float64 // per operation
 	bytes     float64 // per operation
 	cpu       float64 // µs of this process per operation
+	commands  float64 // that reached servers, per operation
+	counted   bool    // commands could be counted
 	err       error   // one of the errors
 }
 
@@ -47,13 +50,18 @@ type stopwatch struct {
 	elapsed        time.Duration
 	cpu            time.Duration
 	mallocs, bytes uint64
+	commands       uint64
+	uncounted      bool // the servers were not asked, or one did not say
 
+	served func() (uint64, error) // counts the commands that reached servers; nil: nobody does
+	asked  uint64
 	began  time.Time
 	cpu0   time.Duration
 	before runtime.MemStats
 }
 
 func (s *stopwatch) start() {
+	s.asked = s.soFar()
 	runtime.ReadMemStats(&s.before)
 	s.cpu0 = cpuTime()
 	s.began = time.Now()
@@ -66,6 +74,18 @@ func (s *stopwatch) stop() {
 	runtime.ReadMemStats(&after)
 	s.mallocs += after.Mallocs - s.before.Mallocs
 	s.bytes += after.TotalAlloc - s.before.TotalAlloc
+	s.commands += s.soFar() - s.asked
+}
+
+// soFar is how many commands have reached the servers.
+func (s *stopwatch) soFar() uint64 {
+	if s.served == nil {
+		s.uncounted = true
+		return 0
+	}
+	n, err := s.served()
+	s.uncounted = s.uncounted || err != nil
+	return n
 }
 
 // cpuTime is the time that this process has spent on processors, in user and in
@@ -81,7 +101,8 @@ func cpuTime() time.Duration {
 // runner keeps what slices share, so that measuring allocates as little as can be.
 type runner struct {
 	workers   int
-	latencies [][]int32 // ns, by worker
+	served    func() (uint64, error) // see stopwatch
+	latencies [][]int32              // ns, by worker
 	all       []int32
 }
 
@@ -99,7 +120,7 @@ func (r *runner) slice(c *contender, d time.Duration) sample {
 		r.latencies[i] = r.latencies[i][:0]
 	}
 	var s sample
-	var watch stopwatch
+	watch := stopwatch{served: r.served}
 	runtime.GC() // each contender pays for its own garbage only
 	if c.prepare == nil {
 		r.timed(c, d, &watch, &s)
@@ -110,6 +131,7 @@ func (r *runner) slice(c *contender, d time.Duration) sample {
 	s.rate = float64(s.ops-s.errs) / max(watch.elapsed.Seconds(), 1e-9)
 	s.allocs, s.bytes = float64(watch.mallocs)/n, float64(watch.bytes)/n
 	s.cpu = float64(watch.cpu.Microseconds()) / n
+	s.commands, s.counted = float64(watch.commands)/n, !watch.uncounted
 	r.all = r.all[:0]
 	for _, l := range r.latencies {
 		r.all = append(r.all, l...)
@@ -121,9 +143,9 @@ func (r *runner) slice(c *contender, d time.Duration) sample {
 
 func (r *runner) timed(c *contender, d time.Duration, watch *stopwatch, s *sample) {
 	var ended atomic.Bool
+	watch.start()
 	timer := time.AfterFunc(d, func() { ended.Store(true) })
 	defer timer.Stop()
-	watch.start()
 	r.each(s, func(w, i int) (bool, error) {
 		if ended.Load() {
 			return false, nil

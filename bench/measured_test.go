@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bradfitz/gomemcache/memcache"
+	redigo "github.com/gomodule/redigo/redis"
+
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -295,5 +298,62 @@ func TestARedisThatHasEndedIsStartedAgain(t *testing.T) {
 	r.revive()
 	if !r.redis.answers() {
 		t.Error("it is started although it runs")
+	}
+}
+
+// What the servers are asked about themselves does not count.
+func TestCommandsAreCountedWhereTheyArrive(t *testing.T) {
+	for _, program := range []string{"memcached", "redis-server"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is not installed")
+		}
+	}
+	r := &rig{program: testenv.NewProgram("bench", os.Stderr), nodes: testenv.Start(t, 2, testenv.Real())}
+	r.startRedis()
+	defer r.close()
+	count := func(do func()) uint64 {
+		before, err := r.served()
+		if err != nil {
+			t.Fatal(err)
+		}
+		do()
+		after, err := r.served()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return after - before
+	}
+	mc := r.plain(&wire{})
+	defer mc.Close()
+	if n := count(func() {
+		_ = mc.Set(&memcache.Item{Key: "a", Value: []byte("1")})
+		_, _ = mc.GetMulti([]string{"a", "b", "c"})
+		_ = mc.Delete("b")
+	}); n != 5 {
+		t.Errorf("a set, three keys read and a delete are %d commands", n)
+	}
+	if n := count(func() {
+		c, err := redigo.Dial("tcp", r.redis.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, _ = c.Do("SET", "a", "1")
+		_, _ = c.Do("GET", "a")
+	}); n != 2 {
+		t.Errorf("a SET and a GET are %d commands", n)
+	}
+	if n := count(func() {}); n != 0 {
+		t.Errorf("nothing is %d commands", n)
+	}
+}
+
+func TestCommandsThatNobodyCountedAreNotShown(t *testing.T) {
+	for _, counted := range []bool{true, false} {
+		own := []sample{{ops: 10, rate: 1, commands: 2, counted: true}, {ops: 10, rate: 1, commands: 2, counted: counted}}
+		r := (cell{}).sum(&contender{name: "ours"}, "ours", own, own)
+		if shown := strings.Contains(r.line(), "| 2.00 |"); shown != counted || (r.Commands != nil) != counted {
+			t.Errorf("counted %v: %s", counted, r.line())
+		}
 	}
 }

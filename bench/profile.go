@@ -21,7 +21,7 @@ func profiled(r *rig, o options) error {
 		if !o.only.MatchString(c.name()) {
 			continue
 		}
-		if err := r.flush(); err != nil {
+		if err := r.flushRedis(); err != nil {
 			return err
 		}
 		all, err := c.enter(r, c)
@@ -32,6 +32,9 @@ func profiled(r *rig, o options) error {
 				}
 			}
 		}()
+		if err == nil {
+			err = r.settle()
+		}
 		if err != nil {
 			return err
 		}

@@ -35,13 +35,15 @@ func (res *results) report() string {
 	p("The contenders of a cell take turns, A B C A B C. *Ratio* is a contender's rate divided by that of the cell's first")
 	p("contender, its floor, in the same round: the median of all rounds with the quartiles in brackets. *p50 ratio* is the same")
 	p("of the median time of one operation. Allocations and CPU are those of the client process per operation; *conns* is the most")
-	p("connections open at one time, to all servers together. The plain client, the floor, keeps one copy and checks nothing; the cluster")
+	p("connections open at one time, to all servers together. *Commands* are those that reached the servers, per operation, a get")
+	p("once for each key, polls of markers too. *Kept* is the memory of the client process, in bytes, for each session that a contender keeps there, its")
+	p("cookie and what the bench notes of it included. The plain client, the floor, keeps one copy and checks nothing; the cluster")
 	p("keeps two on three nodes. Sizes are the bytes of all session values, in %d attributes. Redis is one server without a", attrCount)
 	p("replica and without persistence. A ratio to a contender that could not be measured is *%s*. With *rtt* a network round trip is added to every exchange of every contender.\n", notMeasured)
 	for _, g := range res.groups() {
 		p("## %s\n", g)
-		p("| size | at once | contender | ops/s | ratio | p50 µs | p50 ratio | p99 µs | allocs | bytes | CPU µs | conns |")
-		p("|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+		p("| size | at once | contender | ops/s | ratio | p50 µs | p50 ratio | p99 µs | allocs | bytes | CPU µs | conns | commands | kept |")
+		p("|--:|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 		for _, r := range res.Rows {
 			if r.Group == g {
 				p("%s", r.line())
@@ -78,7 +80,7 @@ func (r row) line() string {
 		at += fmt.Sprintf(", rtt %d µs", r.RTTMicros)
 	}
 	if r.NotMeasured != "" {
-		return fmt.Sprintf("| %s | %s | %s | %s: %s | | | | | | | | |", size, at, r.Contender, notMeasured, r.NotMeasured)
+		return fmt.Sprintf("| %s | %s | %s | %s: %s | | | | | | | | | | |", size, at, r.Contender, notMeasured, r.NotMeasured)
 	}
 	name, ratio, p50 := r.Contender, shown(r.Ratio), notMeasured
 	if r.P50Ratio != nil {
@@ -94,8 +96,15 @@ func (r row) line() string {
 	if r.Connections > 0 {
 		conns = fmt.Sprint(r.Connections)
 	}
-	return fmt.Sprintf("| %s | %s | %s | %.0f | %s | %.1f | %s | %.0f | %.1f | %.0f | %.1f | %s |",
-		size, at, name, r.Rate.Median, ratio, r.P50.Median, p50, r.P99.Median, r.Allocs, r.Bytes, r.CPU.Median, conns)
+	commands, kept := "", ""
+	if r.Commands != nil {
+		commands = fmt.Sprintf("%.2f", *r.Commands)
+	}
+	if r.Kept > 0 {
+		kept = fmt.Sprint(r.Kept)
+	}
+	return fmt.Sprintf("| %s | %s | %s | %.0f | %s | %.1f | %s | %.0f | %.1f | %.0f | %.1f | %s | %s | %s |",
+		size, at, name, r.Rate.Median, ratio, r.P50.Median, p50, r.P99.Median, r.Allocs, r.Bytes, r.CPU.Median, conns, commands, kept)
 }
 
 func byteSize(n int) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,7 +29,9 @@ const (
 	nodeCount = 3
 	// patience is the timeout of every client: what is measured is how long
 	// things take, not how soon a client gives up.
-	patience = 5 * time.Second
+	patience = 2 * time.Second
+	// settling is how long nodes may take until they are whole.
+	settling = time.Minute
 	// plenty is the size of every connection pool that has no good default.
 	plenty = 512
 )
@@ -39,6 +43,24 @@ type rig struct {
 	noRedis string       // why there is none
 	quiet   *slog.Logger
 	once    sync.Once
+
+	shared map[sharing]*settled // by what tells them apart
+}
+
+// settled is a cluster that several cells use, one after the other. A Cluster that has just been made
+// does not know yet that its nodes are whole, and reads wide: that would be measured otherwise, and to
+// wait for it in each cell would take longer than the cells.
+type settled struct {
+	cl   *cluster.Cluster
+	wire *wire
+}
+
+type sharing struct {
+	rtt, slack     time.Duration
+	prefix         string
+	local          cluster.Local
+	sealed, traced bool
+	instance       int
 }
 
 func newRig() (*rig, error) {
@@ -63,6 +85,9 @@ func (r *rig) startRedis() {
 
 func (r *rig) close() {
 	r.once.Do(func() {
+		for _, s := range r.shared {
+			s.cl.Close()
+		}
 		r.program.Close()
 		if r.redis != nil {
 			r.redis.stop()
@@ -83,20 +108,74 @@ func (r *rig) revive() {
 	}
 }
 
-// flush empties all servers, so that one cell's sessions do not weigh on the next.
+// flush empties all servers. The nodes are not whole after it.
 func (r *rig) flush() error {
 	mc := memcache.New(r.addrs()...)
 	mc.Timeout = patience
 	defer mc.Close()
-	if err := mc.FlushAll(); err != nil {
-		return err
-	}
+	return errors.Join(mc.FlushAll(), r.flushRedis())
+}
+
+// flushRedis empties Redis, so that one cell's sessions do not weigh on the next. The nodes have room
+// for those of all cells.
+func (r *rig) flushRedis() error {
 	if r.redis == nil {
 		return nil
 	}
 	rc := redis.NewClient(&redis.Options{Addr: r.redis.addr})
 	defer rc.Close()
 	return rc.FlushAll(context.Background()).Err()
+}
+
+// served is how many commands have reached the servers. A get counts once for each key.
+func (r *rig) served() (sum uint64, err error) {
+	if r.nodes == nil {
+		return 0, errors.New("there are no servers")
+	}
+	for _, addr := range r.addrs() {
+		n, err := countOf(addr, "stats\r\n", "END\r\n", "STAT cmd_get ", "STAT cmd_set ", "STAT cmd_touch ", "STAT delete_hits ", "STAT delete_misses ")
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	if r.redis == nil {
+		return sum, nil
+	}
+	n, err := countOf(r.redis.addr, "INFO stats\r\nPING\r\n", "+PONG\r\n", "total_commands_processed:")
+	r.redis.asked += 2 // INFO and PING
+	return sum + n - r.redis.asked, err
+}
+
+// countOf asks a server for its statistics, and adds up those that the prefixes name.
+func countOf(addr, ask, end string, prefixes ...string) (sum uint64, err error) {
+	nc, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return 0, err
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(time.Now().Add(patience))
+	if _, err := nc.Write([]byte(ask)); err != nil {
+		return 0, err
+	}
+	for r := bufio.NewReader(nc); ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return 0, err
+		}
+		if line == end {
+			return sum, nil
+		}
+		for _, p := range prefixes {
+			if number, ok := strings.CutPrefix(line, p); ok {
+				n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 64)
+				if err != nil {
+					return 0, err
+				}
+				sum += n
+			}
+		}
+	}
 }
 
 func (r *rig) addrs() []string {
@@ -129,11 +208,53 @@ func (r *rig) clusterWith(w *wire, cfg cluster.Config) (*cluster.Cluster, error)
 	return cluster.New(cfg)
 }
 
+// settledWith is holdfast with the settings of cfg, the timeout aside, for cells: it is closed with the
+// rig. Instance tells apart those that one cell has of the same settings.
+func (r *rig) settledWith(c cell, cfg cluster.Config, instance int) (*cluster.Cluster, *wire, error) {
+	key := sharing{c.rtt, cfg.RefreshSlack, cfg.KeyPrefix, cfg.Local, len(cfg.SealKeys) > 0, cfg.Trace != nil, instance}
+	s := r.shared[key]
+	if s == nil {
+		w := &wire{rtt: c.rtt}
+		cfg.Timeout = patience
+		cl, err := r.clusterWith(w, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.shared == nil {
+			r.shared = map[sharing]*settled{}
+		}
+		s = &settled{cl, w}
+		r.shared[key] = s
+	}
+	s.wire.peak.Store(s.wire.open.Load())
+	return s.cl, s.wire, nil
+}
+
+// settle waits until the shared clusters know that all nodes are whole.
+func (r *rig) settle() error {
+	limit := time.Now().Add(settling)
+	for _, s := range r.shared {
+		for {
+			i := slices.IndexFunc(s.cl.Nodes(), func(n cluster.NodeStatus) bool { return !n.Whole })
+			if i < 0 {
+				break
+			}
+			if time.Now().After(limit) {
+				return fmt.Errorf("node %d is not whole after %v: %s", i, settling, s.cl.Nodes()[i].Reason)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
 // redisServer is one redis-server process that keeps nothing on disk.
 type redisServer struct {
 	cmd  *exec.Cmd
 	addr string
 	dir  string
+
+	asked uint64 // commands that asked it for its statistics
 }
 
 func startRedis() (*redisServer, error) {

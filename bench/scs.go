@@ -32,13 +32,18 @@ var scsGroups = []webGroup{
 
 // scsApp is the measured app on one store.
 func scsApp(store scs.Store, codec scs.Codec, idle time.Duration, payload int) http.Handler {
+	return scsAppOn(store, codec, idle, payload, (*scs.SessionManager).LoadAndSave)
+}
+
+// scsAppOn is scsApp with that LoadAndSave.
+func scsAppOn(store scs.Store, codec scs.Codec, idle time.Duration, payload int, load middleware) http.Handler {
 	sm := scs.New()
 	sm.IdleTimeout = idle
 	sm.Store = store
 	if codec != nil {
 		sm.Codec = codec
 	}
-	return sm.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return load(sm, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		if r.URL.Path == login {
 			for k, v := range padded(payload) {
@@ -82,12 +87,11 @@ func scsGroup(idle time.Duration, writes func(int) bool) func(*rig, cell) ([]*co
 			if v.slack > 0 && idle == 0 {
 				continue // nothing to refresh
 			}
-			w := &wire{rtt: c.rtt}
-			cl, err := r.clusterWith(w, cluster.Config{Timeout: patience, RefreshSlack: v.slack})
+			cl, w, err := r.settledWith(c, cluster.Config{RefreshSlack: v.slack}, 0)
 			if err != nil {
 				return all, err
 			}
-			add(v.name, scsstore.New(cl), v.codec, w, func() { cl.Close() })
+			add(v.name, scsstore.New(cl), v.codec, w, nil)
 		}
 		return all, nil
 	}

@@ -31,7 +31,7 @@ func sealGroup(name string, held func(c cell, cl *cluster.Cluster) contender) fu
 				return all, err
 			}
 			k := held(c, cl)
-			k.name, k.wire, k.close = side.name, w, func() { cl.Close() }
+			k.name, k.wire = side.name, w
 			all = append(all, &k)
 		}
 		return all, nil
