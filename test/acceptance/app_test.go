@@ -145,12 +145,68 @@ var pages = map[string]page{
 		s.put(r.FormValue("key"), n+1)
 		return fmt.Sprint(n + 1), nil
 	},
+	"/raise": func(s session, r *http.Request) (string, error) {
+		return "raised", s.update(func(s session) error {
+			n, _ := s.get(r.FormValue("key")).(int)
+			s.put(r.FormValue("key"), n+1)
+			return nil
+		})
+	},
+	"/update/flash": func(s session, r *http.Request) (string, error) {
+		return "noted", s.update(func(s session) error {
+			s.addFlash(r.FormValue("message"))
+			return nil
+		})
+	},
+	"/update/flashes": func(s session, _ *http.Request) (string, error) {
+		var shown []string
+		err := s.update(func(s session) error {
+			shown = s.flashes()
+			return nil
+		})
+		return strings.Join(shown, ","), err
+	},
 	"/count": func(s session, r *http.Request) (string, error) {
 		n, _ := s.get(r.FormValue("key")).(int)
 		return fmt.Sprint(n), nil
 	},
 	"/logout": func(s session, _ *http.Request) (string, error) {
 		return "goodbye", s.destroy()
+	},
+	// devices shows where the user is logged in, with a star where he is now.
+	"/devices": func(s session, r *http.Request) (string, error) {
+		user, _ := s.get("user").(string)
+		all, err := s.owners().Sessions(r.Context(), user)
+		var labels []string
+		for _, info := range all {
+			if info.Is(s.id()) {
+				info.Label += "*"
+			}
+			labels = append(labels, info.Label)
+		}
+		return strings.Join(labels, ","), err
+	},
+	// end ends the user's session on that device.
+	"/end": func(s session, r *http.Request) (string, error) {
+		user, _ := s.get("user").(string)
+		all, err := s.owners().Sessions(r.Context(), user)
+		for _, info := range all {
+			if info.Label == r.FormValue("which") {
+				return "ended", s.owners().Destroy(r.Context(), user, info.Ref)
+			}
+		}
+		return "no such device", err
+	},
+	// others ends all sessions of the user but this one, and everywhere this one, too.
+	"/others": func(s session, r *http.Request) (string, error) {
+		user, _ := s.get("user").(string)
+		n, err := s.owners().DestroyAll(r.Context(), user, s.id())
+		return fmt.Sprint(n), err
+	},
+	"/everywhere": func(s session, r *http.Request) (string, error) {
+		user, _ := s.get("user").(string)
+		n, err := s.owners().DestroyAll(r.Context(), user)
+		return fmt.Sprint(n), err
 	},
 	"/types/put":    putTypes,
 	"/types/check":  checkTypes,

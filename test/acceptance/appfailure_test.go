@@ -93,8 +93,9 @@ func TestPostingTheSameValueAgainCostsNoMoreThanARefresh(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
 		wire := &tap{}
-		o := options{idle: limit, config: func(c *cluster.Config) { c.DialContext = wire.over(c.DialContext) }}
+		o := options{idle: limit, config: func(c *cluster.Config) { quick.config(c); c.DialContext = wire.over(c.DialContext) }}
 		app1, app2 := w.pair(o)
+		app1.whole(w) // no session is healed meanwhile
 		u := w.newUser()
 		u.logIn(app1, "ann")
 		u.set(app1, "a", "1")

@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -22,10 +23,21 @@ type session interface {
 	remove(key string)
 	addFlash(message string)
 	flashes() []string
+	// update has change made to the session as it is stored, and again where another request was
+	// faster.
+	update(change func(s session) error) error
 	renew() error // gives the session a new id
 	destroy() error
 	isNew() bool
 	id() string
+	owners() owners
+}
+
+// owners is what the stores of both drivers do for the owners of sessions.
+type owners interface {
+	Sessions(ctx context.Context, owner string) ([]cluster.SessionInfo, error)
+	Destroy(ctx context.Context, owner, ref string) error
+	DestroyAll(ctx context.Context, owner string, except ...string) (int, error)
 }
 
 // page is a handler. The session is loaded before it and saved after it; its error,
@@ -39,6 +51,10 @@ type options struct {
 	idle time.Duration
 	// lifetime ends a session that long after its login. In whole seconds.
 	lifetime time.Duration
+	// owned: each session belongs to the user who has logged in, and has the device as its label.
+	owned bool
+	// sticky: clients carry versions, as apps with cluster.Config.Local want it.
+	sticky bool
 	// virtual: the app lives in a synctest bubble.
 	virtual bool
 
@@ -56,12 +72,14 @@ type driver struct {
 	cookie string // name of the session's cookie
 	// build returns what turns a page into a handler of an app on the cluster.
 	build func(c *cluster.Cluster, o options) (wrap func(page) http.Handler, err error)
+	// locked returns the handler of one page that runs one at a time for a session.
+	locked func(c *cluster.Cluster, lease time.Duration, p page) (http.Handler, error)
 }
 
 var (
-	scsDriver     = driver{name: "scs", apart: true, cookie: "session", build: buildSCS}
-	scsGobDriver  = driver{name: "scs-gob", cookie: "session", build: buildSCSGob}
-	gorillaDriver = driver{name: "gorilla", apart: true, cookie: "session", build: buildGorilla}
+	scsDriver     = driver{name: "scs", apart: true, cookie: "session", build: buildSCS, locked: lockedSCS}
+	scsGobDriver  = driver{name: "scs-gob", cookie: "session", build: buildSCSGob, locked: lockedSCS}
+	gorillaDriver = driver{name: "gorilla", apart: true, cookie: "session", build: buildGorilla, locked: lockedGorilla}
 
 	all   = []driver{scsDriver, scsGobDriver, gorillaDriver}
 	apart = []driver{scsDriver, gorillaDriver}

@@ -26,6 +26,9 @@ func buildGorilla(c *cluster.Cluster, o options) (func(page) http.Handler, error
 	if age := max(o.idle, o.lifetime); age != 0 {
 		store.MaxAge(int(age / time.Second))
 	}
+	if o.owned {
+		store.OwnerKey, store.Label = "user", func(r *http.Request) string { return r.FormValue("device") }
+	}
 	if o.gorilla != nil {
 		o.gorilla(store)
 	}
@@ -47,7 +50,7 @@ func visitGorilla(store *gorillastore.Store, o options, p page, w http.ResponseW
 	if err != nil && !errors.As(err, &refused) { // a cookie that is none of ours is no reason to turn a user away
 		return "", err
 	}
-	s := &gorillaSession{kept: kept}
+	s := &gorillaSession{kept: kept, store: store, w: w, r: r}
 	body, err := p(s, r)
 	switch {
 	case err != nil:
@@ -60,9 +63,32 @@ func visitGorilla(store *gorillastore.Store, o options, p page, w http.ResponseW
 	return body, err
 }
 
+// lockedGorilla is a page that runs one at a time for a session.
+func lockedGorilla(c *cluster.Cluster, lease time.Duration, p page) (http.Handler, error) {
+	store, err := gorillastore.New(c, authKey)
+	if err != nil {
+		return nil, err
+	}
+	wrap, err := buildGorilla(c, options{})
+	if err != nil {
+		return nil, err
+	}
+	return store.LockHandler("session", gorillastore.LockOptions{Lease: lease, Wait: timeout}, wrap(p)), nil
+}
+
 type gorillaSession struct {
 	kept             *sessions.Session
 	changed, renewed bool
+
+	store *gorillastore.Store
+	w     http.ResponseWriter
+	r     *http.Request
+}
+
+func (s *gorillaSession) update(change func(session) error) error {
+	return s.store.Update(s.r, s.w, "session", func(kept *sessions.Session) error {
+		return change(&gorillaSession{kept: kept})
+	})
 }
 
 func (s *gorillaSession) get(key string) any { return s.kept.Values[key] }
@@ -104,3 +130,5 @@ func (s *gorillaSession) destroy() error {
 
 func (s *gorillaSession) isNew() bool { return s.kept.IsNew }
 func (s *gorillaSession) id() string  { return s.kept.ID }
+
+func (s *gorillaSession) owners() owners { return s.store }

@@ -29,12 +29,13 @@ func TestHostileIDs(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
 		wire := &tap{}
-		a := w.start(options{config: func(c *cluster.Config) { c.DialContext = wire.over(c.DialContext) }})
+		a := w.start(options{config: func(c *cluster.Config) { quick.config(c); c.DialContext = wire.over(c.DialContext) }})
 
 		// An id that is as good as any, but of an app on the same nodes with another prefix.
 		other := &world{t: t, env: w.env, driver: d, nodes: w.nodes, prefix: "other-" + w.prefix, said: w.said}
 		neighbour := other.newUser()
 		neighbour.logIn(other.start(options{}), "neighbour")
+		a.whole(w) // no session is healed meanwhile
 
 		ids := map[string]string{
 			"of another app": neighbour.cookie(d.cookie),

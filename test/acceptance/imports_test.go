@@ -14,11 +14,11 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 	const (
 		module   = "github.com/holdfast-go/holdfast/"
-		internal = module + "internal/" // lineage and weakmap: the standard library only
+		internal = module + "internal/" // lineage, weakmap and discovery: the standard library only
 	)
 	for name, allowed := range map[string][]string{
 		"internal/lineage": {internal},
-		"cluster":          {module + "cluster", "github.com/bradfitz/gomemcache/"},
+		"cluster":          {module + "cluster", internal + "discovery", "github.com/bradfitz/gomemcache/"},
 		// One server is all that it knows, and the other knows no server.
 		"cluster/internal/memcached": {module + "cluster/internal/memcached", "github.com/bradfitz/gomemcache/"},
 		"cluster/internal/record":    {module + "cluster/internal/record"},

@@ -69,7 +69,8 @@ var damages = map[string]func([]byte) []byte{
 func TestDamagedSessionIsAFreshOne(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{})
+		app1, app2 := w.pair(quick)
+		app1.whole(w) // nobody copies what is damaged
 		random := rand.New(rand.NewPCG(1, 2))
 		for i := range 40 {
 			damages := damages

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"testing/synctest"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/alexedwards/scs/v2/memstore"
@@ -22,11 +23,11 @@ func init() { gob.Register([]string{}) }
 var serializerCodec scs.Codec = serializer.Codec{}
 
 func buildSCS(c *cluster.Cluster, o options) (func(page) http.Handler, error) {
-	return scsPages(newSessionManager(c, o, serializerCodec)), nil
+	return scsPages(newSessionManager(c, o, serializerCodec), o), nil
 }
 
 func buildSCSGob(c *cluster.Cluster, o options) (func(page) http.Handler, error) {
-	return scsPages(newSessionManager(c, o, scs.GobCodec{})), nil
+	return scsPages(newSessionManager(c, o, scs.GobCodec{}), o), nil
 }
 
 func newSessionManager(c *cluster.Cluster, o options, codec scs.Codec) *scs.SessionManager {
@@ -37,7 +38,11 @@ func newSessionManager(c *cluster.Cluster, o options, codec scs.Codec) *scs.Sess
 		synctest.Wait()
 		own.StopCleanup()
 	}
-	sessions.Store, sessions.Codec = scsstore.New(c), codec
+	store := scsstore.New(c)
+	if o.owned {
+		store.OwnerKey = "user"
+	}
+	sessions.Store, sessions.Codec = store, codec
 	sessions.IdleTimeout = o.idle
 	if o.lifetime != 0 {
 		sessions.Lifetime = o.lifetime
@@ -49,9 +54,13 @@ func newSessionManager(c *cluster.Cluster, o options, codec scs.Codec) *scs.Sess
 	return sessions
 }
 
-func scsPages(sessions *scs.SessionManager) func(page) http.Handler {
+func scsPages(sessions *scs.SessionManager, o options) func(page) http.Handler {
+	loadAndSave := sessions.LoadAndSave
+	if store, ok := sessions.Store.(*scsstore.Store); ok && o.sticky {
+		loadAndSave = func(next http.Handler) http.Handler { return store.LoadAndSave(sessions, next) }
+	}
 	return func(p page) http.Handler {
-		return sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := loadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := p(&scsSession{sessions, r.Context()}, r)
 			if err != nil {
 				fail(w, err)
@@ -59,7 +68,30 @@ func scsPages(sessions *scs.SessionManager) func(page) http.Handler {
 			}
 			_, _ = io.WriteString(w, body)
 		}))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(scsstore.WithLabel(r.Context(), r.FormValue("device"))))
+		})
 	}
+}
+
+// lockedSCS is a page that runs one at a time for a session.
+func lockedSCS(c *cluster.Cluster, lease time.Duration, p page) (http.Handler, error) {
+	sessions := newSessionManager(c, options{}, serializerCodec)
+	store := sessions.Store.(*scsstore.Store)
+	return store.LockHandler(sessions, scsstore.LockOptions{Lease: lease, Wait: timeout}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := p(&scsSession{sessions, r.Context()}, r)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		_, _ = io.WriteString(w, body)
+	})), nil
+}
+
+func (s *scsSession) update(change func(session) error) error {
+	return s.sessions.Store.(*scsstore.Store).Update(s.ctx, s.sessions, func(ctx context.Context) error {
+		return change(&scsSession{s.sessions, ctx})
+	})
 }
 
 type scsSession struct {
@@ -74,6 +106,7 @@ func (s *scsSession) renew() error              { return s.sessions.RenewToken(s
 func (s *scsSession) destroy() error            { return s.sessions.Destroy(s.ctx) }
 func (s *scsSession) isNew() bool               { return s.id() == "" }
 func (s *scsSession) id() string                { return s.sessions.Token(s.ctx) }
+func (s *scsSession) owners() owners            { return s.sessions.Store.(*scsstore.Store) }
 
 func (s *scsSession) addFlash(message string) {
 	list, _ := s.get("flashes").([]string)

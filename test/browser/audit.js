@@ -86,7 +86,7 @@ function audit(smallest) {
     // What a box holds must be in it.
     const box = e.parentElement.getBoundingClientRect();
     const own = e.getBoundingClientRect();
-    if (e.matches("button, select, input, .label, .tag, .copy, .slot > *") && (own.right > box.right + 1 || own.left < box.left - 1)) bad.push(`${name(e)} sticks out`);
+    if (e.matches("button, select, input, .label, .tag, .copy, .slot > *, .from, .from > *") && (own.right > box.right + 1 || own.left < box.left - 1)) bad.push(`${name(e)} sticks out`);
     if (e.matches("a, button, input, select, summary, [tabindex='0']")) {
       const label = e.getAttribute("aria-label") || e.innerText?.trim() || [...(e.labels ?? [])].map((l) => l.innerText).join("").trim() ||
         document.getElementById(e.getAttribute("aria-labelledby"))?.innerText;

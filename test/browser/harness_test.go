@@ -252,8 +252,11 @@ func (p *tab) logged(text string) {
 type state struct {
 	Users, Exposed, FaultsSoFar int
 	TimeoutsOfHealthyNodes      int
-	Holdfast, OneCopy           struct{ Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone, Losses, Excused int }
-	Log                         []struct {
+	Holdfast, OneCopy           struct {
+		Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone, Losses, Excused int
+		Idle                                                                        struct{ Users, Lost int }
+	}
+	Log []struct {
 		Text   string
 		Excuse string
 		Detail []string

@@ -69,9 +69,13 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	p := open(t, run(t, "-users", "20"), 1280, 900)
 	everyone := func() {
 		t.Helper()
-		p.until("a request of everyone", "document.querySelector('.safety.all')")
+		p.until("a request of everyone who works", "document.querySelector('.safety:not(.some)')")
 	}
-	p.until("users", "Number(document.querySelector('.ours td:nth-of-type(3) small').innerText.replace(/\\D/g, '')) > 20")
+	whole := func() {
+		t.Helper()
+		p.until("two copies of every session", "document.querySelector('.safety.all')")
+	}
+	p.until("users", "Number(document.querySelector('.ours td:nth-of-type(4) small').innerText.replace(/\\D/g, '')) > 20")
 	everyone()
 	p.press("#n1-kill button")
 	p.logged("Every app knows that n1 does not answer")
@@ -79,16 +83,16 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 	p.logged("that belonged on n1 have the second copy elsewhere")
 	p.press("#n1-start button")
 	p.logged("Every app uses n1 again")
-	everyone()
+	whole()
 	p.press("#n2-restart button")
 	p.logged("n2 was restarted") // else everyone was asked before it
-	everyone()
+	whole()
 	p.press("#n3-hang button")
 	p.logged("Every app knows that n3 does not answer")
 	everyone()
 	p.press("#n3-resume button")
 	p.logged("Every app uses n3 again")
-	everyone()
+	whole()
 	p.press("#scs-1-kill button")
 	p.until("scs-1 down", "document.querySelector('#scs-1-start')")
 	everyone()
@@ -111,6 +115,96 @@ func TestNobodyInTheBackgroundLosesAnything(t *testing.T) {
 		lost(1, 2), s.Holdfast.ChangesLost, lost(2, 1), s.OneCopy.SessionsLost))
 }
 
+// TestARollingRestartCostsNobodyTheSession restarts all nodes with one button. The visitor and the
+// idle users do nothing meanwhile.
+func TestARollingRestartCostsNobodyTheSession(t *testing.T) {
+	p := open(t, run(t, "-users", "24"), 1280, 900)
+	p.logIn("Ann")
+	p.count(1)
+	p.until("users", "Number(document.querySelector('.ours td:nth-of-type(4) small').innerText.replace(/\\D/g, '')) > 48")
+	p.until("whole nodes", "document.querySelectorAll('.fill.whole').length === 3")
+	p.until("idle users", "document.querySelector('#idle').innerText.startsWith('8 users of the 24 are idle')")
+	p.js(`window.seen = {}; new MutationObserver(() => {
+		for (const e of document.querySelectorAll(".fill.filling")) seen[e.closest(".card").id] = true;
+		for (const e of document.querySelectorAll(".far progress")) seen[e.getAttribute("aria-label").replace(/\d+/g, "#")] = true;
+		for (const e of document.querySelectorAll("#rolling progress")) seen.done = Math.max(seen.done ?? 0, e.value);
+	}).observe(document.querySelector("#live"), {childList: true, subtree: true, attributes: true, characterData: true})`)
+	p.press("#roll button")
+	p.until("a way to cancel it", "document.querySelector('#roll-cancel')")
+	p.press("#n1-kill button")
+	p.until("an explanation", "document.querySelector('#said').innerText.includes('rolling restart of all nodes is under way')")
+	p.logged("The rolling restart is over")
+	p.until("the button again", "document.querySelector('#roll')")
+	p.until("whole nodes", "document.querySelectorAll('.fill.whole').length === 3")
+	for _, want := range []string{"node-n1", "node-n2", "node-n3", "How far n#"} {
+		if p.js("Object.keys(seen).some((k) => k.startsWith('"+want+"'))") != true {
+			t.Errorf("%s was not seen while it was filling: %v", want, p.js("Object.keys(seen)"))
+		}
+	}
+	if done := p.js("seen.done"); done == nil || done.(float64) < 2 {
+		t.Errorf("the bar showed that %v nodes were done", done)
+	}
+	s := p.state()
+	if s.OneCopy.Idle.Users != 8 || s.OneCopy.Idle.Lost != 8 {
+		t.Errorf("with one copy: %+v", s.OneCopy)
+	}
+	if s.Holdfast.Idle.Users != 8 || s.Holdfast.Idle.Lost != 0 || s.Holdfast.SessionsLost > 0 {
+		if s.Holdfast.Losses > 0 && s.Holdfast.Losses == s.Holdfast.Excused {
+			t.Skipf("this machine is too busy to tell: %+v", s.Log)
+		}
+		t.Errorf("with holdfast: %+v\n%+v", s.Holdfast, s.Log)
+	}
+	p.until("the page says so too", fmt.Sprintf("document.querySelector('#idle').innerText.includes('holdfast had lost %d of 8, the one-copy store 8 of 8')", s.Holdfast.Idle.Lost))
+	p.count(2)
+}
+
+// TestAllNodesAreKilledBeforeOnesEyes has a visitor go on without any node in sticky mode, and get errors, but no
+// logout, without it.
+func TestAllNodesAreKilledBeforeOnesEyes(t *testing.T) {
+	p := open(t, run(t, "-users", "9"), 1280, 900)
+	p.logIn("Ann")
+	p.count(1)
+	p.until("a session of the nodes", "document.querySelector('.source').innerText === 'which asked the nodes'")
+	p.press("#sticky-form button")
+	p.until("sticky mode", "document.querySelector('#sticky-form button[aria-pressed=true]')")
+	p.count(2)
+	p.until("a session from here", "document.querySelector('.source.here')")
+	p.until("counters of all instances", "document.querySelectorAll('.from').length === 4")
+	p.until("everybody served from here", "[...document.querySelectorAll('.from')].reduce((n, e) => n + Number(e.dataset.here), 0) > 20")
+	p.until("a request of everyone who works", "document.querySelector('.safety:not(.some)')")
+	failed := p.state().Holdfast.Failed
+	p.press("#every-kill button")
+	p.until("an outage that is survived", "document.querySelector('.safety.out.on')")
+	p.count(3)
+	p.press("#f-add button")
+	p.until("a cart", "document.querySelector('#cart').innerText === 'Apple'")
+	p.until("a session from here", "document.querySelector('.source.here')")
+	p.until("sessions that no node has", "document.querySelector('#unwritten')")
+	p.press("#sticky-form button")
+	p.until("an explanation", "document.querySelector('#said').innerText.includes('without what only it has')")
+	if s := p.state(); s.Holdfast.Failed > failed {
+		t.Errorf("%d requests failed before the outage, and %d with it", failed, s.Holdfast.Failed)
+	}
+	p.press("#every-start button")
+	p.logged("All nodes are whole again")
+	p.until("two copies", "document.querySelectorAll('.copy.fresh').length >= 2") // a node that came back first may have one, too
+	p.count(4)
+	s := p.state()
+	if s.Holdfast.Idle.Users != 3 || s.Holdfast.SessionsLost > 0 || s.Holdfast.ChangesLost > 0 {
+		t.Errorf("users have lost something: %+v\n%v", s.Holdfast, s.Log)
+	}
+
+	p.press("#sticky-form button")
+	p.until("no sticky mode", "document.querySelector('#sticky-form button[aria-pressed=false]')")
+	p.press("#every-hang button")
+	p.until("an outage", "document.querySelector('.safety.out:not(.on)')")
+	p.press("#f-count button")
+	p.until("an error that is no logout", "document.querySelector('.answer.bad')?.innerText.includes('not a logout')")
+	p.press("#every-start button")
+	p.logged("with the memory that they had")
+	p.until("Ann, as she was", "document.querySelector('#counter')?.innerText === '5' || (document.querySelector('#f-count button').click(), false)")
+}
+
 // TestWrongButtonsAreAnsweredKindly presses what makes no sense.
 func TestWrongButtonsAreAnsweredKindly(t *testing.T) {
 	p := open(t, run(t, "-users", "0"), 1280, 900)
@@ -130,6 +224,8 @@ func TestWrongButtonsAreAnsweredKindly(t *testing.T) {
 		"/nodes/n3/cut":        "no app instance",
 		"/nodes/n3/resume":     "does not hang",
 		"/users?n=-1":          "from 0 to",
+		"/rolling/start":       "n1 is down, and would be missing",
+		"/rolling/cancel":      "No rolling restart is under way",
 		"/session/scs/steal":   "no such button",
 		"/session/other/count": "no such app",
 	} {

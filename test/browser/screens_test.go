@@ -95,6 +95,7 @@ func TestScreens(t *testing.T) {
 	p.logged("Every app uses " + primary + " again")
 	p.shoot("5-back-empty")
 	p.count(3)
+	p.until("whole nodes", "document.querySelector('.safety.all')")
 	p.press("#" + backup + "-hang button")
 	p.logged("Every app knows that " + backup)
 	p.count(4)
@@ -103,6 +104,7 @@ func TestScreens(t *testing.T) {
 	p.logged("Every app uses " + backup + " again")
 	p.shoot("7-old-memory")
 	p.count(5)
+	p.until("whole nodes", "document.querySelector('.safety.all')")
 	p.js("document.querySelector('#" + primary + "-more').open = true")
 	p.press("#" + primary + "-cut button")
 	p.logged("can no longer reach")
@@ -130,6 +132,49 @@ func TestScreens(t *testing.T) {
 	p.press("#f-logout button")
 	p.until("a stranger", "document.querySelector('.hello').innerText === 'Hello, stranger'")
 	p.shoot("11-logged-out")
+}
+
+// TestScreensOfARollingRestart shows a node that fills, and what the idle users have lost. The page
+// is held still while it is judged: it would not wait.
+func TestScreensOfARollingRestart(t *testing.T) {
+	p := open(t, run(t, "-users", "60"), 1280, 800, scheme("light"))
+	p.logIn("Ann")
+	p.until("users", "Number(document.querySelector('.ours td:nth-of-type(4) small').innerText.replace(/\\D/g, '')) > 120")
+	p.until("whole nodes", "document.querySelectorAll('.fill.whole').length === 3")
+	p.shoot("14-whole")
+	p.press("#roll button")
+	p.until("a node that fills", "document.querySelector('#rolling') && document.querySelector('.far progress') && !document.querySelector('.card.back, .card.suspect')")
+	p.js("window.moving = put; put = () => {}; draw()")
+	p.shoot("15-filling")
+	p.js("put = moving")
+	p.logged("The rolling restart is over")
+	p.until("the button again", "document.querySelector('#roll')")
+	p.until("whole nodes", "document.querySelectorAll('.fill.whole').length === 3")
+	p.shoot("16-rolled")
+}
+
+// TestScreensOfStickyMode shows what the instances serve from their copies, and all nodes killed, with sticky
+// mode and without.
+func TestScreensOfStickyMode(t *testing.T) {
+	p := open(t, run(t, "-users", "30", "-sticky"), 1280, 800, scheme("light"))
+	p.until("users", "[...document.querySelectorAll('.from')].reduce((n, e) => n + Number(e.dataset.here), 0) > 60")
+	p.logIn("Ann")
+	p.press("#f-add button")
+	p.count(1)
+	p.shoot("17-sticky")
+	p.press("#every-kill button")
+	p.until("sessions that no node has", "document.querySelector('#unwritten')")
+	p.count(2)
+	p.shoot("18-sticky-no-node")
+	p.press("#every-start button")
+	p.logged("All nodes are whole again")
+	p.press("#sticky-form button")
+	p.until("no sticky mode", "document.querySelector('#sticky-form button[aria-pressed=false]')")
+	p.press("#every-kill button")
+	p.until("an outage", "document.querySelector('.safety.out')")
+	p.press("#f-count button")
+	p.until("an error", "document.querySelector('.answer.bad')")
+	p.shoot("19-no-node")
 }
 
 // TestScreensOfAnOutage shows nodes that run elsewhere, and all of them down.
@@ -181,21 +226,30 @@ func TestPicturesForTheReadme(t *testing.T) {
 	}
 	calm := func(long time.Duration) {
 		t.Helper()
-		p.until("a request of everyone", "document.querySelector('.safety.all')")
+		p.until("a request of everyone who works", "document.querySelector('.safety:not(.some)')")
 		time.Sleep(long) // for the chart to have a width
 	}
-	calm(20 * time.Second)
+	whole := func() {
+		t.Helper()
+		p.until("two copies of every session", "document.querySelector('.safety.all')")
+	}
+	calm(15 * time.Second)
+	p.press("#roll button")
+	p.logged("The rolling restart is over")
+	calm(10 * time.Second)
 	p.press("#" + other + "-kill button")
 	calm(12 * time.Second)
 	p.press("#" + other + "-start button")
 	p.logged("Every app uses " + other + " again")
-	calm(15 * time.Second)
+	whole()
+	calm(10 * time.Second)
 	p.press("#" + backup + "-hang button")
 	calm(10 * time.Second)
 	p.press("#" + backup + "-resume button")
 	p.logged("Every app uses " + backup + " again")
 	p.count(2)
-	calm(15 * time.Second)
+	whole()
+	calm(10 * time.Second)
 	p.press("#gorilla-2-kill button")
 	calm(8 * time.Second)
 	p.press("#gorilla-2-start button")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -17,6 +18,10 @@ func (s *sim) direct() {
 	time.Sleep(s.upTo(5 * time.Second))
 	if s.cfg.Class == Beyond {
 		s.overlap()
+		return
+	}
+	if s.cfg.Class == Idle {
+		s.oneByOne()
 		return
 	}
 	var open []func() // ends of faults that go on beside the next
@@ -51,6 +56,48 @@ func (s *sim) direct() {
 	}
 }
 
+// oneByOne has one fault at a time, and has every node become whole before the next.
+func (s *sim) oneByOne() {
+	for range s.cfg.Rounds {
+		f := s.pick()
+		for f.requests {
+			f = s.pick()
+		}
+		s.tally.under(f.name)
+		s.faults++
+		idle := s.rng.IntN(2) == 0
+		if idle {
+			s.closeGate()
+			time.Sleep(s.upTo(30 * time.Second)) // what is under way may end before, or not
+		}
+		if heal := f.begin(s); heal != nil {
+			if idle {
+				time.Sleep(s.upTo(f.most))
+			} else {
+				s.last(f.most)
+			}
+			heal()
+		}
+		s.tally.under("calm")
+		s.becomeWhole()
+		s.openGate()
+		time.Sleep(s.upTo(8 * time.Second))
+	}
+}
+
+// becomeWhole waits until every node is whole, as an operator would before the next step.
+func (s *sim) becomeWhole() {
+	in := s.anyInstance()
+	c, process := in.use()
+	s.note("%s waits until all is whole", process)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if err := c.WaitWhole(ctx); err != nil {
+		s.extra = append(s.extra, check.Violation{Rule: check.UserError, At: s.now(), Text: "not whole within ten minutes: " + err.Error()})
+	}
+	s.note("all is whole")
+}
+
 // recover waits until every process knows which nodes are up, and gives each session
 // the request that has to come before the next fault.
 func (s *sim) recover() {
@@ -61,8 +108,12 @@ func (s *sim) recover() {
 }
 
 func (s *sim) pick() fault {
+	all := faults
+	if s.cfg.Class == Idle {
+		all = append(slices.Clone(faults), idleFaults...)
+	}
 	for {
-		f := faults[s.rng.IntN(len(faults))]
+		f := all[s.rng.IntN(len(all))]
 		if s.cfg.Only == "" || s.cfg.Only == f.name {
 			return f
 		}

@@ -9,6 +9,6 @@
 //
 // sim.go says what one run is. director.go says when faults happen; faults.go, storms.go and
 // standstill.go say which faults there are. instance.go is one process of the app, user.go what users
-// do, visit.go one request of theirs, tally.go what is counted. Package world has the nodes, package
+// do, visit.go one request of theirs, chain.go those that use Update and Lock, tally.go what is counted. Package world has the nodes, package
 // check judges what the users saw.
 package sim

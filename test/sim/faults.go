@@ -19,6 +19,9 @@ type fault struct {
 	// hides is true when it takes one whole node away. Such a fault may go on while
 	// the next begins, as long as each session gets a request in between.
 	hides bool
+	// requests is true where sessions need a request afterwards: what is missing is not seen in
+	// the markers of nodes.
+	requests bool
 }
 
 var faults = []fault{
@@ -35,14 +38,14 @@ var faults = []fault{
 	{name: "deaf", begin: (*sim).deaf, most: 20 * time.Second},
 	{name: "slow", begin: (*sim).slow, most: 20 * time.Second},
 	{name: "refuse", begin: (*sim).refuse, most: 20 * time.Second},
-	{name: "evict", begin: (*sim).evict},
-	{name: "add", begin: (*sim).grow},
-	{name: "remove", begin: (*sim).shrink},
-	{name: "replace", begin: (*sim).replace},
+	{name: "evict", begin: (*sim).evict, requests: true},
+	{name: "add", begin: (*sim).grow, requests: true},
+	{name: "remove", begin: (*sim).shrink, requests: true},
+	{name: "replace", begin: (*sim).replace, requests: true},
 	{name: "crash", begin: (*sim).crash},
 	{name: "storm", begin: (*sim).storm},
 	{name: "crossed", begin: (*sim).crossed},
-	{name: "turns", begin: (*sim).turns},
+	{name: "turns", begin: (*sim).turns, requests: true},
 	{name: "outage", begin: (*sim).outage},
 	{name: "still", begin: (*sim).still},
 	{name: "starved", begin: (*sim).starve},

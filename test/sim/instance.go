@@ -45,7 +45,7 @@ func (in *instance) deploy(list []cluster.Node) (old *cluster.Cluster) {
 func (s *sim) clusterConfig(list []cluster.Node, process string, clock func() time.Time) cluster.Config {
 	return cluster.Config{
 		Nodes: append([]cluster.Node(nil), list...), DialContext: s.world.Dialer(process), Now: clock, Rand: s.world.Dice(process),
-		MaxRecordBytes: maxRecord, RefreshSlack: s.slack, OnNodeState: s.doubts(process), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		HealPerSecond: s.cfg.Heal, MaxRecordBytes: maxRecord, RefreshSlack: s.slack, OnNodeState: s.doubts(process), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 	// Promised: one fault after another, and between any two a request to every
 	// session. Nothing may be lost and no user may see an error.
 	Promised Class = "promised"
+	// Idle: one fault after another, and between any two every node becomes whole, most of the
+	// time without a request. Nothing may be lost, and no user may see an error.
+	Idle Class = "idle"
 	// Beyond: faults overlap at will. What is lost is counted.
 	Beyond Class = "beyond"
 )
@@ -33,6 +36,10 @@ type Config struct {
 	Rounds int
 	// Only, if not empty, has faults of this name only.
 	Only string
+	// Updates has users use Update and Lock as well.
+	Updates bool
+	// Heal is the HealPerSecond of every instance. If zero, the default is used.
+	Heal int
 }
 
 // Result is what came of a run.
@@ -46,6 +53,8 @@ type Result struct {
 	Faults     int
 	Tally      Tally
 	Stats      cluster.Stats // summed over all instances
+	Chains     ChainCount
+	chains     *chains
 
 	skew, ahead, slack, final time.Duration
 	outages                   []outage
@@ -76,6 +85,7 @@ type sim struct {
 	users  []*user
 	list   []cluster.Node
 	tally  *tallies
+	chains *chains
 	skew   time.Duration // between the clocks of any two instances, at most
 	ahead  time.Duration // of the clock that is ahead of all
 	slack  time.Duration // Config.RefreshSlack of every instance
@@ -94,10 +104,11 @@ type sim struct {
 
 	allSound atomic.Bool // no node has any trouble, nor has the way to it
 
-	mu       sync.Mutex // guards below
-	gate     chan struct{}
-	stats    cluster.Stats
-	maligned []check.Violation
+	mu         sync.Mutex // guards below
+	chainCount ChainCount
+	gate       chan struct{}
+	stats      cluster.Stats
+	maligned   []check.Violation
 }
 
 // Run does one run. It must be called inside a synctest bubble; the verdict
@@ -108,7 +119,7 @@ func Run(cfg Config) *Result {
 	}
 	s := &sim{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Seed, 1)), start: time.Now(),
-		world: world.New(cfg.Seed), hist: &check.History{}, hidden: map[string]bool{},
+		world: world.New(cfg.Seed), hist: &check.History{}, hidden: map[string]bool{}, chains: &chains{links: map[string][]link{}},
 		tally: newTallies(), stop: make(chan struct{}), gate: make(chan struct{}),
 	}
 	s.build()
@@ -130,14 +141,14 @@ func Run(cfg Config) *Result {
 	s.old.Wait()
 	s.world.Close()
 	return &Result{
-		Config: cfg, History: s.hist, Virtual: s.now(), Awake: s.awake, Faults: s.faults, Tally: s.tally.total(), Stats: s.stats,
+		Config: cfg, Chains: s.chainCount, chains: s.chains, History: s.hist, Virtual: s.now(), Awake: s.awake, Faults: s.faults, Tally: s.tally.total(), Stats: s.stats,
 		Violations: append(s.extra, s.maligned...), skew: s.skew, ahead: s.ahead, slack: s.slack, final: s.final, outages: s.outages,
 	}
 }
 
 // Judge completes the result's violations. It belongs outside of the bubble.
 func (r *Result) Judge() {
-	opts := check.Options{Skew: r.skew, Ahead: r.ahead, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class != Promised, Losses: r.Config.Class != Promised}
+	opts := check.Options{Skew: r.skew, Ahead: r.ahead, Slack: r.slack, Grain: grain, Final: r.final, Genuine: genuine, Errors: r.Config.Class == Beyond, Losses: r.Config.Class == Beyond}
 	opts.Outage = func(op *check.Op) (time.Duration, bool) {
 		for _, o := range r.outages {
 			if op.Call < o.to && op.Return > o.from {
@@ -146,11 +157,13 @@ func (r *Result) Judge() {
 		}
 		return 0, false
 	}
-	if r.Config.Class == Promised {
+	if r.Config.Class != Beyond {
 		opts.Linear = 20 * time.Second
 	}
 	opts.Excused = func(check.Violation) { r.Excused++ }
-	r.Violations = append(r.Violations, r.History.Verify(opts)...)
+	lost := r.chains.verify()
+	r.Chains.Lost = len(lost)
+	r.Violations = append(append(r.Violations, lost...), r.History.Verify(opts)...)
 }
 
 // intolerable reports whether a promise was broken that holds under any faults.
@@ -170,7 +183,11 @@ func (s *sim) note(format string, args ...any) { s.hist.Note(s.now(), format, ar
 
 // build makes nodes, instances and users as the seed wants them.
 func (s *sim) build() {
-	for range 3 + s.rng.IntN(3) {
+	least := 3
+	if s.cfg.Class == Idle {
+		least = 2 // the hardest case: there is no node behind the homes
+	}
+	for range least + s.rng.IntN(3) {
 		s.list = append(s.list, s.addNode(false))
 	}
 	if s.rng.IntN(4) == 0 {
@@ -180,17 +197,17 @@ func (s *sim) build() {
 		s.slack = time.Minute
 	}
 	skewed := s.rng.IntN(2) == 0
-	var least, most time.Duration
+	var slowest, fastest time.Duration
 	for i := range 3 + s.rng.IntN(2) {
 		in := &instance{sim: s, name: fmt.Sprintf("i%d", i+1)}
 		if skewed {
 			in.ahead = time.Duration(s.rng.Int64N(int64(10*time.Minute))) - 5*time.Minute
 		}
-		least, most = min(least, in.ahead), max(most, in.ahead)
+		slowest, fastest = min(slowest, in.ahead), max(fastest, in.ahead)
 		s.insts = append(s.insts, in)
 		in.deploy(s.list)
 	}
-	s.skew, s.ahead = most-least, most
+	s.skew, s.ahead = fastest-slowest, fastest
 	for i := range 6 + s.rng.IntN(6) {
 		s.users = append(s.users, newUser(s, i))
 	}
@@ -202,7 +219,11 @@ func (s *sim) addNode(standby bool) cluster.Node {
 	s.nodeNo++
 	id := fmt.Sprintf("n%d", s.nodeNo)
 	n := s.world.Add(id, 0)
-	return cluster.Node{ID: id, Addr: n.Addr, Standby: standby}
+	e := cluster.Node{ID: id, Addr: n.Addr, Standby: standby}
+	if s.cfg.Class == Idle && s.cfg.Seed%2 == 0 && !standby {
+		e.Zone = string(rune('a' + s.nodeNo%2))
+	}
+	return e
 }
 
 // node returns what runs behind an entry of the list.

@@ -107,7 +107,7 @@ func (s *sim) pauseProcess(process string, d time.Duration) {
 // sound begins a time in which every node answers at once; the function that it returns ends it,
 // when those who woke late have had the time to think ill of a node.
 func (s *sim) sound() (end func()) {
-	if s.cfg.Class != Promised {
+	if s.cfg.Class == Beyond {
 		return func() {}
 	}
 	s.allSound.Store(true)
@@ -120,7 +120,7 @@ func (s *sim) sound() (end func()) {
 // doubts notes that a process has taken a node for down. While all nodes are sound, it must not.
 func (s *sim) doubts(process string) func(cluster.NodeStatus) {
 	return func(n cluster.NodeStatus) {
-		if n.State != cluster.StateDown || !s.allSound.Load() {
+		if n.State != cluster.StateDown || !s.allSound.Load() || s.world.Severed(process) {
 			return
 		}
 		s.mu.Lock()

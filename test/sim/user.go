@@ -135,6 +135,16 @@ func (t *tab) request() {
 		return
 	}
 	v := t.visit(key)
+	if t.sim.cfg.Updates {
+		switch n := t.rng.IntN(100); {
+		case n < 40:
+			v.update()
+			return
+		case n < 46:
+			v.guarded()
+			return
+		}
+	}
 	switch n := t.rng.IntN(1000); {
 	case n < 20:
 		t.revisit()

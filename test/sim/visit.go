@@ -202,6 +202,7 @@ func (v *visit) record(op *check.Op, err error) {
 		v.expectTooLarge(op)
 		return
 	}
+	v.sim.chains.take(op)
 	v.sim.tally.add(op)
 	v.sim.hist.Add(*op)
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,15 +24,27 @@ type values interface {
 	renew() error
 	destroy() error
 	id() string
+	raise(name string) (int, error) // by Update, where the store has it
 }
 
 // answer is what every page shows: what the session held when the request loaded it.
 type answer struct {
 	ID   string            `json:"id"` // of the session, so that the harness can look where its copies lie
 	Read map[string]string `json:"read"`
+	// Of a number that was raised: what it is now, when the request asked for the lock, and when it was
+	// in the critical section, in nanoseconds.
+	Number               int `json:",omitempty"`
+	Asked, Entered, Left int64
 }
 
-var errNobody = errors.New("nobody is logged in")
+// asked is the header in which a request carries when it asked for the lock.
+const asked = "Chaos-Asked"
+
+var (
+	errNobody    = errors.New("nobody is logged in")
+	errNotRaised = errors.New("the number was not raised")
+	errNoLock    = errors.New("another request has the lock")
+)
 
 // tooLarge is a value that no memcached takes.
 var tooLarge = strings.Repeat("x", 1_200_000)
@@ -62,6 +76,17 @@ func page(path string, s values, r *http.Request) (answer, error) {
 		if also := r.FormValue("also"); also != "" {
 			s.put(also, r.FormValue("value"))
 		}
+	case "/raise":
+		n, err := s.raise(raisedName)
+		a.Number = n
+		return a, err
+	case "/guarded":
+		a.Asked, _ = strconv.ParseInt(r.Header.Get(asked), 10, 64)
+		a.Entered, a.Number = time.Now().UnixNano(), numberIn(read[guardedName])+1
+		longer, _ := time.ParseDuration(r.FormValue("for"))
+		time.Sleep(cmp.Or(longer, thinking/4))
+		s.put(guardedName, strconv.Itoa(a.Number))
+		a.Left = time.Now().UnixNano()
 	case "/remove":
 		s.remove(r.FormValue("name"))
 	case "/large":
@@ -89,6 +114,10 @@ func refuse(w http.ResponseWriter, err error) {
 		status = http.StatusUnauthorized
 	case errors.Is(err, cluster.ErrTooLarge), errors.Is(err, baseline.ErrTooLarge):
 		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errNotRaised), errors.Is(err, cluster.ErrLockLost):
+		status = http.StatusConflict
+	case errors.Is(err, errNoLock):
+		status = http.StatusLocked
 	}
 	http.Error(w, err.Error(), status)
 }

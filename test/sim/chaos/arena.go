@@ -23,7 +23,16 @@ type arena struct {
 	rand     *rand.Rand
 	hold     time.Duration // how long a fault lasts
 	timeout  time.Duration // of all instances
-	phase    *phase
+	idle     int           // sessions of each system
+	// Of changes of the list under running instances: the lists before the present one whose nodes still
+	// run, how many changes there are, and how many saves must be acknowledged meanwhile.
+	past           [][]cluster.Node
+	changes, saves int
+	transition     time.Duration // Config.TransitionFor of all instances
+	local          cluster.Local // Config.Local of all instances
+	phase          *phase
+	once           sync.Once      // of this fault: idle sessions are touched
+	touching       sync.WaitGroup // those that touch them
 
 	mu  sync.Mutex // guards err
 	err error
@@ -37,17 +46,25 @@ func newArena(tb testenv.TB, place string, t *tally, s settings, opts ...testenv
 	}
 	a := &arena{
 		env: env, nodes: nodes, physical: map[string]*testenv.Node{}, tally: t,
-		rand: rand.New(rand.NewPCG(s.seed, uint64(len(place)))), hold: s.hold, timeout: s.timeout,
+		rand: rand.New(rand.NewPCG(s.seed, uint64(len(place)))), hold: s.hold, timeout: s.timeout, idle: idleSessions, changes: s.changes, saves: s.saves, transition: s.transition,
+	}
+	if s.short {
+		a.idle = idleFew
+	}
+	kinds := []kind{onSCS, onGorilla, oneCopy, blind}
+	if s.sticky { // sessions that nobody requests have no local copies, and the baselines none at all
+		a.idle, kinds, a.local = 0, kinds[:2], localIn(s.place)
 	}
 	for i, n := range nodes {
 		a.physical[n.ID] = env.Node(i)
 	}
-	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+	for _, k := range kinds {
 		users := s.users
 		if !k.promising() {
 			users = max(2, users/2)
 		}
 		sys, err := newSystem(k, place, t, nodes, s, users, a.fail)
+		sys.number = len(a.systems)
 		a.systems = append(a.systems, sys)
 		if err != nil {
 			a.close()
@@ -57,8 +74,12 @@ func newArena(tb testenv.TB, place string, t *tally, s settings, opts ...testenv
 	return a, nil
 }
 
-// begin has the users come; what they do belongs to the first fault.
+// begin has idle sessions saved when the nodes are whole, and the users come; what they do belongs
+// to the first fault.
 func (a *arena) begin(first *fault) {
+	a.phase = a.tally.begin(first)
+	a.whole()
+	a.idleAgain(first)
 	a.phase = a.tally.begin(first)
 	for _, sys := range a.systems {
 		sys.begin()
@@ -95,8 +116,14 @@ func (a *arena) deploy(i int) {
 	a.each(i, func(in *instance) { in.deploy(a.nodes) })
 }
 
-// wait lets the fault last, while users go on.
-func (a *arena) wait(d time.Duration) { time.Sleep(d) }
+// wait lets the fault last, while users go on. At the first wait of a fault some idle sessions are
+// changed and logged out, so that a node that is away misses it.
+func (a *arena) wait(d time.Duration) {
+	if a.phase.idle == idleHold {
+		a.touchIdle()
+	}
+	time.Sleep(d)
+}
 
 // held stops all users, does something, and lets them go on when every instance
 // knows what nodes there are.
@@ -125,11 +152,11 @@ func (a *arena) allSystems(do func(sys *system)) {
 // request to every session: what has to come between two faults.
 func (a *arena) settle() {
 	a.ready()
-	a.gather((*user).look)
+	a.gather(visitor.look)
 	a.release()
 }
 
-func (a *arena) gather(errand func(u *user)) {
+func (a *arena) gather(errand func(v visitor)) {
 	a.allSystems(func(sys *system) { sys.gate.hold(errand) })
 }
 
@@ -139,25 +166,36 @@ func (a *arena) release() {
 	}
 }
 
-// strike makes one fault, and checks everything when it is over. What users do from
-// then on belongs to the next fault.
+// strike makes one fault, checks everything when it is over, and waits until every node is whole
+// before the users go on. What they do from then on belongs to the next fault.
 func (a *arena) strike(f, next *fault) {
+	a.once = sync.Once{}
 	f.strike(a)
+	a.touching.Wait()
 	a.tally.heal(a.phase)
 	a.ready()
 	a.tally.check(a.phase)
-	a.gather((*user).look)
+	if a.local == (cluster.Local{}) {
+		a.gather(visitor.look)
+	} else {
+		a.gather(nil)
+		a.written()
+		a.lookAll()
+	}
 	a.allSystems(func(sys *system) {
 		sys.equal(a.phase)
+		sys.sums(a.phase)
 		sys.count(a.phase)
 	})
 	if !f.promised { // what it broke must not be counted for the next fault
 		for _, sys := range a.systems {
-			for _, u := range sys.users {
-				u.quit()
+			for _, v := range sys.visitors {
+				v.quit()
 			}
 		}
 	}
+	a.whole()
+	a.idleAgain(next)
 	if next != nil {
 		a.phase = a.tally.begin(next)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"strings"
@@ -17,11 +18,13 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+var round = flag.Bool("round", false, "make a quick round of all faults")
+
 // A quick round of all faults: nothing that is promised breaks, and the stores
 // without this protocol lose sessions.
 func TestAQuickRoundOfAllFaults(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes about 25 seconds")
+	if !*round {
+		t.Skip("it takes six minutes: go test ./chaos -round, or make chaos")
 	}
 	if _, err := exec.LookPath("memcached"); err != nil {
 		t.Skip("memcached is not installed: `make memcached` does it")

@@ -1,10 +1,21 @@
 package main
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // This file decides how all users are made to do something, and to wait.
 
-// gate is passed by every user between two things that they do.
+// visitor is somebody whom a system serves.
+type visitor interface {
+	run(ctx context.Context) // until ctx ends
+	look()                   // reads what is there when a fault is over
+	quit()                   // has everything judged that was not yet
+	present() *session       // nil without one
+}
+
+// gate is passed by every visitor between two things that they do.
 type gate struct {
 	mu      sync.Mutex // guards below
 	changed sync.Cond
@@ -12,7 +23,7 @@ type gate struct {
 	held    bool
 	round   int
 	inside  int
-	errand  func(u *user)
+	errand  func(v visitor)
 }
 
 func newGate(users int) *gate {
@@ -22,7 +33,7 @@ func newGate(users int) *gate {
 }
 
 // pass returns at once, or after the errand and the release.
-func (g *gate) pass(u *user) {
+func (g *gate) pass(v visitor) {
 	g.mu.Lock()
 	if !g.held {
 		g.mu.Unlock()
@@ -31,7 +42,7 @@ func (g *gate) pass(u *user) {
 	round, errand := g.round, g.errand
 	g.mu.Unlock()
 	if errand != nil {
-		errand(u)
+		errand(v)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -46,7 +57,7 @@ func (g *gate) pass(u *user) {
 
 // hold sends every user on the errand, which may be nil, and returns when all of them
 // are back and wait.
-func (g *gate) hold(errand func(u *user)) {
+func (g *gate) hold(errand func(v visitor)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held, g.errand = true, errand

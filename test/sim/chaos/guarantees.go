@@ -40,12 +40,24 @@ never as if it had not been tried. What it looks for:
 - **stale**: a read that began after a newer change was acknowledged, or had been read by anybody, and does not show it
 - **revived**: a session read after its logout was acknowledged
 - **false "no session"**: a user asked to log in who is logged in
+- **idle sessions**: sessions that nobody requests from the moment when they are saved, or changed or logged out once during a fault, until the end; see
+  "[Idle sessions](#idle-sessions)"
 - **foreign**: bytes that nobody wrote to that session; **diverged**: copies that still differ after the fault
 
 Beyond that, each attribute of a session is looked at by itself: the loads and saves of the session must have an order that explains what every
 answer said of that attribute (linearizability, checked with porcupine). This is asked of sessions that nothing is known against yet, that saw no
 fault beyond the promise, and that have up to 200 loads and saves; [the run](#the-run) says how many were too long. A
 search that runs out of time counts as a broken promise.
+
+With ` + "`-updates`" + ` eight goroutines more of each driver and baseline, on both instances, raise the same numbers in three sessions, most by
+` + "`Update`" + `, some by a load and a save with the lock, while nodes and instances fail. What it looks for besides: a number that is not what was acknowledged, plus at most
+what is of unknown outcome; two requests that are told the same number; two that have the lock at once while neither's lease is over. The
+baselines do the same by plain saves.
+
+With ` + "`-sticky`" + ` the instances have local copies ([sticky mode](sticky.md)), and users a balancer that sticks, flaps now and then, or does not stick. All nodes hang or
+die for longer than a copy is fresh, an instance reaches no node, and instances die with what they have not written. What it looks for: a user that is shown less than it
+has seen, and nobody counted it (` + "`Stats.Behind`" + `); an acknowledged change that is gone, on any instance, when all is written; a logout that does not hold.
+What sticky.md calls the price is counted on a line of its own. No figures of such a run are on this page.
 
 ## What the others have shown
 
@@ -63,6 +75,7 @@ func (r *results) page(simulation string) []byte {
 	r.tellGuarantees(b)
 	r.tellRun(b)
 	r.tellCounts(b)
+	r.tellIdle(b)
 	r.tellTimes(b)
 	r.tellBaselines(b)
 	r.tellLimits(b)
@@ -143,75 +156,61 @@ them. "Unknown" are saves that failed and may have happened.
 		fmt.Fprintf(b, "| %s | %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, driver(k),
 			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged)
 	})
-}
-
-func (r *results) tellTimes(b *bytes.Buffer) {
-	b.WriteString(`
-### What users waited for
-
-Of requests that began while the fault lasted, pages that think for 20 ms included. "First success" is the longest that any user went from the
-begin of the fault without a page. "Copies equal" counts from the end of the fault until both home nodes hold the same
-copy of every session: nodes must be found to be up again, and then each session is used once. Commands are to nodes, all requests of the row
-divided; probes and the looks of this harness are among them.
-
-| fault | driver | p50 | p99 | max | first success | commands a request | copies equal |
-|---|---|---:|---:|---:|---:|---:|---:|
-`)
-	r.eachOurs(promised, func(f *fault, k kind, c *counts) {
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s | %s | %.1f | %s |\n", f.name, driver(k),
-			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal))
-	})
-	if r.torn > 0 {
-		fmt.Fprintf(b, "\nUnder `app`, %d sessions had different copies on their two nodes at the moment when the instance had died.\n", r.torn)
+	for _, k := range []kind{onSCS, onGorilla} {
+		if c := r.idleTotal(k); c.sessions > 0 {
+			fmt.Fprintf(b, "| idle sessions * | %s | %d | %d | %d | %d | | %d | %d | %d | | %d | | %d | %d | |\n", driver(k),
+				c.requests, c.saves, c.acked, c.unknown, c.lost, c.stale, c.revived, c.foreign, c.shown, c.cut)
+		}
 	}
-	killed, hung := r.ours(named([]string{"kill"})), r.ours(named([]string{"hang"}))
-	fmt.Fprintf(b, "\nAimed at: a killed node below 300 ms at p99, measured %s; one that hangs for\na while (`hang`) below `Timeout` plus 150 ms (%s), measured %s at p99. The machine has the users, the instances, the baselines and the nodes to run, and others beside them.\n",
-		ms(killed.percentile(.99)), ms(r.settings.timeout+150*time.Millisecond), ms(hung.percentile(.99)))
 }
 
-func (r *results) tellBaselines(b *bytes.Buffer) {
-	b.WriteString(`
-## The same faults on two other designs
+// tellIdle says what became of idle sessions, and which faults excuse what.
+func (r *results) tellIdle(b *bytes.Buffer) {
+	most := idleSessions
+	if r.settings.short {
+		most = idleFew
+	}
+	fmt.Fprintf(b, `
+### Idle sessions
 
-Written plainly in ` + "`test/baseline`" + `, on scs, with half as many users each: **one hashed copy**, as the memcached store for
-gorilla/sessions keeps it, and **primary and blind backup**, both written by ` + "`set`" + `, the first answer wins, as
-memcached-session-manager and PHP's session handler do. They write a session whole, so parallel requests undo each other's changes
-and revive sessions that were logged out, also without a fault: that is the first row.
+%d sessions of each driver and baseline are saved and requested by nobody while one fault follows the other; before each fault every
+node is whole, for which the run waits at most %v. During a fault %d of them are changed once and %d logged out once, and never touched
+again. In the end each is looked at once: lost are sessions that are gone, stale are those without the acknowledged change, revived those that came
+back after their logout.
 
-`)
-	r.tellRates(b)
-	b.WriteString(`
-Each cell: lost + stale changes / revived sessions / false "no session" / error pages; then acknowledged saves.
+- Under %s idle sessions may be lost, since two nodes fail before the first is whole again, or nodes evict: they are looked at before such a fault, and
+  new ones are saved after it.
+- Under %s none may be lost, but none is changed or logged out meanwhile: two instances that have different lists do not write to the
+  same nodes, and while all nodes hang, no change is acknowledged.
 
-| fault | holdfast | one hashed copy | primary and blind backup |
-|---|---|---|---|
-`)
+| store | looked at | changed | logged out | lost | stale | revived | no answer |
+|---|---:|---:|---:|---:|---:|---:|---:|
+`, most, wholeWithin, idleTouched, idleTouched, faultsThat(idleExcused), faultsThat(idleStay))
+	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+		c := r.idleTotal(k)
+		fmt.Fprintf(b, "| %s | %d | %d | %d | %d | %d | %d | %d |\n", k, c.sessions, c.changed, c.ended, c.lost, c.stale, c.revived, c.mute)
+	}
+	for _, text := range r.refusals {
+		fmt.Fprintf(b, "\nNot done within %v: %s\n", wholeWithin, text)
+	}
+}
+
+// faultsThat names the faults with that rule for idle sessions.
+func faultsThat(rule idleRule) string {
+	var names []string
 	for _, f := range faults {
-		row := fmt.Sprintf("| `%s`", f.name)
-		for _, c := range []*counts{r.ours(named([]string{f.name})), r.total(oneCopy, named([]string{f.name})), r.total(blind, named([]string{f.name}))} {
-			row += fmt.Sprintf(" | %d / %d / %d / %d; %d", c.lost+c.stale, c.revived, c.absent, c.shown, c.acked)
-		}
-		if r.ours(named([]string{f.name})).requests > 0 {
-			fmt.Fprintf(b, "%s |\n", row)
+		if f.idle == rule {
+			names = append(names, "`"+f.name+"`")
 		}
 	}
-}
-
-// tellRates says how much of what the baselines lost is the doing of faults.
-func (r *results) tellRates(b *bytes.Buffer) {
-	b.WriteString("So most lost and stale changes are not the doing of the faults: without any they happen at about the same rate or little below it, since writes of\nwhole sessions undo each other. What the faults add, above all, is lost sessions (false \"no session\") and error pages.\n")
-	for _, k := range []kind{oneCopy, blind} {
-		if calm, hit := r.total(k, named([]string{"none"})), r.total(k, struck); calm.acked > 0 && hit.acked > 0 {
-			fmt.Fprintf(b, "Lost or missed of 100 acknowledged saves, %s: %.1f without a fault, %.1f under the promised faults.\n", k, calm.undone(), hit.undone())
-		}
-	}
+	return strings.Join(names, ", ")
 }
 
 func (r *results) tellLimits(b *bytes.Buffer) {
 	b.WriteString(`
 ## What is not promised, and what it costs
 
-Faults that overlap, without a request to the session in between, can take both copies. After an outage of several nodes at
+Faults that overlap, without a request to the session in between and before the first node is whole again, can take both copies. After an outage of several nodes at
 once the instances find them again one by one, and may disagree for about a second: what one has just saved, another may not yet see. memcached
 that is short of memory evicts sessions. All that is measured here, not demanded.
 

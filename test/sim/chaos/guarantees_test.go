@@ -23,12 +23,23 @@ func TestThePageCountsWhatBelongsToAPromise(t *testing.T) {
 		c.acked, c.stale = 100, lost
 	}
 	r.ordered, r.tooLong = 41, 42
+	for _, k := range []kind{onSCS, onGorilla} {
+		r.countIdle(k, func(c *idleCounts) { c.sessions, c.changed, c.ended, c.requests, c.acked = 300, 20, 30, 650, 350 })
+	}
+	r.countIdle(oneCopy, func(c *idleCounts) { c.sessions, c.lost = 300, 200 })
+	r.refuse("kill, holdfast, scs: n2: it is filling")
 	page := r.page("")
 	for _, want := range []string{
 		"| 60, three at a time | 0 |",
 		"| 8 logouts that overtook a slow request | 0 |",
 		"measured 100 ms at p99",
 		"searched for 41 sessions; 42 more were too long",
+		"| 700, of 600 idle sessions | 0 |",
+		"| idle sessions * | scs | 650 |",
+		"| holdfast, scs | 300 | 20 | 30 | 0 | 0 | 0 | 0 |",
+		"| one hashed copy | 300 | 0 | 0 | 200 | 0 | 0 | 0 |",
+		"Under `rolling`, `evict`, `pairs`, `abrupt`, `two` idle sessions may be lost",
+		"kill, holdfast, scs: n2: it is filling",
 		"one hashed copy: 3.0 without a fault, 4.0 under the promised faults",
 	} {
 		if !strings.Contains(string(page), want) {

@@ -98,6 +98,7 @@ func (in *instance) kill() {
 	in.mu.Lock()
 	p := in.live
 	in.live, in.gone = nil, spent
+	in.gone.Unwritten = 0 // it is lost
 	in.mu.Unlock()
 	if p == nil {
 		return

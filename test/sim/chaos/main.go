@@ -21,12 +21,22 @@ type settings struct {
 	timeout time.Duration
 	hold    time.Duration
 	faults  []*fault // nil: all
+	// Of changes of the list: TransitionFor of all instances, the changes in a row of the fault "lists",
+	// and how many saves of each driver are acknowledged at least in the fault "move".
+	transition     time.Duration
+	changes, saves int
+	updates        bool   // numbers are raised by Update, and with locks
+	sticky         bool   // instances have local copies
+	place          string // the arena
 }
 
 // chosen returns the faults that a run makes.
 func (s settings) chosen() []*fault {
 	if s.faults != nil {
 		return s.faults
+	}
+	if s.sticky {
+		return stickyFaults
 	}
 	var all []*fault
 	for _, f := range faults {
@@ -37,21 +47,46 @@ func (s settings) chosen() []*fault {
 	return all
 }
 
+// all are the faults that may be chosen.
+func (s settings) all() []*fault {
+	if s.sticky {
+		return stickyFaults
+	}
+	return faults
+}
+
+// places are the arenas, one after the other.
+func (s settings) places() []string {
+	if s.sticky {
+		return []string{copiesPlace, behindPlace, unservedPlace}
+	}
+	return []string{"", "evict", "full"}
+}
+
 func main() {
 	serveIfTold()
 	var s settings
 	var names, out, simulation string
 	var write bool
 	flag.DurationVar(&s.lasts, "for", 3*time.Minute, "how long; at least one round of all faults is made")
-	flag.BoolVar(&s.short, "short", false, "one quick round of all faults, about 25 s")
+	flag.BoolVar(&s.short, "short", false, "one quick round, about two minutes; faults that take long are left out")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()%1_000_000), "decides what users do and which nodes fail")
 	flag.IntVar(&s.users, "users", 12, "users of each driver; each baseline has half as many")
 	flag.DurationVar(&s.timeout, "timeout", 150*time.Millisecond, "Config.Timeout of all instances")
-	flag.StringVar(&names, "faults", "", "only these, by commas: "+strings.Join(faultNames(), ","))
+	flag.DurationVar(&s.transition, "transition", transitionFor, "Config.TransitionFor of all instances")
+	flag.IntVar(&s.changes, "changes", 4, "how often the fault \"lists\" changes the list")
+	flag.IntVar(&s.saves, "saves", 0, "the fault \"move\" goes on until each driver has had so many saves acknowledged")
+	flag.BoolVar(&s.updates, "updates", false, "others raise the same numbers at once, by Update and with a lock")
+	flag.BoolVar(&s.sticky, "sticky", false, "instances have local copies, and users a balancer that sticks, or does not")
+	flag.StringVar(&names, "faults", "", "only these, by commas: "+strings.Join(faultNames(faults), ",")+"; with -sticky "+strings.Join(faultNames(stickyFaults), ","))
 	flag.BoolVar(&write, "write", false, "rewrite the page of guarantees")
 	flag.StringVar(&out, "out", "../../docs/guarantees.md", "the page of guarantees")
 	flag.StringVar(&simulation, "simulation", "results.md", "a Markdown file with what the page is to tell of the simulation, the interleavings and the mutants")
 	flag.Parse()
+	if s.sticky && (s.updates || write) {
+		fmt.Fprintln(os.Stderr, "chaos: -sticky goes without -updates and -write: the page is that of a run without local copies")
+		os.Exit(2)
+	}
 	_ = os.Unsetenv(testenv.NodesVariable) // nodes that others use are not for this
 	program := testenv.NewProgram("chaos", os.Stderr)
 	status := 0
@@ -74,9 +109,9 @@ func main() {
 func do(program *testenv.Program, s settings, names string) (*results, error) {
 	if names != "" {
 		for name := range strings.SplitSeq(names, ",") {
-			f, err := byName(name)
+			f, err := s.byName(name)
 			if err != nil {
-				return nil, fmt.Errorf("-faults: %w; there are %s", err, strings.Join(faultNames(), ", "))
+				return nil, fmt.Errorf("-faults: %w; there are %s", err, strings.Join(faultNames(s.all()), ", "))
 			}
 			s.faults = append(s.faults, f)
 		}
@@ -89,9 +124,9 @@ func do(program *testenv.Program, s settings, names string) (*results, error) {
 	return r, nil
 }
 
-func faultNames() []string {
+func faultNames(all []*fault) []string {
 	var names []string
-	for _, f := range faults {
+	for _, f := range all {
 		names = append(names, f.name)
 	}
 	return names
@@ -100,6 +135,9 @@ func faultNames() []string {
 // run makes the faults, again and again, and returns what was counted.
 func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 	s.hold = time.Second
+	if s.transition == 0 {
+		s.transition = transitionFor
+	}
 	if s.short {
 		s.hold, s.lasts = 400*time.Millisecond, 0
 	}
@@ -108,12 +146,12 @@ func run(tb testenv.TB, s settings, progress io.Writer) (*results, error) {
 	r := newResults(t, s)
 	r.stall = newStall()
 	defer r.stall.end()
-	fmt.Fprintf(progress, "%d faults a round; about 55s for the first round, about 30s for each that begins within %v; seed %d\n", len(chosen), s.lasts, s.seed)
+	fmt.Fprintf(progress, "%d faults a round; about 4m for the first round, about 90s for each that begins within %v; seed %d\n", len(chosen), s.lasts, s.seed)
 	for round := 0; round == 0 || t.now() < s.lasts; round++ {
-		for _, place := range []string{"", "evict", "full"} {
+		for _, place := range s.places() {
 			var here []*fault
 			for _, f := range chosen {
-				if f.place == place && (round == 0 || !f.long) {
+				if (f.place == place || s.sticky) && (round == 0 || !f.long) {
 					here = append(here, f)
 				}
 			}
@@ -140,6 +178,7 @@ func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*f
 		opts = []testenv.Option{testenv.MemoryMB(4), testenv.Args("-M")}
 	}
 	s.seed += uint64(round)
+	s.place = place
 	a, err := newArena(tb, fmt.Sprintf("%s%d", place, round), t, s, opts...)
 	if err != nil {
 		return err
@@ -172,8 +211,15 @@ func act(tb testenv.TB, place string, round int, t *tally, s settings, here []*f
 
 // where tells people of the arena.
 func where(place string) string {
-	if place == "" {
+	switch place {
+	case "":
 		return ""
+	case copiesPlace:
+		return ", local copies"
+	case behindPlace:
+		return ", local copies that are written behind"
+	case unservedPlace:
+		return ", local copies that are not shown in an outage"
 	}
 	return " on nodes of little memory"
 }

@@ -15,6 +15,7 @@ type guarantee struct {
 	faults      []string               // none: all of them
 	how         string                 // where the names of the faults do not say it
 	lost        bool                   // what is promised is the loss
+	idle        bool                   // it is about idle sessions, under all faults
 	met         func(c *counts) string // how often it happened; nil: with every acknowledged save
 }
 
@@ -22,7 +23,7 @@ var guarantees = []guarantee{
 	{
 		event:  "one memcached node killed, hung, partitioned, or restarted empty",
 		sees:   "nothing: no logout, no error page, no lost change",
-		faults: []string{"kill", "hang", "hang30", "partition"},
+		faults: []string{"kill", "hang", "hang30", "partition", "flush", "refill"},
 	},
 	{
 		event:  "that node comes back with its old memory",
@@ -37,9 +38,31 @@ var guarantees = []guarantee{
 		how:    "and all faults of a run follow one another on the same nodes",
 	},
 	{
+		event: "nodes fail one after another, no request to the session in between, the node before being whole again",
+		sees:  "nothing: healers restore the second copy; a change or a logout that a node missed holds",
+		how:   "all that take one node at a time, in a row: see [Idle sessions](#idle-sessions)",
+		idle:  true,
+	},
+	{
+		event:  "all nodes are restarted empty, each as soon as the one before is whole; the instance that heals dies",
+		sees:   "nothing",
+		faults: []string{"turns", "healer"},
+	},
+	{
+		event:  "a node is drained and stopped, and another one fails at once",
+		sees:   "nothing",
+		faults: []string{"drain"},
+	},
+	{
 		event:  "a node is added, removed or replaced, one at a time, instances rolling",
 		sees:   "nothing; sessions move when they are next used",
 		faults: []string{"add", "remove", "replace"},
+	},
+	{
+		event:  "any number of nodes is added, removed or replaced at once under running instances, which learn of it within `TransitionFor`; removed nodes stay up until nobody lists them",
+		sees:   "nothing",
+		faults: []string{"move", "lists", "listdown", "listheal", "shrink"},
+		how:    "idle users, too; at times a node fails meanwhile, or fills",
 	},
 	{
 		event: "two requests of one session run in parallel and change different keys",
@@ -111,6 +134,11 @@ func (r *results) tellGuarantees(b *bytes.Buffer) {
 		}
 		c := r.ours(named(g.faults))
 		met, broken := fmt.Sprint(c.acked), fmt.Sprint(c.broken())
+		if g.idle {
+			idle := r.oursIdle()
+			c, met = &idle.counts, fmt.Sprintf("%d, of %d idle sessions", idle.acked, idle.sessions)
+			broken = fmt.Sprint(c.broken() + idle.mute)
+		}
 		if g.met != nil {
 			met = g.met(c)
 		}
@@ -121,5 +149,9 @@ func (r *results) tellGuarantees(b *bytes.Buffer) {
 			broken = fmt.Sprintf("none: %d sessions were lost", c.absent)
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", g.event, g.sees, test, met, broken)
+	}
+	if c := r.ours(promised); r.settings.updates {
+		fmt.Fprintf(b, "| requests in parallel change the same value inside `Update` | each acknowledged change is kept; else an error | all: eight raise the same numbers | %d Updates, %d more of unknown outcome | %d |\n", c.raised, c.maybe, c.uncounted+c.surplus+c.ended)
+		fmt.Fprintf(b, "| requests in parallel take the same lock | one at a time; who stood still past the lease stores nothing | all: the same eight | %d saves with the lock | %d |\n", c.guarded, c.overlaps)
 	}
 }

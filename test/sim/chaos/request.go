@@ -18,6 +18,8 @@ type result struct {
 	status int // 0: none came
 	answer answer
 	cookie string
+	set    []*http.Cookie // all that it set
+	behind bool           // it said that the client had seen more
 	call   time.Duration
 	end    time.Duration
 }
@@ -40,8 +42,15 @@ func (u *user) anyone() int {
 	return i
 }
 
-// ask sends a request with the session's cookie.
+// ask sends a request with the session's cookie, and counts it.
 func (u *user) ask(s *session, path string, instance int, form ...string) result {
+	r := u.try(s, path, instance, form...)
+	u.system.tally.count(r.call, u.system.kind, func(c *counts, p *phase) { u.countRequest(c, p, r) })
+	return r
+}
+
+// try sends a request with the session's cookie.
+func (u *user) try(s *session, path string, instance int, form ...string) result {
 	body := url.Values{}
 	for i := 0; i+1 < len(form); i += 2 {
 		body.Set(form[i], form[i+1])
@@ -57,7 +66,6 @@ func (u *user) ask(s *session, path string, instance int, form ...string) result
 		u.send(req, &r)
 	}
 	r.end = t.now()
-	t.count(r.call, u.system.kind, func(c *counts, p *phase) { u.countRequest(c, p, r) })
 	return r
 }
 
@@ -78,8 +86,9 @@ func (u *user) send(req *http.Request, r *result) {
 	if r.status >= http.StatusInternalServerError {
 		u.system.tally.said(r.call, u.system.kind, excuse(string(data)))
 	}
-	for _, c := range resp.Cookies() {
-		if c.MaxAge >= 0 && c.Value != "" {
+	r.set, r.behind = resp.Cookies(), resp.Header.Get(behindHeader) != ""
+	for _, c := range r.set {
+		if c.MaxAge >= 0 && c.Value != "" && !strings.HasSuffix(c.Name, versionSuffix) {
 			r.cookie = c.Name + "=" + c.Value
 		}
 	}
@@ -112,5 +121,8 @@ func excuse(page string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(page), "\n")
 	return address.ReplaceAllString(first, "a node")
 }
+
+// versionSuffix is that of the cookie which carries a version (scs).
+const versionSuffix = "_v"
 
 var address = regexp.MustCompile(`n[0-9]+ \(127\.0\.0\.1:[0-9]+\)|127\.0\.0\.1:[0-9]+`)

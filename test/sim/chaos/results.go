@@ -84,13 +84,13 @@ func (r *results) stalled() time.Duration {
 func (r *results) print(w io.Writer) {
 	fmt.Fprintf(w, "\nseed %d, %v, timeout %v, load average %s, longest stall %s; %s\n\n", r.settings.seed, r.took.Round(time.Second), r.settings.timeout, r.load, ms(r.stalled()), r.versions)
 	tw := tabwriter.NewWriter(w, 0, 0, 1, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "fault\tsystem\trequests\tsaves\tacked\tunknown\trefused\tlost\tstale\trevived\tabsent\tforeign\tdiverged\terrors\tcut\tmerged\tp50\tp99\tmax\tfirst\tcmds/req\tequal\t")
+	fmt.Fprintln(tw, "fault\tsystem\trequests\tsaves\tacked\tunknown\trefused\tlost\tstale\trevived\tabsent\tforeign\tdiverged\terrors\tcut\tmerged\tp50\tp99\tmax\tfirst\tcmds/req\tequal\twhole\t")
 	line := func(name string, k kind, c *counts) {
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%.1f\t%s\t\n", name, k,
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\t\n", name, k,
 			c.requests, c.saves, c.acked, c.unknown, c.refused, c.lost, c.stale, c.revived, c.absent, c.foreign, c.diverged, c.shown, c.cut, c.merged,
-			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal))
+			ms(c.percentile(.5)), ms(c.percentile(.99)), ms(c.percentile(1)), ms(c.first), perRequest(c), ms(c.equal), ms(c.whole))
 	}
-	for _, f := range faults {
+	for _, f := range everyFault {
 		for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
 			if c := r.faults[f.name][k]; c != nil {
 				line(f.name, k, c)
@@ -100,7 +100,32 @@ func (r *results) print(w io.Writer) {
 	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
 		line("promised", k, r.total(k, promised))
 	}
+	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+		c := r.idleTotal(k)
+		line("idle sessions", k, &c.counts)
+	}
 	_ = tw.Flush()
+	for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+		c := r.idleTotal(k)
+		fmt.Fprintf(w, "idle sessions, %s: %d looked at, %d changed and %d logged out during a fault: %d lost, %d stale, %d revived, %d not answered\n",
+			k, c.sessions, c.changed, c.ended, c.lost, c.stale, c.revived, c.mute)
+	}
+	if r.settings.updates {
+		for _, k := range []kind{onSCS, onGorilla, oneCopy, blind} {
+			c := r.total(k, promised)
+			fmt.Fprintf(w, "numbers, %s: %d Updates and %d saves with the lock acknowledged, %d of unknown outcome, %d refused, %d locks not had in time: %d missing or twice, %d too many, %d locks held by two, %d sessions gone\n",
+				k, c.raised, c.guarded, c.maybe, c.unraised, c.waited, c.uncounted, c.surplus, c.overlaps, c.ended)
+		}
+	}
+	if r.settings.sticky {
+		for _, k := range []kind{onSCS, onGorilla} {
+			c := r.total(k, promised)
+			fmt.Fprintf(w, "local copies, %s: %d saves acknowledged, %d requests shown without a node: %d lost, %d stale, %d revived, %d no session, %d error pages for users who stayed\n",
+				k, c.acked, c.local, c.lost, c.stale, c.revived, c.absent, c.unserved)
+			fmt.Fprintf(w, "the price, %s: %d reads of a session that was logged out elsewhere, within Fresh or in an outage; %d logouts lost with an instance or all memory; %d sessions or changes lost with all memory; %d of two at once lost with an instance; %d error pages at the begin or the end of an outage; told to be behind: %d, of %d that were counted\n",
+				k, c.late, c.unmade, c.wiped, c.raced, c.between, c.told, c.behind)
+		}
+	}
 	fmt.Fprintf(w, "\nevictions under pressure: %d; sessions half written by an instance that died: %d\n", r.thrown, r.torn)
 	fmt.Fprintf(w, "sessions whose requests were ordered: %d; too long for that: %d\n", r.ordered, r.tooLong)
 	for _, text := range slices.Sorted(maps.Keys(r.pages)) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"io"
@@ -29,6 +30,14 @@ import (
 // servesAnApp is the variable that makes this program an instance of the app.
 const servesAnApp = "HOLDFAST_CHAOS_INSTANCE"
 
+// healPerSecond is low, so that a node with some hundred sessions fills for a while, in which
+// it can fail again, or its healer die.
+const healPerSecond = 600
+
+// transitionFor is Config.TransitionFor, unless a flag says otherwise: instances learn of a list within
+// seconds.
+const transitionFor = 10 * time.Second
+
 var (
 	quiet   = slog.New(slog.NewTextHandler(io.Discard, nil))
 	authKey = sha256.Sum256([]byte("signs the cookies of all instances"))
@@ -54,6 +63,9 @@ type App struct {
 	Timeout time.Duration
 	Older   bool // it is the version of the app before: see kept.go
 	Nodes   []cluster.Node
+	// Transition is Config.TransitionFor.
+	Transition time.Duration
+	Local      cluster.Local
 }
 
 // Way leads to a node; Lost says what gets lost on it.
@@ -75,6 +87,10 @@ type Spent struct {
 	Stalled  time.Duration
 	Logged   int // by the HTTP server: a panic of a page, above all
 	Doubted  int // how often a node was taken for down
+	// Of local copies, by this process: sessions with what the nodes may lack, what was shown without a
+	// node, and clients that had seen more than there was.
+	Unwritten     int
+	Local, Behind uint64
 }
 
 // Copy is what a node holds of a session.
@@ -85,7 +101,10 @@ type Copy struct {
 }
 
 func (s Spent) plus(o Spent) Spent {
-	return Spent{s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled), s.Logged + o.Logged, s.Doubted + o.Doubted}
+	return Spent{
+		s.Commands + o.Commands, s.Merged + o.Merged, max(s.Stalled, o.Stalled), s.Logged + o.Logged, s.Doubted + o.Doubted,
+		s.Unwritten + o.Unwritten, s.Local + o.Local, s.Behind + o.Behind,
+	}
 }
 
 // Orders are what the harness may ask for, by the rules of net/rpc.
@@ -160,20 +179,21 @@ func (o *Orders) Deploy(nodes []cluster.Node, _ *struct{}) error {
 		c, err := cluster.New(cluster.Config{
 			Nodes: nodes, KeyPrefix: o.app.Prefix, Timeout: o.app.Timeout,
 			DialContext: d.wire.DialContext, Logger: quiet, OnNodeState: o.changed,
+			HealPerSecond: healPerSecond, TransitionFor: cmp.Or(o.app.Transition, transitionFor), Local: o.app.Local,
 		})
 		if err != nil {
 			return err
 		}
 		d.cluster = c
 		if o.app.Kind == onSCS {
-			d.handler = scsApp(scsstore.New(c), serializer.Codec{})
+			d.handler = tellsBehind(c, scsApp(scsstore.New(c), serializer.Codec{}))
 			break
 		}
 		store, err := gorillastore.New(c, authKey[:])
 		if err != nil {
 			return err
 		}
-		d.handler = gorillaApp(store)
+		d.handler = tellsBehind(c, gorillaApp(store))
 	}
 	o.mu.Lock()
 	old := o.now
@@ -225,11 +245,15 @@ func (o *Orders) Heal(addr string, _ *struct{}) error {
 
 // Spent counts the commands to nodes and the conflicts merged since the start.
 func (o *Orders) Spent(_ struct{}, s *Spent) error {
-	*s = Spent{o.retired.Load(), o.merged.Load(), o.stall.longest(), o.logged.count(), int(o.doubted.Load())}
+	*s = Spent{
+		Commands: o.retired.Load(), Merged: o.merged.Load(), Stalled: o.stall.longest(), Logged: o.logged.count(), Doubted: int(o.doubted.Load()),
+	}
 	switch d := o.current(); {
 	case d.cluster != nil:
 		s.Commands += commandsOf(d.cluster)
-		s.Merged += d.cluster.Stats().Merges
+		now := d.cluster.Stats()
+		s.Merged += now.Merges
+		s.Unwritten, s.Local, s.Behind = now.Unwritten, now.LocalHits, now.Behind
 	case d.plain != nil:
 		s.Commands += d.plain.Commands()
 	}

@@ -23,7 +23,10 @@ type system struct {
 	fail      func(error) // told what goes wrong with the harness itself
 	tally     *tally
 	instances []*instance
-	users     []*user
+	visitors  []visitor
+	counters  []*counter
+	idler     *idler
+	number    int // in the arena
 	gate      *gate
 	transport *http.Transport
 	large     atomic.Bool // users try to store what is too large
@@ -35,11 +38,11 @@ type system struct {
 
 func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings, users int, fail func(error)) (*system, error) {
 	sys := &system{
-		kind: k, fail: fail, tally: t, gate: newGate(users),
+		kind: k, fail: fail, tally: t,
 		transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 	}
 	for i := range 2 { // a deployment of the newer version that has come half-way
-		in := &instance{app: App{Kind: k, Prefix: fmt.Sprintf("%s-%d:", place, len(k)), Timeout: s.timeout, Older: i == older}, fail: fail}
+		in := &instance{app: App{Kind: k, Prefix: fmt.Sprintf("%s-%d:", place, len(k)), Timeout: s.timeout, Older: i == older, Transition: s.transition, Local: localIn(s.place)}, fail: fail}
 		if err := in.start(nodes); err != nil {
 			return sys, err
 		}
@@ -47,8 +50,18 @@ func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings,
 	}
 	for i := range users {
 		name := fmt.Sprintf("%s-%c%d-%d", place, k[0], len(k), i)
-		sys.users = append(sys.users, &user{name: name, system: sys, rand: rand.New(rand.NewPCG(s.seed, uint64(i)))})
+		u := &user{name: name, system: sys, rand: rand.New(rand.NewPCG(s.seed, uint64(i)))}
+		if s.sticky {
+			sys.visitors = append(sys.visitors, newClient(u, i, localIn(s.place)))
+			continue
+		}
+		sys.visitors = append(sys.visitors, u)
 	}
+	if s.updates {
+		sys.raise(place, s.seed)
+	}
+	sys.gate = newGate(len(sys.visitors))
+	sys.idler = newIdler(fmt.Sprintf("%s-%c%d", place, k[0], len(k)), sys, s.seed)
 	return sys, nil
 }
 
@@ -56,8 +69,8 @@ func newSystem(k kind, place string, t *tally, nodes []cluster.Node, s settings,
 func (sys *system) begin() {
 	ctx, cancel := context.WithCancel(context.Background())
 	sys.stop = cancel
-	for _, u := range sys.users {
-		sys.running.Go(func() { u.run(ctx) })
+	for _, v := range sys.visitors {
+		sys.running.Go(func() { v.run(ctx) })
 	}
 }
 
@@ -76,18 +89,25 @@ func (sys *system) close() {
 
 // count books what the nodes were asked since the last call to the phase p.
 func (sys *system) count(p *phase) {
-	var spent Spent
-	for _, in := range sys.instances {
-		spent = spent.plus(in.spent())
-	}
+	spent := sys.sum()
 	sys.tally.count(p.begin, sys.kind, func(c *counts, _ *phase) {
 		c.commands += spent.Commands - sys.spent.Commands
 		c.merged += spent.Merged - sys.spent.Merged
 		c.doubted += spent.Doubted - sys.spent.Doubted
+		c.local += int(spent.Local - sys.spent.Local)
+		c.behind += int(spent.Behind - sys.spent.Behind)
 		c.rounds++
 	})
 	sys.spent = spent
 	sys.tally.stall(spent.Stalled)
+}
+
+// sum is what the instances did so far.
+func (sys *system) sum() (spent Spent) {
+	for _, in := range sys.instances {
+		spent = spent.plus(in.spent())
+	}
+	return spent
 }
 
 // ready waits until every instance takes every node for up. One that does not for so long never
@@ -113,9 +133,10 @@ func (sys *system) equal(p *phase) {
 	}
 	different := 0
 	end := time.Now().Add(patience)
-	for _, u := range sys.users {
-		if u.live != nil && !eventually(end, func() bool {
-			c := sys.instances[0].copies(u.live.id)
+	for _, v := range sys.visitors {
+		s := v.present()
+		if s != nil && !eventually(end, func() bool {
+			c := sys.instances[0].copies(s.id)
 			return c[0] == c[1] && c[0].Held
 		}) {
 			different++

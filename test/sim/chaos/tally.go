@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +34,10 @@ type counts struct {
 	latencies []time.Duration // of requests begun during the fault
 	first     time.Duration   // the longest that one user waited for a first success
 	equal     time.Duration   // from healing to equal copies on all nodes, at most
+	whole     time.Duration   // from healing until every node was whole, at most
 	rounds    int
+	raising   // with -updates
+	price     // with -sticky
 }
 
 // broken is how many promises were broken.
@@ -70,7 +72,10 @@ func (c *counts) add(o *counts) {
 	c.latencies = append(c.latencies, o.latencies...)
 	c.first = max(c.first, o.first)
 	c.equal = max(c.equal, o.equal)
+	c.whole = max(c.whole, o.whole)
 	c.rounds = max(c.rounds, o.rounds)
+	c.raising.add(&o.raising)
+	c.price.add(&o.price)
 }
 
 // percentile returns the latency below which that share of the requests stayed.
@@ -86,6 +91,7 @@ func (c *counts) percentile(share float64) time.Duration {
 type phase struct {
 	*fault
 	begin  time.Duration
+	struck time.Duration // when an outage was there, with -sticky; Never until then
 	healed time.Duration // Never until then
 	reads  time.Duration // when the full check began; Never until then
 }
@@ -94,21 +100,23 @@ type phase struct {
 type tally struct {
 	start time.Time
 
-	mu      sync.Mutex // guards below
-	phases  []*phase
-	faults  map[string]map[kind]*counts
-	broken  []string       // the first few broken promises, for people
-	pages   map[string]int // error pages, by what they said
-	thrown  int            // evictions by nodes under pressure
-	torn    int            // sessions that were found half written when an instance had died
-	stalls  time.Duration  // the longest time for which an instance did not run
-	logged  map[kind]int   // errors that the HTTP servers of instances logged
-	ordered int            // sessions of which an order of their requests was searched
-	tooLong int            // sessions that were too long for that
+	mu       sync.Mutex // guards below
+	phases   []*phase
+	faults   map[string]map[kind]*counts
+	broken   []string       // the first few broken promises, for people
+	pages    map[string]int // error pages, by what they said
+	thrown   int            // evictions by nodes under pressure
+	torn     int            // sessions that were found half written when an instance had died
+	stalls   time.Duration  // the longest time for which an instance did not run
+	logged   map[kind]int   // errors that the HTTP servers of instances logged
+	ordered  int            // sessions of which an order of their requests was searched
+	tooLong  int            // sessions that were too long for that
+	idle     map[kind]*idleCounts
+	refusals []string // why nodes were not whole in time, or not drained
 }
 
 func newTally() *tally {
-	return &tally{start: time.Now(), faults: map[string]map[kind]*counts{}, pages: map[string]int{}, logged: map[kind]int{}}
+	return &tally{start: time.Now(), faults: map[string]map[kind]*counts{}, pages: map[string]int{}, logged: map[kind]int{}, idle: map[kind]*idleCounts{}}
 }
 
 // now is the time since the start of the run, which all histories count in.
@@ -118,9 +126,16 @@ func (t *tally) now() time.Duration { return time.Since(t.start) }
 func (t *tally) begin(f *fault) *phase {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := &phase{fault: f, begin: t.now(), healed: check.Never, reads: check.Never}
+	p := &phase{fault: f, begin: t.now(), struck: check.Never, healed: check.Never, reads: check.Never}
 	t.phases = append(t.phases, p)
 	return p
+}
+
+// strike notes that an outage is there: what was asked before may have met it half way.
+func (t *tally) strike(p *phase) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p.struck = t.now()
 }
 
 func (t *tally) heal(p *phase) {
@@ -133,6 +148,23 @@ func (t *tally) check(p *phase) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p.reads = t.now()
+}
+
+// whole notes that every node was seen to be whole; while a fault lasts that does not count.
+func (t *tally) whole(p *phase, k kind) {
+	now := t.now()
+	t.count(p.begin, k, func(c *counts, _ *phase) {
+		if p.healed < now {
+			c.whole = max(c.whole, now-p.healed)
+		}
+	})
+}
+
+// phaseAt returns the phase of that moment.
+func (t *tally) phaseAt(at time.Duration) *phase {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.atLocked(at)
 }
 
 // atLocked returns the phase of that moment.
@@ -165,82 +197,13 @@ func (t *tally) count(at time.Duration, k kind, f func(c *counts, p *phase)) {
 	f(t.countsLocked(p.name, k), p)
 }
 
-// judge counts the broken promises of one session's history, each change once:
-// a change that is gone is missed by every read that follows.
-func (t *tally) judge(k kind, h *check.History) {
-	opts := check.Options{Errors: true, Genuine: genuine}
-	if k.promising() && t.orders(h) {
-		opts.Linear = patience
-	}
-	found := h.Verify(opts)
-	gone := map[string]bool{}
-	for _, v := range found {
-		t.count(v.At, k, func(c *counts, p *phase) {
-			seen := string(v.Rule) + " " + v.Attr
-			if gone[seen] {
-				return
-			}
-			gone[seen] = true
-			t.tellLocked(p, k, v, h)
-			switch v.Rule {
-			case check.Resurrected:
-				c.revived++
-			case check.FalseAbsent:
-				c.absent++
-			case check.Foreign:
-				c.foreign++
-			default:
-				if v.At >= p.reads {
-					c.lost++
-				} else {
-					c.stale++
-				}
-			}
-		})
-	}
-}
-
-// orderable is how many loads and saves a session may have to be searched for their order:
-// the time that takes grows without bound.
-const orderable = 200
-
-// orders reports whether an order of the session's requests is to be searched, and counts that.
-// Where the whole of a session fell into times in which nothing may be lost, there must be one for
-// each attribute that explains every answer.
-func (t *tally) orders(h *check.History) bool {
-	ops := h.Ops()
-	if len(ops) == 0 {
-		return false
-	}
-	end := time.Duration(0)
-	for _, op := range ops {
-		end = max(end, op.Return)
-	}
+// tell keeps a broken promise, for people.
+func (t *tally) tell(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	p := t.atLocked(ops[0].Call)
-	for i := slices.Index(t.phases, p); i < len(t.phases) && t.phases[i].begin <= end; i++ {
-		if !t.phases[i].promised {
-			return false
-		}
+	if len(t.broken) < 10 {
+		t.broken = append(t.broken, text)
 	}
-	if len(ops) > orderable {
-		t.tooLong++
-		return false
-	}
-	t.ordered++
-	return true
-}
-
-// tellLocked keeps the first few broken promises of this library, with the story of
-// the session.
-func (t *tally) tellLocked(p *phase, k kind, v check.Violation, h *check.History) {
-	if !p.promised || !k.promising() || len(t.broken) >= 10 {
-		return
-	}
-	var story strings.Builder
-	h.Print(&story, v.Key)
-	t.broken = append(t.broken, p.name+", "+string(k)+": "+v.String()+"\n"+story.String())
 }
 
 // evict counts what nodes threw out.
@@ -285,7 +248,7 @@ func (t *tally) total(k kind, pass func(f *fault) bool) *counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sum := &counts{}
-	for _, f := range faults {
+	for _, f := range everyFault {
 		if c := t.faults[f.name][k]; c != nil && pass(f) {
 			sum.add(c)
 		}

@@ -188,6 +188,9 @@ func (u *user) logout() {
 	u.saw(s, u.ask(s, "/read", u.anyone()))
 }
 
+// present is the session of somebody who is logged in.
+func (u *user) present() *session { return u.live }
+
 // look is what a user does at the full check: read the session on every instance,
 // and try the cookies of the sessions that are over.
 func (u *user) look() {

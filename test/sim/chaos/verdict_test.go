@@ -19,6 +19,12 @@ func flawless(s settings) *results {
 			tl.count(at, k, func(c *counts, _ *phase) { c.absent = 1 })
 		}
 	}
+	for _, k := range []kind{onSCS, onGorilla} {
+		tl.countIdle(k, func(c *idleCounts) { c.sessions = 1 })
+	}
+	for _, k := range []kind{oneCopy, blind} {
+		tl.countIdle(k, func(c *idleCounts) { c.lost = 1 })
+	}
 	tl.tear(1)
 	return newResults(tl, s)
 }
@@ -47,6 +53,11 @@ func TestTheVerdict(t *testing.T) {
 		{"a request without an answer", "rolling", onGorilla, func(c *counts) { c.cut++ }, true},
 		{"a request without an answer beside error pages", "outage", onGorilla, func(c *counts) { c.cut++ }, true},
 		{"a request whose instance was killed", "app", onGorilla, func(c *counts) { c.cut++ }, false},
+		{"an Update that is not counted", "kill", onSCS, func(c *counts) { c.uncounted++ }, true},
+		{"a number that is too high", "hang", onGorilla, func(c *counts) { c.surplus++ }, true},
+		{"a lock that two had", "still", onSCS, func(c *counts) { c.overlaps++ }, true},
+		{"a counter that is gone", "app", onGorilla, func(c *counts) { c.ended++ }, true},
+		{"an Update of unknown outcome", "kill", onSCS, func(c *counts) { c.maybe++ }, false},
 	} {
 		r := flawless(settings{seed: 7, timeout: time.Second})
 		c.make(r.faults[c.fault][c.k])
@@ -57,6 +68,52 @@ func TestTheVerdict(t *testing.T) {
 		if err != nil && !strings.HasPrefix(err.Error(), c.fault+", "+string(c.k)+": ") || err != nil && !strings.HasSuffix(err.Error(), "; -seed 7 -timeout 1s") {
 			t.Errorf("%s: %v does not say where, or how to repeat it", c.name, err)
 		}
+	}
+}
+
+func TestTheVerdictOnIdleSessions(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		k     kind
+		make  func(c *idleCounts)
+		fails bool
+	}{
+		{"nothing", onSCS, func(c *idleCounts) {}, false},
+		{"a session that is gone", onSCS, func(c *idleCounts) { c.lost++ }, true},
+		{"a change that is gone", onGorilla, func(c *idleCounts) { c.stale++ }, true},
+		{"a logout that did not hold", onSCS, func(c *idleCounts) { c.revived++ }, true},
+		{"values of somebody else", onSCS, func(c *idleCounts) { c.foreign++ }, true},
+		{"a session that cannot be read", onGorilla, func(c *idleCounts) { c.mute++ }, true},
+		{"no session", onGorilla, func(c *idleCounts) { c.sessions = 0 }, true},
+		{"an error page while it was changed", onSCS, func(c *idleCounts) { c.shown++ }, false},
+		{"a session of a baseline", blind, func(c *idleCounts) { c.lost++ }, false},
+	} {
+		r := flawless(settings{seed: 7, timeout: time.Second})
+		r.countIdle(c.k, c.make)
+		err := r.verdict()
+		if (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if err != nil && (!strings.HasPrefix(err.Error(), "idle sessions, "+string(c.k)+": ") || !strings.HasSuffix(err.Error(), "; -seed 7 -timeout 1s")) {
+			t.Errorf("%s: %v does not say where, or how to repeat it", c.name, err)
+		}
+	}
+}
+
+func TestNoIdleSessionIsAskedForWhereEveryFaultExcusesThem(t *testing.T) {
+	two, _ := byName("two")
+	r := flawless(settings{faults: []*fault{two}})
+	r.countIdle(onSCS, func(c *idleCounts) { c.sessions = 0 })
+	if err := r.verdict(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNodesThatAreNotWholeInTimeFailARun(t *testing.T) {
+	r := flawless(settings{})
+	r.refuse("kill, holdfast, scs: waiting until every node is whole: n2: it is filling")
+	if err := r.verdict(); err == nil || !strings.Contains(err.Error(), "n2: it is filling") {
+		t.Error(err)
 	}
 }
 
@@ -80,6 +137,11 @@ func TestGentleFaultsFailARunOfAll(t *testing.T) {
 		}
 		if err := r.verdict(); (err != nil) != c.fails {
 			t.Errorf("%s, gentle: %v", c.name, err)
+		}
+		r = flawless(c.s)
+		r.countIdle(blind, func(c *idleCounts) { c.lost = 0 })
+		if err := r.verdict(); (err != nil) != c.fails {
+			t.Errorf("%s, gentle to idle sessions: %v", c.name, err)
 		}
 	}
 }
@@ -131,6 +193,48 @@ func TestWhatAnInstanceLoggedFailsARun(t *testing.T) {
 		r.log(k, 1)
 		if err := r.verdict(); err == nil || !strings.Contains(err.Error(), string(k)) {
 			t.Errorf("%s: %v", k, err)
+		}
+	}
+}
+
+func TestARunOfUpdatesHasManyAtOnce(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		raised, lost int
+		fails        bool
+	}{
+		{"many", fewestRaised, 1, false},
+		{"few", fewestRaised - 1, 1, true},
+		{"one after the other", fewestRaised, 0, true},
+	} {
+		r := flawless(settings{updates: true})
+		r.faults["kill"][onSCS].raised, r.faults["kill"][oneCopy].uncounted = c.raised, c.lost
+		if err := r.verdict(); (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestARunOfLocalCopiesHasCopiesAndLosses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		s     settings
+		make  func(c *counts)
+		fails bool
+	}{
+		{"all is well", settings{sticky: true}, func(c *counts) {}, false},
+		{"no copy was shown", settings{sticky: true}, func(c *counts) { c.local = 0 }, true},
+		{"nothing was lost with an instance", settings{sticky: true}, func(c *counts) { c.told = 0 }, true},
+		{"nothing was lost, by one fault", settings{sticky: true, faults: stickyFaults[:1]}, func(c *counts) { c.told = 0 }, false},
+		{"a user who stayed got an error page", settings{sticky: true}, func(c *counts) { c.unserved++ }, true},
+		{"a user was shown less", settings{sticky: true}, func(c *counts) { c.stale++ }, true},
+		{"a logout was late", settings{sticky: true}, func(c *counts) { c.late++ }, false},
+	} {
+		r := flawless(c.s)
+		r.faults["none"][onSCS].price = price{told: 1, local: 1}
+		c.make(r.faults["none"][onSCS])
+		if err := r.verdict(); (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

@@ -11,7 +11,8 @@
 //
 // # Reading order
 //
-// explore.go says which schedules are run, setting.go what each begins with, run.go and finish.go what happens in
-// one. schedule.go decides which command comes next, search.go which orders need not be run, conn.go
-// what a client notices.
+// explore.go says which schedules are run, setting.go what each begins with. run.go is one schedule from
+// beginning to end: instances.go says who speaks to which nodes, actor.go what each actor does and is told,
+// raise.go what an update and a holder of the lock are, browser.go what a client of local copies is, finish.go what must hold at the end. schedule.go decides which command comes
+// next, search.go which orders need not be run, conn.go what a client notices.
 package explore

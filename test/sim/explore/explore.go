@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster"
 	"github.com/holdfast-go/holdfast/test/sim/check"
 )
 
@@ -16,13 +17,21 @@ import (
 type Scope struct {
 	Name string
 	// Actors are parallel requests, each over an instance of its own: a list of
-	// "load", "save x" (attribute x), "remove x", "delete" and "end", separated by commas. At
+	// "load", "save x" (attribute x), "remove x", "delete" and "end", separated by commas; or "heal": a pass
+	// over all keys for the faulty node, or else the primary. "raise" is an update; "guard" the same by a load and
+	// a save with the lock, which "lock" takes and "unlock" gives back. "show @0" and "put x@0" are requests of
+	// the client to the instance of the first actor, by its local copy. At
 	// "end" the actor waits until the session has ended by itself, which it does when all wait.
 	// Every actor has loaded the session before, unless it loads by itself.
 	Actors []string
 	// Together is how many of the first actors share one instance. They begin one after the
 	// other, when all wait.
 	Together int
+	// From and To are two lists of nodes, as places in the preference list of all four: a change from one
+	// to the other is under way. The instances of the first Moved actors have both lists in force, those of
+	// the others have not heard of it. Without them all have one list.
+	From, To []int
+	Moved    int
 	// Faulty is the node whose commands may go wrong: 0 primary, 1 backup, -1 none.
 	Faulty int
 	// Losses is how many commands may go wrong: they time out, and arrive at any
@@ -39,6 +48,9 @@ type Scope struct {
 	// Without it what was heard counts, which makes a tenth of the states: parallel
 	// commands are taken to be looked at when all of them are answered.
 	Ordered bool
+	// Local gives the instances local copies. All actors are tabs of one browser then, which brings the
+	// version that the latest answer has carried. Each instance has shown it the session before.
+	Local cluster.Local
 	// Moments is how often two thirds of a Timeout may pass, whatever is under way.
 	// Otherwise no time does, unless all wait for it.
 	Moments int
@@ -75,6 +87,12 @@ func (r *Result) String() string {
 	if s.Rolling {
 		fault += ", and then at the other home"
 	}
+	if s.To != nil {
+		fault += fmt.Sprintf(", the list changes from %v to %v, which %d know", s.From, s.To, s.Moved)
+	}
+	if s.Local != (cluster.Local{}) {
+		fault += ", local copies"
+	}
 	if s.Moments > 0 {
 		fault += fmt.Sprintf(", %d moments that pass", s.Moments)
 	}
@@ -93,7 +111,7 @@ func (r *Result) String() string {
 func Explore(s Scope, bubble func(f func())) *Result {
 	r := &Result{Scope: s}
 	var set *setting
-	bubble(func() { set = prepare() })
+	bubble(func() { set = prepare(s) })
 	known := seen{}
 	var path []branch
 	for {

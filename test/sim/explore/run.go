@@ -1,11 +1,7 @@
 package explore
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing/synctest"
@@ -16,7 +12,7 @@ import (
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
-// This file decides what happens in one schedule.
+// This file decides what happens in one schedule, from the first load to the end of the last actor.
 
 // run is one schedule under way.
 type run struct {
@@ -25,8 +21,8 @@ type run struct {
 	path    []branch
 	known   seen
 
-	servers  [3]*testenv.Server
-	order    [3]int             // place in the preference list to server: order[0] is the primary's
+	servers  [mostNodes]*testenv.Server
+	order    [mostNodes]int     // place in the preference list to server: order[0] is the primary's
 	clusters []*cluster.Cluster // one for each actor, then those made later
 	hist     *check.History
 	ending   chan struct{} // closed when the session ends by itself
@@ -34,6 +30,14 @@ type run struct {
 	complete bool
 	final    time.Duration
 	broken   []check.Violation
+	browser  browser
+	atStart  map[string]chan bool // by actor: its next request has not begun
+	put      map[string]int       // what its saves that were acknowledged have put
+	links    []link               // that were acknowledged
+	chains   []chainRead          // that were read
+	deleted  time.Duration        // when the first delete was acknowledged
+	holder   string               // who had the lock last
+	locked   time.Duration        // since when
 
 	at       int // the next choice
 	losses   int
@@ -46,7 +50,7 @@ type run struct {
 	late    []*command
 	counts  map[string]int
 	told    map[string][]string // what each actor was told, in this order
-	stored  [3]held
+	stored  [mostNodes]held
 	calls   map[string]string        // by operation: what had ended when it was called
 	ended   map[string][]string      // answers by actor
 	loaded  map[string]time.Duration // when each actor last called for a load
@@ -59,6 +63,9 @@ type run struct {
 	asked   bool                     // the session has been asked for since
 	running map[string]time.Duration // when each actor called for what it does now
 }
+
+// knownAfter is when the markers of all nodes tell of a list.
+const knownAfter = 10 * time.Second
 
 const (
 	key      = "session"
@@ -75,7 +82,13 @@ func (r *run) do() {
 	records := make([]*cluster.Record, len(r.scope.Actors))
 	for i, script := range r.scope.Actors {
 		c := r.clusterOf(i)
-		if !strings.HasPrefix(script, "load") {
+		if i < r.scope.Moved {
+			r.learn(c)
+			time.Sleep(knownAfter)
+		}
+		if r.scope.Local != (cluster.Local{}) {
+			r.visit(fmt.Sprint("actor", i), fmt.Sprint("@", i), 0)
+		} else if !strings.HasPrefix(script, "load") && !strings.HasPrefix(script, "heal") {
 			records[i] = r.load(c, fmt.Sprint("actor", i))
 		}
 	}
@@ -93,19 +106,13 @@ func (r *run) do() {
 	r.close()
 }
 
-// clusterOf makes the actor's instance, or takes that of the first one.
-func (r *run) clusterOf(i int) *cluster.Cluster {
-	if i > 0 && i < r.scope.Together {
-		r.clusters = append(r.clusters, r.clusters[0])
-		return r.clusters[0]
-	}
-	return r.instance(fmt.Sprint("actor", i), time.Duration(i)*r.scope.Ahead)
-}
-
 // close ends everything, commands under way included.
 func (r *run) close() {
 	r.mu.Lock()
 	r.auto = true
+	for _, at := range r.atStart {
+		close(at)
+	}
 	held := r.pending
 	r.pending = nil
 	if !r.over { // somebody may wait for it
@@ -123,34 +130,6 @@ func (r *run) close() {
 	}
 }
 
-// instance makes a Cluster whose clock stands still.
-func (r *run) instance(name string, ahead time.Duration) *cluster.Cluster {
-	nodes := make([]cluster.Node, 3)
-	for i := range nodes {
-		nodes[i] = cluster.Node{ID: fmt.Sprintf("n%d", i+1), Addr: fmt.Sprintf("192.0.2.%d:11211", i+1)}
-	}
-	c, err := cluster.New(cluster.Config{
-		Nodes: nodes, DialContext: r.dialer(name), Now: func() time.Time { return r.today().Add(ahead) },
-		Rand:   func() uint64 { return hashOf(name) >> 12 << 12 >> 53 << 1 },
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	})
-	if err != nil {
-		panic(err)
-	}
-	r.clusters = append(r.clusters, c)
-	return c
-}
-
-// today is the time at which all clocks stand still, or differ by what the scope says.
-func (r *run) today() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.over {
-		return base.Add(lifetime + time.Hour)
-	}
-	return base
-}
-
 // finishSession has the session end by itself: its deadline passes, and the nodes drop it.
 func (r *run) finishSession() {
 	r.mu.Lock()
@@ -160,126 +139,4 @@ func (r *run) finishSession() {
 	r.since = r.tick()
 	r.log = append(r.log, "the session ends")
 	close(r.ending)
-}
-
-// act is one actor's life.
-func (r *run) act(i int, script string, rec *cluster.Record) {
-	name, c := fmt.Sprint("actor", i), r.clusters[i]
-	for n, step := range strings.Split(script, ",") {
-		verb, attr, _ := strings.Cut(strings.TrimSpace(step), " ")
-		switch {
-		case verb == "load":
-			rec = r.load(c, name)
-		case verb == "delete":
-			r.delete(c, name)
-		case verb == "end":
-			r.mu.Lock()
-			r.waiting++
-			r.mu.Unlock()
-			<-r.ending
-		case rec == nil:
-		case verb == "save":
-			r.save(c, name, rec, map[string]string{attr: fmt.Sprintf("%s.%s.%d", attr, name, n)})
-		case verb == "remove":
-			r.save(c, name, rec, map[string]string{attr: ""})
-		}
-	}
-	// Of an actor that has ended only its answers matter.
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.working--
-	if i >= r.scope.Together {
-		delete(r.told, name)
-	} else if r.sharing++; r.sharing == r.scope.Together { // an instance has ended with its last actor
-		delete(r.told, "actor0")
-	}
-	r.calls["end of "+name] = strings.Join(r.ended[name], " ")
-}
-
-// tick is the time of the history: the number of things that have happened.
-func (r *run) tick() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.clock++
-	return time.Duration(r.clock)
-}
-
-func (r *run) begin(name string, kind check.Kind) check.Op {
-	op := check.Op{Client: name, Key: key, Kind: kind, Call: r.tick()}
-	r.mu.Lock()
-	if kind == check.Load {
-		r.loaded[name] = op.Call
-	}
-	op.Begun = r.loaded[name]
-	if kind == check.Delete || op.Begun == 0 {
-		op.Begun = op.Call
-	}
-	r.calls[fmt.Sprint(name, len(r.ended[name]))] = fmt.Sprint(r.ended) // maps print sorted
-	r.running[name] = op.Call
-	r.mu.Unlock()
-	return op
-}
-
-func (r *run) end(op check.Op, err error) {
-	op.Return = r.tick()
-	switch {
-	case err == nil:
-		op.Outcome = check.OK
-	case errors.Is(err, cluster.ErrNotFound):
-		op.Outcome = check.NotFound
-	case errors.Is(err, cluster.ErrDestroyed):
-		op.Outcome = check.Destroyed
-	default:
-		op.Outcome, op.Err = check.Unknown, err.Error()
-	}
-	r.mu.Lock()
-	r.ended[op.Client] = append(r.ended[op.Client], fmt.Sprint(op.Kind, op.Outcome, op.Read))
-	delete(r.running, op.Client)
-	if err == nil && op.Call > r.since {
-		r.asked = true
-	} else if err == nil {
-		r.since, r.asked = op.Return, false
-	}
-	over := r.over && op.Call > r.since
-	r.mu.Unlock()
-	switch {
-	case !over:
-		r.hist.Add(op)
-	case err == nil && op.Kind != check.Delete:
-		r.broken = append(r.broken, check.Violation{Rule: check.Resurrected, Key: key, At: op.Call, Text: fmt.Sprintf("%s: %v after the end of the session: %v", op.Client, op.Kind, op.Outcome)})
-	}
-}
-
-func (r *run) load(c *cluster.Cluster, name string) *cluster.Record {
-	op := r.begin(name, check.Load)
-	rec, err := c.Load(context.Background(), key)
-	if err == nil {
-		op.Read = map[string]string{}
-		for attr, b := range rec.Attrs {
-			op.Read[attr] = string(b)
-		}
-	}
-	r.end(op, err)
-	return rec
-}
-
-func (r *run) save(c *cluster.Cluster, name string, rec *cluster.Record, changes map[string]string) {
-	op := r.begin(name, check.Save)
-	op.Write = changes
-	for attr, v := range changes {
-		if v == "" {
-			delete(rec.Attrs, attr)
-		} else {
-			rec.Attrs[attr] = []byte(v)
-		}
-	}
-	if rec.Deadline.IsZero() {
-		rec.Deadline = base.Add(lifetime)
-	}
-	r.end(op, c.Save(context.Background(), rec))
-}
-
-func (r *run) delete(c *cluster.Cluster, name string) {
-	op := r.begin(name, check.Delete)
-	r.end(op, c.Delete(context.Background(), key))
 }

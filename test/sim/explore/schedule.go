@@ -2,6 +2,7 @@ package explore
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -141,6 +142,15 @@ func (r *run) choices() []choice {
 		}
 		cs = append(cs, choice{event{kind: restart, text: text}, func() { r.restart(node) }})
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.atStart)) {
+		cs = append(cs, choice{event{kind: moment, text: name + " makes a request"}, func() {
+			r.mu.Lock()
+			at := r.atStart[name]
+			delete(r.atStart, name)
+			r.mu.Unlock()
+			close(at)
+		}})
+	}
 	if r.moments < r.scope.Moments {
 		cs = append(cs, choice{event{kind: moment, text: "a moment passes"}, func() { r.moments++; time.Sleep(cluster.DefaultTimeout * 2 / 3) }})
 	}
@@ -214,6 +224,9 @@ func (r *run) state() uint64 {
 	for _, cmd := range r.pending {
 		waiting = append(waiting, cmd.name+": "+string(cmd.bytes))
 	}
+	for name := range r.atStart {
+		waiting = append(waiting, name)
+	}
 	for _, cmd := range r.late {
 		late = append(late, cmd.name+": "+string(cmd.bytes))
 	}
@@ -234,5 +247,5 @@ func (r *run) state() uint64 {
 		}
 		rolling = []any{r.asked, fresh}
 	}
-	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments, r.over, rolling)
+	return hashOf(told, r.stored, sorted(r.calls), waiting, late, r.losses, r.restarts, r.moments, r.over, rolling, r.browser)
 }

@@ -16,14 +16,14 @@ import (
 
 // setting is what all runs begin with: a session that somebody has saved.
 type setting struct {
-	order  [3]int
-	stored [3]string // what each server holds of it, as the command that stores it
+	order  [mostNodes]int
+	stored [mostNodes]string // what each server holds of it, as the command that stores it
 	made   check.Op
 }
 
 // prepare makes the setting, in a bubble of its own.
-func prepare() *setting {
-	r := &run{auto: true, hist: &check.History{}}
+func prepare(s Scope) *setting {
+	r := &run{auto: true, scope: s, hist: &check.History{}}
 	r.reset()
 	r.findOrder()
 	maker := r.instance("maker", 0)
@@ -58,7 +58,8 @@ func (set *setting) begin(r *run) {
 // reset makes servers that hold nothing, and forgets all that has happened.
 func (r *run) reset() {
 	r.loaded, r.running = map[string]time.Duration{}, map[string]time.Duration{}
-	r.ending = make(chan struct{})
+	r.atStart = map[string]chan bool{}
+	r.ending, r.put = make(chan struct{}), map[string]int{}
 	r.counts, r.told, r.calls, r.ended = map[string]int{}, map[string][]string{}, map[string]string{}, map[string][]string{}
 	for i := range r.servers {
 		r.servers[i] = testenv.NewServer(testenv.ServerConfig{})
@@ -67,7 +68,7 @@ func (r *run) reset() {
 
 // findOrder asks which server is the session's primary, backup and fallback.
 func (r *run) findOrder() {
-	c := r.instance("placement", 0)
+	c := r.instanceOn("placement", 0, r.nodesAt(nil))
 	places, err := c.Where(context.Background(), key)
 	if err != nil {
 		panic(err)

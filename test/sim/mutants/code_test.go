@@ -226,8 +226,8 @@ func TestStagesOfAChange(t *testing.T) {
 		file string
 		want []string
 	}{
-		{"cluster/load.go", []string{"cluster", "test/sim", "test/sim/explore", "test/sim"}},
-		{"cluster/internal/record/merge.go", []string{"cluster/internal/record", "cluster", "test/sim", "test/sim/explore", "test/sim"}},
+		{"cluster/load.go", []string{"cluster", "test/sim", "test/sim/sticky", "test/sim/explore", "test/sim"}},
+		{"cluster/internal/record/merge.go", []string{"cluster/internal/record", "cluster", "test/sim", "test/sim/sticky", "test/sim/explore", "test/sim"}},
 		{"scsstore/store.go", []string{"scsstore", "test/acceptance"}},
 		{"internal/lineage/lineage.go", []string{"internal/lineage", "test/acceptance"}},
 		{"clusterish/a.go", []string{"clusterish", "test/acceptance"}},

@@ -1,7 +1,7 @@
 // Command mutants asks whether the tests can fail. It takes the rules of the code out,
 // one at a time, in a copy of the tree, and runs the tests until one fails: those of
-// the packages, the simulation's stories, all interleavings of small scopes, and a few
-// seeds of the simulation. A failure counts when the same tests fail again and pass
+// the packages, the simulation's stories, local copies in virtual time, all interleavings of small
+// scopes, and a few seeds of the simulation. A failure counts when the same tests fail again and pass
 // without the mutant. A mutant that all of them let pass has survived, and the
 // command fails: that rule needs a test, or nobody needs the rule. So it does for a
 // mutant that does not compile.

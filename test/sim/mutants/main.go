@@ -13,7 +13,7 @@ import (
 // This file decides which mutants are tried, and what is told about them.
 
 var (
-	stagesFlag = flag.String("stages", "packages,stories,acceptance,interleavings,seeds", "which tests run")
+	stagesFlag = flag.String("stages", "packages,stories,sticky,acceptance,interleavings,seeds", "which tests run")
 	onlyFlag   = flag.String("only", "", "only mutants whose name contains one of these texts, separated by |")
 	part       = flag.String("part", "1/1", "only that part of the mutants, such as 2/3: the second third")
 	seeds      = flag.Int("seeds", 40, "seeds of the simulation for each mutant that gets that far")
@@ -134,10 +134,7 @@ func run(root, temp string, chosen []rule, known record) (bad int) {
 				fmt.Printf("%-9s %-52s %5.0fs  %-13s %s\n", v.state, m.name, v.took.Seconds(), v.by.stage, v.why)
 				count[v.state]++
 				count[v.by.stage]++
-				delete(known, m.name)
-				if v.state == caught {
-					known[m.name] = v.by
-				}
+				known.note(m.name, v)
 				if *notes != "" { // after each: a sweep may be ended at any time
 					if err := known.write(*notes); err != nil {
 						fatal("%v", err)

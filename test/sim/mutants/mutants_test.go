@@ -76,6 +76,54 @@ func namesOf(rules []rule) (names []string) {
 	return names
 }
 
+// A sweep of some mutants leaves the notes of the others as they are: the notes stand in the order of
+// the rules already, and each belongs to one.
+func TestTheNotesAreThoseOfTheRules(t *testing.T) {
+	known, err := readRecord("caught.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "caught.txt")
+	if err := known.write(again); err != nil {
+		t.Fatal(err)
+	}
+	was, err := os.ReadFile("caught.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if is, err := os.ReadFile(again); err != nil || string(is) != string(was) {
+		t.Errorf("caught.txt is written in another way than it stands (%v): its lines stand in the order of the rules, and none is of a rule that is no more", err)
+	}
+}
+
+func TestANoteIsLostOnlyToAMutantThatGotPastItsTests(t *testing.T) {
+	defer func(was string) { *stagesFlag = was }(*stagesFlag)
+	*stagesFlag = "packages"
+	here, story := catch{"packages", "cluster", []string{"TestA"}}, catch{"stories", "test/sim", []string{"TestB"}}
+	for _, c := range []struct {
+		what string
+		was  catch
+		v    verdict
+		want catch
+	}{
+		{"caught for the first time", catch{}, verdict{state: caught, by: here}, here},
+		{"caught by another test", story, verdict{state: caught, by: here}, here},
+		{"it got past them", here, verdict{state: survived}, catch{}},
+		{"their stage was not run", story, verdict{state: survived}, story},
+		{"they fail without it, too", here, verdict{state: unproved}, here},
+		{"it does not compile", here, verdict{state: broken}, here},
+	} {
+		r := record{}
+		if c.was.stage != "" {
+			r["m"] = c.was
+		}
+		r.note("m", c.v)
+		if got := r["m"]; got.stage != c.want.stage || len(r) > 0 != (c.want.stage != "") {
+			t.Errorf("%s: %v", c.what, r)
+		}
+	}
+}
+
 func TestFailing(t *testing.T) {
 	for _, c := range []struct {
 		name, out string

@@ -35,6 +35,17 @@ func readRecord(file string) (record, error) {
 	return r, lines.Err()
 }
 
+// note notes what became of a mutant. Only a mutant that has got past the tests that caught it loses
+// its note: where their stage was not run, or the machine failed, nothing is known of them.
+func (r record) note(name string, v verdict) {
+	switch {
+	case v.state == caught:
+		r[name] = v.by
+	case v.state == survived && wantedStage(r[name].stage):
+		delete(r, name)
+	}
+}
+
 // write writes the record in the order of the rules, and nothing of rules that are no
 // more.
 func (r record) write(file string) error {

@@ -24,4 +24,4 @@ func one(name, anchor, old, new string) rule { return rule{name, []edit{{anchor,
 
 // rules are all of them, in the order of a session's way.
 var rules = slices.Concat(writing, converging, turns, reading, asking, merging, codec, latest, deleting,
-	nodes, hostile, names, told, sealing, drivers, scs, gorilla, values)
+	nodes, sources, following, healing, updating, owned, hostile, names, told, sealing, local, drivers, scs, gorilla, values)

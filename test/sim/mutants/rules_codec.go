@@ -27,7 +27,7 @@ var codec = []rule{
 	one("a deletion is remembered as long as the longest session", "tombstoneUntil",
 		"max(ms+found.LatestEnd()-found.deadlineSet.Clock/1000, found.LatestEnd(), ms)", "max(ms+longest, found.LatestEnd(), ms)"),
 	one("a deletion is remembered by one clock", "tombstoneUntil",
-		"min(ms+clockSkew.Milliseconds(), MaxDeadline)", "min(ms, MaxDeadline)"),
+		"min(ms+(clockSkew+outage).Milliseconds(), MaxDeadline)", "min(ms, MaxDeadline)"),
 	one("a deletion of what nobody knows is remembered for a moment", "tombstoneUntil",
 		"case found == nil: ms += longest", "case found == nil:"),
 	one("each deletion of a session is remembered for longer", "tombstoneUntil",

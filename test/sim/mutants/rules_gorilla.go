@@ -21,7 +21,7 @@ var gorilla = []rule{
 			rec := cluster.NewRecord(id)`),
 	one("gorilla: the cookie goes though the session could not be deleted", "(*Store).destroy", `
 			if err := s.cluster.Delete(ctx, id); err != nil {
-				return fmt.Errorf("gorillastore: session %q could not be deleted and still exists, its cookie was left: %w", session.Name(), err)
+				return fmt.Errorf("gorillastore: session %q could not be deleted and still exists; its cookie was left, so that the user can try again: %w", session.Name(), err)
 			}`, "_ = s.cluster.Delete(ctx, id)"),
 	one("gorilla: a client that leaves takes back what its request did", "gorillastore.(*Store).save",
 		"ctx := context.WithoutCancel(r.Context())", "ctx := r.Context()"),
@@ -38,7 +38,7 @@ var gorilla = []rule{
 	one("gorilla: any number of cookies is looked at", "(*Store).presentedIDs",
 		"len(ids) == maxPresented", "false"),
 	one("gorilla: logging out leaves the session of another cookie", "(*Store).destroy",
-		"ids := append([]string{session.ID}, t.presented...)", "ids := []string{session.ID}"),
+		"for _, p := range t.presented {", "for _, p := range t.presented[:0] {"),
 	one("gorilla: the error of a load outlives the save", "(*Store).saved",
 		"t.rec, t.trouble = rec, nil", "t.rec = rec"),
 	one("gorilla: what was put into a session that was not loaded stays", "(*Store).retry",
@@ -60,7 +60,7 @@ var gorilla = []rule{
 	one("gorilla: a value that the app left alone is written", "keepUntouched",
 		"&& serializer.Equal(before, b) {", "&& false {"),
 	one("gorilla: a new id drops what this version does not know", "(*Store).prepare",
-		"if t.rec != nil { keepUntouched", "if t.rec != nil && t.rec.Key() == id { keepUntouched"),
+		"if t.rec != nil { stored", "if t.rec != nil && t.rec.Key() == id { stored"),
 	one("gorilla: values are compared with a save that failed", "(*Store).storeAgain",
 		"t.rec.Attrs = stored", "_ = stored"),
 	one("gorilla: a key of a moved type becomes two", "keepUntouched",

@@ -5,7 +5,7 @@ package main
 var hostile = []rule{
 	one("a node that breaks its connection under each write is written for ever", "(*operation).writeLive",
 		"if writes[i].outcome == memcached.Conflict {", "if writes[i].outcome == memcached.Conflict && !memcached.IsStale(writes[i].err) {"),
-	one("a node that refuses what all others store is asked for ever", "conflicts.tooMany",
+	one("a node that refuses what all others store is asked for ever", "nodeConflicts.tooMany",
 		"c.alone >= mostAlone", "c.alone < 0"),
 	one("what a node announces is paid for before it comes", "(*guardedConn).inspect",
 		"isValue && size > mostAnnounced &&", "isValue && size < 0 &&"),

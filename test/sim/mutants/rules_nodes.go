@@ -25,7 +25,11 @@ var nodes = []rule{
 	one("a write whose deadline has passed is not begun again", "(*patientConn).Write",
 		"due, ok := c.out.again(); if !ok {", "due, ok := c.out.again(); if ok || !ok {"),
 	one("a stall of the process is held against the node", "lostTime.late",
-		"if now-due > punctual { l.sum", "if false { l.sum"),
+		"if due = min(due, l.due); now-due > punctual { l.sum", "if false { l.sum"),
+	one("a wait that ends in a stall hides what the beat would have shown", "lostTime.late",
+		"due = min(due, l.due)", "due = due"),
+	one("a wait looks again and again while the clock stands still", "(*patience).again",
+		"wait = max(wait, p.clock.beat)", ""),
 	one("an overdue beat says nothing until it comes", "lostTime.at",
 		"if now-punctual <= l.due {", "if l.due >= 0 {"),
 	one("a node that hangs has time without end", "(*patience).again",
@@ -37,8 +41,8 @@ var nodes = []rule{
 	one("nobody is told of requests that are turned away", "(*Server).turnAway",
 		"s.busy.Add(1)", ""),
 	{"a call is late for a stall", []edit{
-		{"(*operation).isLate", "op.c.clock.Now()-op.began > op.c.cfg.Timeout", "op.c.cfg.Now().UnixNano()-int64(op.began) > int64(op.c.cfg.Timeout)"},
-		{"(*Cluster).newOperation", "began: c.clock.Now()", "began: time.Duration(c.cfg.Now().UnixNano())"},
+		{"(*operation).isLate", "op.c.clock.Now()-op.awakeAtStart > op.c.cfg.Timeout", "op.c.cfg.Now().UnixNano()-int64(op.awakeAtStart) > int64(op.c.cfg.Timeout)"},
+		{"(*Cluster).operationOn", "awakeAtStart: c.clock.Now()", "awakeAtStart: time.Duration(c.cfg.Now().UnixNano())"},
 	}},
 	one("a packet may be of any size", "packet",
 		"n > 0 && size > maxPacket", "false"),
@@ -58,20 +62,20 @@ var nodes = []rule{
 			if err != nil {
 				p.closeConn()
 			}`, ""),
-	one("a connection of its own that failed is used again", "(*largeWrites).exchange", `
-			if err := c.send(w, limit); err != nil {
-				c.Close()`, `
-			if err := c.send(w, limit); err != nil {
-				l.give(c)`),
+	one("a connection of its own that failed is used again", "(*largeWrites).have", `
+	if err := c.send(w, limit); err != nil {
+		c.Close()`, `
+	if err := c.send(w, limit); err != nil {
+		l.give(c)`),
 	one("an answer too many over a connection of its own is dropped", "(*lineConn).send",
 		"if err == nil && c.spoiled() {", "if false {"),
 	one("large writes hold up the small ones", "(*Server).write",
 		"case len(w.value) > MaxShared:", "case false:"),
-	one("a node that contradicts itself is asked for ever", "conflicts.tooMany",
+	one("a node that contradicts itself is asked for ever", "nodeConflicts.tooMany",
 		"return isHomeLeft && (", "return false && ("),
 	one("one refusal is a contradiction", "mostConflicts",
 		"mostConflicts = 4", "mostConflicts = 1"),
-	one("a node is given up where no home would be left", "conflicts.tooMany",
+	one("a node is given up where no home would be left", "nodeConflicts.tooMany",
 		"return isHomeLeft && (", "return ("),
 	one("an answer may announce any size", "(*guardedConn).inspect",
 		"isValue && (size > c.maxValue || c.values == 0) {", "isValue && c.values == 0 {"),
@@ -89,12 +93,14 @@ var nodes = []rule{
 		"{isUp, isSuspect,", "{func(c candidate) bool { return isUp(c) || isSuspect(c) }, isSuspect,"),
 	one("suspect nodes are no fallbacks", "targets",
 		"{isUp, isSuspect,", "{isUp,"),
-	one("one timeout takes a node out", "health.request",
+	one("one timeout takes a node out", "health.afterRequest",
 		"return health{state: StateSuspect}", "return health{state: StateDown}"),
 	one("records end a second early", "TTL",
 		"secs := (left+999)/1000 + 1", "secs := (left + 999) / 1000"),
 	one("long lifetimes sent as relative", "TTL",
-		"if secs > maxRelativeTTL {", "if false {"),
+		"if secs <= maxRelativeTTL {", "if true {"),
+	one("from 2038 on a long lifetime ends at once", "TTL",
+		"latest < maxRelativeTTL", "latest < 0"),
 	one("a node that failed is asked by no prober", "(*Cluster).nodeChanged", `
 			if s.State != StateUp {
 				c.startProber(n)

@@ -14,10 +14,10 @@ var values = []rule{
 				return 0, corrupt("nested too deeply")
 			}`, ""),
 	one("serializer: a few bytes may ask for any memory", "(*decoder).spend", `
-			if n > 0 && uint64(size) > uint64(max(0, d.budget))/uint64(n) {
+			if high, low := bits.Mul64(uint64(n), uint64(size)); high > 0 || low > uint64(max(0, d.budget)) {
 				return errTooHeavy()
 			}
-			if d.budget -= allocated(n * int(size)); d.budget < 0 {`, "if false {"),
+			if d.budget -= allocated(n * int(size)); d.budget < 0 {`, "if bits.Len(0) > 0 {"),
 	one("serializer: a map without entries makes a key and an element", "mapPlan",
 		"if n == 0 {", "if n < 0 {"),
 	one("serializer: the key and the element that are read into cost nothing", "layoutOf",
@@ -61,7 +61,7 @@ var values = []rule{
 	one("serializer: a type that has moved is unknown", "registeredType",
 		"t, alias = aliases[name]", ""),
 	one("serializer: a NaN is a key", "mapPlan",
-		"if odd && !isKey(k) {", "if false && !isKey(k) {"),
+		"if odd && !isKey(k) {", "if odd && false && !isKey(k) {"),
 	one("serializer: a number that does not fit is cut off", "intPlan",
 		"if v.OverflowInt(n) {", "if false {"),
 }

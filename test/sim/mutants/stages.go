@@ -25,8 +25,9 @@ type stage struct {
 var stages = []stage{
 	{name: "packages", dirs: own, most: 2 * time.Minute, few: 40 * time.Second},
 	{name: "stories", dirs: ofCluster("test/sim"), all: []string{"-test.skip=^TestSimulation$"}, never: []string{"TestSimulation"}, most: time.Minute, few: 40 * time.Second},
+	{name: "sticky", dirs: ofCluster("test/sim/sticky"), most: 5 * time.Minute, few: 5 * time.Minute},
 	{name: "acceptance", dirs: ofDrivers("test/acceptance"), most: 5 * time.Minute, few: 2 * time.Minute},
-	{name: "interleavings", dirs: ofCluster("test/sim/explore"), most: 5 * time.Minute, few: 5 * time.Minute},
+	{name: "interleavings", dirs: ofCluster("test/sim/explore"), all: []string{"-most", "0"}, most: 5 * time.Minute, few: 5 * time.Minute},
 	{name: "seeds", dirs: ofCluster("test/sim"), all: []string{"-test.run=^TestSimulation$"}, most: 10 * time.Minute, few: 10 * time.Minute},
 }
 

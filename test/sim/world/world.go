@@ -58,6 +58,7 @@ type Node struct {
 	resumed  chan struct{} // nil while running; closed by Resume
 	weather  Faults        // for every client
 	bytes    int64
+	crawler  testenv.Crawler
 }
 
 // Add starts another node. Several may have one ID: it decides nothing here. If bytes
@@ -76,7 +77,15 @@ func (w *World) Add(id string, bytes int64) *Node {
 // serve begins a life of the node. CAS ids count by key: a token from an earlier life often
 // fits what the node holds now.
 func (n *Node) serve() *testenv.Server {
-	return testenv.NewServer(testenv.ServerConfig{MemoryBytes: n.bytes, CASPerKey: true})
+	return testenv.NewServer(testenv.ServerConfig{MemoryBytes: n.bytes, CASPerKey: true, Crawler: n.crawler})
+}
+
+// SetCrawler changes how the node lists its keys, in this life and in those to come.
+func (n *Node) SetCrawler(c testenv.Crawler) {
+	n.world.mu.Lock()
+	defer n.world.mu.Unlock()
+	n.crawler = c
+	n.server.SetCrawler(c)
 }
 
 // Nodes returns all nodes that were ever added.
@@ -156,6 +165,13 @@ func (w *World) Sever(client string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.severe[client] = true
+}
+
+// Severed reports whether the client was killed.
+func (w *World) Severed(client string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.severe[client]
 }
 
 // Dialer is how a client of that name reaches the nodes, for cluster.Config.DialContext.
