@@ -8,7 +8,7 @@ SEEDS ?= 270
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: check test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload profile scale clean
+.PHONY: check test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload rolling rollout profile scale iterate everywhere clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/demo ./demo && .bin/demo
@@ -39,9 +39,11 @@ $(LINTERS): tools/go.mod tools/go.sum
 
 sim: ## Hours of random faults in virtual time: make sim SEEDS=10000
 	cd test/sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation$$' . -seeds $(SEEDS)
+	cd test/sim && $(GO) test -count=1 -timeout 0 -v -run 'TestSimulationOfUpdates$$' . -update-seeds $(SEEDS)
+	cd test/sim && $(GO) test -count=1 -timeout 0 -v ./sticky -seeds $(SEEDS)
 
 interleavings: ## Every order of a few requests on one session, in small scopes and, for some minutes, large ones.
-	cd test/sim && $(GO) test -count=1 -timeout 0 -v ./explore -large
+	cd test/sim && $(GO) test -count=1 -timeout 0 -v ./explore -most 0 -large
 
 mutants: memcached ## Takes the rules out one at a time and demands that the tests fail.
 	cd test/sim && $(GO) run ./mutants
@@ -61,12 +63,26 @@ bench-compare: peers ## A quick run against the recorded results.
 overload: peers ## Two minutes of more requests than there is CPU for, beside peers: bench/OVERLOAD.md
 	cd bench && $(GO) run . -overload
 
+rolling: memcached ## Every node restarted empty in turn, under idle sessions: what is lost, and how long healing takes.
+	cd bench && $(GO) run ./rolling -into ../docs/scale.md -table gaps
+	cd bench && $(GO) run ./rolling -sessions 1000000 -gaps whole -users 16 -into ../docs/scale.md -table million
+
+rollout: memcached ## On a Docker engine: the rolling update of examples/kubernetes, and a cluster that grows and shrinks; some minutes.
+	$(GO) test -count=1 -v ./test/rollout -rollout
+	$(GO) test -count=1 -v -run 'Grows|Stickiness' ./examples/compose -growing -nonsticky
+
 profile: peers ## CPU, allocation, block and mutex profiles: make profile CELL=save/1024B/64
 	cd bench && $(GO) run . -profile ../.bin/profiles -only '^$(CELL)$$'
 
 scale: ## What grows with the number of nodes.
 	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster
 	$(GO) test -run '^$$' -bench 'Preference|Targets|Node' ./cluster
+
+iterate: memcached ## How long it takes to see a million sessions one after the other, and how much memory.
+	cd bench && $(GO) run ./iterate && $(GO) run ./iterate -owners 250000
+
+everywhere: memcached ## Users log out everywhere, 2,000 times, while nodes die, hang and forget.
+	cd test/sim && $(GO) run ./everywhere
 
 clean:
 	rm -rf .bin
