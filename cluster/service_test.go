@@ -67,8 +67,10 @@ func (h *half) serve(nc net.Conn) {
 		switch {
 		case verb == "version":
 			say = "VERSION 1\r\n"
-		case verb == "gets" && h.serves.Load():
+		case (verb == "gets" || verb == "lru_crawler") && h.serves.Load():
 			say = "END\r\n"
+		case h.serves.Load():
+			say = "STORED\r\n"
 		}
 		if verb != "version" {
 			h.asked.Add(1)
