@@ -47,8 +47,8 @@ func listen(t *testing.T, c *http.Client, method, url string) (h heard) {
 		if c.Value != "" {
 			c.Value = "token"
 		}
-		if c.MaxAge > 0 && !c.Expires.IsZero() {
-			c.MaxAge, c.Expires = 1, time.Time{} // depend on the second
+		if !c.Expires.IsZero() && c.Expires.Unix() > 1 { // depends on the second
+			c.MaxAge, c.Expires = min(c.MaxAge, 1), time.Time{}
 		}
 		h.Cookies = append(h.Cookies, *c)
 	}
