@@ -30,7 +30,7 @@ type Node struct {
 	// data centre, an availability zone. Nodes of one zone are lost together; the backup lies
 	// in another zone. Letters, digits, '.', '_' and '-', at most 250 bytes. Empty: none.
 	Zone string
-	// Standby puts the node behind all regular nodes of every rank: it stores
+	// Standby puts the node behind all regular nodes of every preference list: it stores
 	// sessions only while regular nodes are down, or where there are fewer of these than Replicas.
 	Standby bool
 }
@@ -193,7 +193,7 @@ type Config struct {
 	// Now is the wall clock, for tests. If nil, time.Now is used.
 	Now func() time.Time
 
-	// Rand is the source of jitter and of the process's name in stamps, for tests
+	// Rand is the source of jitter and of the process's name in timestamps, for tests
 	// that must repeat. It must be safe for concurrent use. If nil, package
 	// math/rand/v2 is used.
 	Rand func() uint64

@@ -7,7 +7,7 @@ import (
 )
 
 // This file decides how many unknown session ids a second this process looks for:
-// a token bucket for second looks that nothing but an id asks for. A flood of
+// a token bucket for wide reads that nothing but an id asks for. A flood of
 // invented ids then costs the nodes little, and users whose sessions are where
 // they belong never meet it.
 

@@ -120,13 +120,13 @@ func (l *localCopies) keep(s *save, within time.Duration, outage bool) (kept boo
 // tombstone is pending then.
 func (c *Cluster) deleteInOutage(op *operation, v *view, because error) error {
 	if c.local == nil || c.cfg.Local.Outage == 0 || !errors.Is(because, ErrUnavailable) || !op.noHome(v) ||
-		!c.local.bury(op.hash, c.cfg.Local.Outage, op.tombstoneFor) {
+		!c.local.writeTombstone(op.hash, c.cfg.Local.Outage, op.tombstoneFor) {
 		return because
 	}
 	return nil
 }
 
-func (l *localCopies) bury(key record.Key, within time.Duration, tombstone func(*record.Record) *record.Record) bool {
+func (l *localCopies) writeTombstone(key record.Key, within time.Duration, tombstone func(*record.Record) *record.Record) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.copies[key]

@@ -74,7 +74,7 @@ func (p *Placement) UnmarshalJSON(b []byte) error {
 // whereMost bounds the nodes that Where asks.
 const whereMost = 32
 
-// Where asks the nodes, in the session's rank, what they hold of it. It changes
+// Where asks the nodes, in the order of the session's preference list, what they hold of it. It changes
 // nothing stored. Nodes that are down are listed but not asked. The
 // error is ErrEmptyKey, ErrClosed or ctx's.
 func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
