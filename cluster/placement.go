@@ -60,18 +60,19 @@ func (p *placement) preference(key record.Key, most int, order []int) []int {
 		order = p.best(k, false, min(most, p.regular), order)
 		return p.best(k, true, min(most-len(order), len(p.seeds)-p.regular), order)
 	}
-	order = p.bestInZones(k, false, min(most, p.regular), order)
-	return p.bestInZones(k, true, min(most-len(order), len(p.seeds)-p.regular), order)
+	var room [16]int
+	taken := append(room[:0], make([]int, p.zoneCount)...) // nodes of each zone
+	order = p.bestInZones(k, false, min(most, p.regular), order, taken)
+	return p.bestInZones(k, true, min(most-len(order), len(p.seeds)-p.regular), order, taken)
 }
 
 // bestInZones appends the highest scores of the regular or the standby nodes: the first node of each
-// zone, then the second of each, and so on. So the homes lie in as many zones as there are, and what
+// zone, then the second of each, and so on, those that are taken counted. So the homes lie in as many
+// zones as regular nodes do, or all nodes where too few are regular, and what
 // takes the place of a node, or of a zone, is not far behind them. A node without a zone is a zone of
 // its own. Scores are made anew for each place, which costs less than to keep them: an operation needs
 // the first few of many.
-func (p *placement) bestInZones(key uint64, standby bool, most int, order []int) []int {
-	var room [16]int
-	taken := append(room[:0], make([]int, p.zoneCount)...) // nodes of each zone
+func (p *placement) bestInZones(key uint64, standby bool, most int, order, taken []int) []int {
 	start := len(order)
 	for len(order) < start+most {
 		best, leastTaken, highest := -1, 0, uint64(0)
@@ -156,17 +157,23 @@ type candidate struct {
 // such a node may have been restarted since the last probe, and finding out costs no wait.
 // Without that, nodes that are restarted one after the other could each be empty before the next
 // is in use.
+//
+// Homes come first, also where all regular nodes lie in one zone and a standby node in another. A
+// fallback lies in a zone of which no node is taken, where there is one.
 func targets(list []candidate, replicas int, ts []*node) []*node {
 	var room [4]string
 	zones := room[:0] // of those that are taken
 	for _, fits := range [...]func(candidate) bool{isUp, isSuspect, isDownButFast} {
-		for _, otherZone := range [...]bool{true, false} { // first those in zones of which none is taken
+		for _, which := range [...]string{"homes", "other zones", "all"} {
 			for i := 0; i < len(list) && len(ts) < replicas; i++ {
 				c := list[i]
-				if c.passedOver || !fits(c) || slices.Contains(ts, c.node) || otherZone && c.zone != "" && slices.Contains(zones, c.zone) {
-					continue
+				switch {
+				case c.passedOver, !fits(c), slices.Contains(ts, c.node):
+				case which == "homes" && i >= replicas:
+				case which == "other zones" && c.zone != "" && slices.Contains(zones, c.zone):
+				default:
+					ts, zones = append(ts, c.node), append(zones, c.zone)
 				}
-				ts, zones = append(ts, c.node), append(zones, c.zone)
 			}
 		}
 	}

@@ -74,6 +74,36 @@ func idsOf(nodes []Node) (ids []string) {
 	return ids
 }
 
+// Homes that are up are the targets, whatever zones there are: a standby node in a zone of its own
+// is neither, and a load of a session that lies where it belongs is not wide.
+func TestHomesThatAreUpAreTheTargets(t *testing.T) {
+	const replicas = 2
+	for _, zones := range []string{"aaB", "aa-", "aaBB", "aAB", "aAAB", "aabB", "AB", "aaabBC"} {
+		var nodes []Node
+		for i, z := range zones {
+			nodes = append(nodes, Node{ID: fmt.Sprint("n", i), Zone: strings.ToLower(strings.Trim(string(z), "-")), Standby: z < 'a'})
+		}
+		p := newPlacement(nodes)
+		all := make([]*node, len(nodes))
+		for i, n := range nodes {
+			all[i] = &node{Node: n}
+		}
+		for k := range 200 {
+			var list []candidate
+			for _, i := range p.preference(record.KeyOf(fmt.Sprint(k)), len(nodes), nil) {
+				list = append(list, candidate{node: all[i], zone: nodes[i].Zone})
+			}
+			ts := targets(list, replicas, nil)
+			if len(ts) != replicas || ts[0] != list[0].node || ts[1] != list[1].node {
+				t.Fatalf("%s: targets %v of %v", zones, ts, list)
+			}
+			if zones[0] == 'a' && zones[1] == 'A' && ts[1].Zone != "b" {
+				t.Fatalf("%s: both copies lie in one zone: %v", zones, ts)
+			}
+		}
+	}
+}
+
 // The preference list is what it is said to be: by how many of its zone come before a node, then by score;
 // regular nodes before standby nodes, and without zones by score alone.
 func TestThePreferenceListTakesZonesInTurn(t *testing.T) {
@@ -94,7 +124,8 @@ func TestThePreferenceListTakesZonesInTurn(t *testing.T) {
 				for i, n := range nodes {
 					before := 0
 					for j, o := range nodes {
-						if n.Zone != "" && o.Zone == n.Zone && o.Standby == n.Standby && score(j) > score(i) {
+						earlier := n.Standby && !o.Standby || o.Standby == n.Standby && score(j) > score(i)
+						if n.Zone != "" && o.Zone == n.Zone && earlier {
 							before++
 						}
 					}
