@@ -46,7 +46,7 @@ func (c *Cluster) delete(ctx context.Context, key string, t *tracing) error {
 		return nil
 	}
 	if err = c.deleteInOutage(op, v, err); err != nil {
-		c.local.ended(op.hash) // it may be destroyed: the nodes are to say
+		c.local.ended(op.hash, nil) // it may be destroyed: the nodes are to say
 		c.stats.unavailable.Add(1)
 	}
 	return err

@@ -273,7 +273,7 @@ func (c *Cluster) destroyIf(hash record.Key, is func(*record.Record) bool) (dest
 	case destroyed && err == nil:
 		c.local.destroyed(hash, v.merged)
 	case destroyed:
-		c.local.ended(hash) // it may be destroyed: the nodes are to say
+		c.local.ended(hash, nil) // it may be destroyed: the nodes are to say
 	}
 	return destroyed, err
 }

@@ -57,16 +57,23 @@ func (c *Cluster) load(ctx context.Context, key, version string, t *tracing) (*R
 	c.writeFirst(ctx, hash)
 	isKnown := seen.ok && c.local.has(hash, seen.Version) // in an outage no node can say so
 	op, v, err := c.findLive(ctx, hash, isKnown, t)
-	if err == ErrNotFound && c.local.mayReturn(hash) && c.bringBackFirst(ctx, op, v) {
+	if op.foundNone(v, err) && c.local.mayReturn(hash) && c.bringBackFirst(ctx, op, v) {
 		op, v, err = c.findLive(ctx, hash, isKnown, t)
 	}
+	if c.lockOf(ctx, hash) != "" {
+		seen = seenVersion{} // no copy is shown, as by loadFresh
+	}
 	switch {
+	case err == ErrNotFound && c.isKeptHere(op, v):
+		return c.loadInOutage(op, v, key, seen, errNotWritten)
 	case err == ErrNotFound:
 		return nil, c.notFound(op, v, seen)
-	case err != nil && c.lockOf(ctx, hash) != "": // no copy is shown, as by loadFresh
-		return c.loadInOutage(op, v, key, seenVersion{}, err)
 	case err != nil:
 		return c.loadInOutage(op, v, key, seen, err)
+	case v.unrepaired && op.noHome(v):
+		if r := c.serveInOutage(op, key, seen); r != nil { // what was found proves nothing
+			return c.hitHere(r)
+		}
 	}
 
 	op.enterMissed(v) // what a reader has seen must not be forgotten
@@ -103,14 +110,17 @@ func (c *Cluster) mustLive(ctx context.Context, hash record.Key, found *record.R
 	return c.checkOwner(ctx, hash, found)
 }
 
+// isKeptHere reports whether this process alone has a session of which no node has anything: no node has taken it yet.
+func (c *Cluster) isKeptHere(op *operation, v *view) bool {
+	_, pending := c.local.pendingOf(op.hash)
+	return (pending.Live(c.cfg.Now()) || c.local.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(c.cfg.Now())
+}
+
+var errNotWritten = fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
+
 // notFound is the error of a load that has found no session.
 func (c *Cluster) notFound(op *operation, v *view, seen seenVersion) error {
-	_, pending := c.local.pendingOf(op.hash)
-	if (pending.Live(c.cfg.Now()) || c.local.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(c.cfg.Now()) {
-		c.stats.unavailable.Add(1)
-		return fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
-	}
-	c.local.ended(op.hash)
+	c.local.ended(op.hash, v.merged)
 	c.noteLost(v.merged, seen)
 	c.stats.notFound.Add(1)
 	return ErrNotFound

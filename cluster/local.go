@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -109,10 +110,16 @@ func (l *localCopies) loaded(r *Record, key record.Key, v *view) *Record {
 	case c != nil:
 		r.snap = c.snapshot(l.writer)
 	default: // nothing is confirmed, or there is no room for it
-		if c = l.copies[key]; c == nil || c.pending == nil {
+		switch c = l.copies[key]; {
+		case c == nil:
 			return r
+		case c.stood != nil && c.record().Includes(v.merged): // what is shown was confirmed before
+			r.snap = c.snapshot(l.writer)
+		case c.pending == nil:
+			return r
+		default:
+			r.snap = snapshot{base: record.Merge(v.merged, c.pending), pending: true}
 		}
-		r.snap = snapshot{base: record.Merge(v.merged, c.pending), pending: true}
 	}
 	r.Attrs, r.Deadline = r.snap.base.Values(), time.UnixMilli(r.snap.base.Deadline()).UTC()
 	return r
@@ -128,6 +135,20 @@ func (l *localCopies) saved(r *Record, key record.Key, on []*node, at time.Time)
 	defer l.mu.Unlock()
 	if c := l.confirmLocked(key, r.snap.stood, nil, on, at); c != nil && c.changed {
 		r.snap.version = c.versionText(l.writer)
+	}
+}
+
+// updated takes up what stands on all targets after an update, or drops the copy where it may be older than what
+// the update has stored.
+func (l *localCopies) updated(key record.Key, u *update, err error) {
+	switch {
+	case l == nil || u.operation == nil:
+	case err == nil && u.stood != nil:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.confirmLocked(key, u.stood, nil, nil, u.before.readAt)
+	case u.mayBeStored || err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrDestroyed):
+		l.ended(key, nil)
 	}
 }
 
@@ -166,38 +187,37 @@ func (l *localCopies) confirmLocked(key record.Key, stood *record.Record, seen [
 	return c
 }
 
-// ended takes up that the session was found to be destroyed, or to have ended. What is pending of it
-// stays, for the nodes to say what becomes of it.
-func (l *localCopies) ended(key record.Key) {
+// ended takes up that the session was found to be destroyed, or to have ended: found is its tombstone, if there is
+// one. What is pending of it stays, for the nodes to say what becomes of it.
+func (l *localCopies) ended(key record.Key, found *record.Record) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.copies[key]; c != nil && c.pending == nil {
-		l.endLocked(c)
+		l.endLocked(key, found)
 	}
 }
 
-// endLocked drops the copy. A load under way that has read the session before its end must not bring
-// the copy back.
-func (l *localCopies) endLocked(c *localCopy) {
-	l.dropLocked(c)
-	l.endDropped = time.Now()
-}
-
-// destroyed takes up that this process has destroyed the session. The tombstone is kept in the place of
-// the copy, for the loads under way.
+// destroyed takes up that this process has destroyed the session.
 func (l *localCopies) destroyed(key record.Key, tombstone *record.Record) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.endLocked(key, tombstone)
+}
+
+// endLocked drops the copy. A load under way that has read the session before its end must not bring
+// the copy back: the tombstone is kept in its place. Where there is no tombstone, no load that is under way now
+// begins a copy, of whatever session.
+func (l *localCopies) endLocked(key record.Key, tombstone *record.Record) {
 	if c := l.copies[key]; c != nil {
-		l.endLocked(c)
+		l.dropLocked(c)
 	}
-	if tombstone != nil && l.confirmLocked(key, tombstone, nil, nil, time.Now()) == nil {
+	if !tombstone.IsTombstone() || l.confirmLocked(key, tombstone, nil, nil, time.Now()) == nil {
 		l.endDropped = time.Now()
 	}
 }

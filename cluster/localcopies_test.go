@@ -178,7 +178,7 @@ func TestWhoHasTheLockIsShownNoLocalCopyInAnOutage(t *testing.T) {
 		if r, err := app1.LoadVersion(held, "s", old.Version()); !isErr(err, ErrUnavailable) {
 			w.Errorf("load with the lock: %v, %v", r, err)
 		}
-		w.brings(app1, "s", old.Version(), "n=0") // without it a copy is better than nothing
+		w.brings(app1, "s", old.Version(), "n=1") // without it a copy is better than nothing
 	})
 }
 

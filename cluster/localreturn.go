@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -131,6 +132,11 @@ func (c *Cluster) bringBack(op *operation, v *view) bool {
 	}
 	l.tried(op.hash, c.writeBack(op.hash))
 	return true
+}
+
+// foundNone reports whether a load has found nothing on a home that has answered. What the others know of it may be lost.
+func (op *operation) foundNone(v *view, err error) bool {
+	return err == ErrNotFound || errors.Is(err, ErrUnavailable) && v != nil && v.merged == nil && v.homeAnswers > 0
 }
 
 // bringBackFirst is bringBack for a load, which has found nothing. It reports false where ctx ends before.

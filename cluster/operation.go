@@ -58,7 +58,7 @@ type operation struct {
 	copiesWritten int
 	missed        []*hint // of the homes that this operation writes past
 	// stood is what a save has found, or put, on all targets, by a read or a write that began at
-	// stoodAt. Outage is true for one that has reached no home.
+	// stoodAt; a tombstone that has ended the save, wherever it was found. Outage is true for one that has reached no home.
 	stood        *record.Record
 	stoodOn      []*node
 	stoodAt      time.Time

@@ -3,8 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -12,16 +14,24 @@ import (
 // reached (rule 39): show, save and delete for at most Local.Outage since the nodes have last confirmed the
 // copy. What was done there is pending: it is merged, never replaced, until the nodes have it.
 
-// noHome reports whether no home could be reached, and that not for want of room here: then other
-// processes may reach them.
+// noHome reports whether no home can be reached: one that has answered may have failed since. Where that is for want of
+// room here, other processes may reach them; a node that is not up has itself taken the room.
 func (op *operation) noHome(v *view) bool {
-	return v == nil || v.homeAnswers == 0 && !op.passedOverLocally()
+	if slices.ContainsFunc(op.passedOver, func(f nodeError) bool {
+		return errors.Is(f.err, errConflicts) || memcached.IsBusy(f.err) && f.node.isUp()
+	}) {
+		return false
+	}
+	return v == nil || v.homeAnswers == 0 || op.allHomes(func(n *node) bool {
+		return v.on(n) == nil || op.isPassedOver(n) || !n.isUp()
+	})
 }
 
-// loadInOutage returns what a load shows that has ended in this error.
+// loadInOutage returns what a load shows that has ended in this error. While what was shown in an outage is not
+// written, the outage lasts for its session, whatever home is back.
 func (c *Cluster) loadInOutage(op *operation, v *view, id string, seen seenVersion, err error) (*Record, error) {
 	unavailable := errors.Is(err, ErrUnavailable) && v != nil && !v.throttled
-	if c.local == nil || c.cfg.Local.Outage == 0 || !unavailable || !op.noHome(v) {
+	if c.local == nil || c.cfg.Local.Outage == 0 || !unavailable || !op.noHome(v) && !c.local.isUnwritten(op.hash) {
 		if unavailable {
 			c.stats.unavailable.Add(1)
 		}
@@ -31,13 +41,32 @@ func (c *Cluster) loadInOutage(op *operation, v *view, id string, seen seenVersi
 		c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
-	r := c.local.serve(id, op.hash, seen, c.cfg.Local.Outage)
-	if r == nil || c.mayHaveEnded(op.hash, r.snap.base) {
+	r := c.serveInOutage(op, id, seen)
+	if r == nil {
 		c.stats.unavailable.Add(1)
 		return nil, err
 	}
-	c.local.hold(op.hash)
 	return c.hitHere(r)
+}
+
+// serveInOutage returns the session where its copy may be shown in an outage, and keeps that copy. Else it
+// returns nil.
+func (c *Cluster) serveInOutage(op *operation, id string, seen seenVersion) *Record {
+	if c.local == nil || c.cfg.Local.Outage == 0 {
+		return nil
+	}
+	r := c.local.serve(id, op.hash, seen, c.cfg.Local.Outage)
+	if r == nil || c.mayHaveEnded(op.hash, r.snap.base) {
+		return nil
+	}
+	c.local.hold(op.hash)
+	return r
+}
+
+// isUnwritten reports whether this process has something of the session that is to be written.
+func (l *localCopies) isUnwritten(key record.Key) bool {
+	_, pending := l.pendingOf(key)
+	return pending != nil || l.isMarked(key)
 }
 
 // hold keeps the copy until the nodes are known to have it: they may return empty.

@@ -69,7 +69,7 @@ func (c *Cluster) save(ctx context.Context, r *Record, t *tracing) error {
 		err = c.saveInOutage(s, err)
 		if errors.Is(err, ErrDestroyed) {
 			r.snap.ended = true
-			c.local.ended(s.hash)
+			c.local.ended(s.hash, s.stood)
 		}
 		c.stats.countFailure(err)
 		return err

@@ -79,6 +79,9 @@ func (t *turn) carryOut(known *view) {
 		}
 	} else {
 		t.outage = t.noHome(v)
+		if v.merged.IsTombstone() {
+			t.stood = v.merged
+		}
 	}
 	if err == nil && t.ending != nil {
 		err = ErrDestroyed

@@ -86,7 +86,7 @@ func (c *Cluster) update(ctx context.Context, t *tracing, key string, change fun
 		err = fmt.Errorf("%w: an update was overtaken %d times: nothing of it is stored", ErrConflict, updateRounds)
 	}
 	c.stats.countFailure(err)
-	c.local.ended(hash) // what was read of it may be older than what this update has stored
+	c.local.updated(hash, u, err)
 	if err == nil {
 		c.known.note(hash)
 		u.made.snap, u.made.own.changed = snapshot{base: u.want, stood: u.stood}, false

@@ -142,11 +142,11 @@ func (c *Cluster) writtenBack(s *save, err error) {
 	}
 	switch {
 	case err == nil && s.pending.IsTombstone():
-		l.endLocked(lc)
+		l.endLocked(s.hash, s.pending)
 	case err == nil:
 		l.confirmLocked(s.hash, s.stood, nil, s.stoodOn, s.stoodAt)
-	case errors.Is(err, ErrDestroyed):
-		l.endLocked(lc) // the changes have ended with their session
+	case errors.Is(err, ErrDestroyed) && !lc.stood.IsTombstone(): // else it was destroyed here
+		l.endLocked(s.hash, s.stood) // the changes have ended with their session
 	case errors.Is(err, ErrTooLarge):
 		c.log.warn(nil, "cluster: changes that were pending are too large for the nodes, and lost", "reason", err.Error())
 		l.dropLocked(lc)

@@ -67,7 +67,7 @@ func shownIn(r result) map[string]int {
 
 // note keeps what is told of the session if it breaks a promise.
 func (s *kept) note(r result, path string, instance int, form []string) {
-	s.story = append(s.story, fmt.Sprintf("%9.3fs %.3fs instance %d %s %s: %d, %v, %d cookies set, behind %v", r.call.Seconds(), (r.end-r.call).Seconds(), instance, path, strings.Join(form, "="), r.status, r.answer.Read, len(r.set), r.behind))
+	s.story = append(s.story, fmt.Sprintf("%9.3fs %.3fs instance %d %s %s: %d, %v, %d cookies set, behind %v %s", r.call.Seconds(), (r.end-r.call).Seconds(), instance, path, strings.Join(form, "="), r.status, r.answer.Read, len(r.set), r.behind, r.page))
 	if len(s.story) > lastWords {
 		s.story = s.story[1:]
 	}

@@ -20,6 +20,7 @@ type result struct {
 	cookie string
 	set    []*http.Cookie // all that it set
 	behind bool           // it said that the client had seen more
+	page   string         // of an error page: what it says
 	call   time.Duration
 	end    time.Duration
 }
@@ -84,7 +85,8 @@ func (u *user) send(req *http.Request, r *result) {
 	}
 	r.status = resp.StatusCode
 	if r.status >= http.StatusInternalServerError {
-		u.system.tally.said(r.call, u.system.kind, excuse(string(data)))
+		r.page = excuse(string(data))
+		u.system.tally.said(r.call, u.system.kind, r.page)
 	}
 	r.set, r.behind = resp.Cookies(), resp.Header.Get(behindHeader) != ""
 	for _, c := range r.set {
