@@ -8,7 +8,7 @@ SEEDS ?= 270
 FUZZ ?= 60
 CELL ?= load/1024B/64
 
-.PHONY: check test demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload rolling rollout profile scale iterate everywhere clean
+.PHONY: check test long demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload rolling rollout profile scale iterate everywhere clean
 
 demo: ## A page on which to break a cluster; Ctrl-C ends it. Needs only Go.
 	@$(GO) build -o .bin/demo ./demo && .bin/demo
@@ -21,6 +21,9 @@ check: ## The quick tests of the root module, for every save: some 20 seconds. T
 
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m ./...
+
+long: memcached ## The stories of package cluster with ten times as many seeds, and with hostile nodes in every place: half an hour.
+	$(GO) test -race -count=1 -timeout 0 ./cluster -long
 
 memcached: ## Installs memcached with the system's package manager where it is missing.
 	@sh scripts/install-servers memcached

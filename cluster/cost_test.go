@@ -23,7 +23,7 @@ func TestWhatAChangeOfTheListCosts(t *testing.T) {
 		{"two of five leave", []int{0, 1, 2, 3, 4}, []int{0, 1, 2}},
 	} {
 		story(t, 6, func(w *world) {
-			cfg := Config{Nodes: w.nodesOf(c.before...), TransitionFor: 10 * time.Minute}
+			cfg := Config{Nodes: w.nodesOf(c.before...), TransitionFor: 30 * time.Second}
 			cl := w.cluster(cfg)
 			for i := range sessions {
 				w.create(cl, fmt.Sprint("s", i), "n=0")

@@ -91,9 +91,9 @@ func TestFallbackIsNotBelievedWhereAHomeDidNotAnswer(t *testing.T) {
 // One node is out at a time, and each time there is a request, on any instance, before the
 // next thing happens.
 func TestNodesThatFailInTurnLoseNothing(t *testing.T) {
-	seeds := uint64(70)
-	if testing.Short() {
-		seeds = 20
+	seeds := uint64(20)
+	if *long {
+		seeds = 200
 	}
 	for seed := range seeds {
 		story(t, 3+int(seed%2), func(w *world) {

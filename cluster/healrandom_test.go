@@ -12,9 +12,9 @@ import (
 // while another one hangs. Sessions are changed and ended
 // meanwhile, and processes end, die and begin. Nothing that was acknowledged is lost.
 func TestOneFaultAfterAnotherLosesNothing(t *testing.T) {
-	seeds := 6
-	if testing.Short() {
-		seeds = 3
+	seeds := 3
+	if *long {
+		seeds = 20
 	}
 	for seed := range uint64(seeds) {
 		for _, nodes := range []int{2, 3, 4} {

@@ -34,12 +34,10 @@ func (c hostileCase) String() string {
 	return fmt.Sprintf("%s, %d of %d, %s", c.name, c.place+1, c.nodes, kind)
 }
 
-var hostileAll = flag.Bool("hostile-all", false, "try every hostile node in every place, and not some of it: ten minutes")
-
 var hostileSeeds = flag.Int("hostile-seeds", 20, "how many hostile nodes that answer by chance the stories try")
 
-// everywhere tries the policy in every place of a session's preference list: a quarter of it, an eighth
-// in short runs, and all with -hostile-all.
+// everywhere tries the policy in every place of a session's preference list; in runs that are not
+// long, in an eighth of them.
 func everywhere(t *testing.T, name string, why exception, p func() policy) {
 	t.Helper()
 	for _, nodes := range []int{2, 3} {
@@ -47,11 +45,7 @@ func everywhere(t *testing.T, name string, why exception, p func() policy) {
 			for _, sealed := range []bool{false, true} {
 				c := hostileCase{name: name, nodes: nodes, place: place, sealed: sealed, policy: p(), why: why}
 				c.forged = why != "" && !sealed
-				share := byte(4)
-				if testing.Short() {
-					share = 8
-				}
-				if *hostileAll || record.KeyOf(c.String())[0]%share == 0 {
+				if *long || record.KeyOf(c.String())[0]%8 == 0 {
 					t.Run(c.String(), c.run)
 				}
 			}

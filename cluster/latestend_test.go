@@ -37,7 +37,7 @@ func (w *world) endsIn(c *Cluster, life time.Duration) time.Time {
 // staysEnded fails where the session is found by one of them, now or until it could have ended last.
 func (w *world) staysEnded(cs ...*Cluster) {
 	w.Helper()
-	for began := time.Now(); ; time.Sleep(10 * time.Minute) {
+	for began := time.Now(); ; time.Sleep(30 * time.Minute) {
 		for i, c := range cs {
 			if r, err := c.Load(context.Background(), "s"); !errors.Is(err, ErrNotFound) {
 				w.Fatalf("instance %d, after %v: %q until %v, %v", i+1, time.Since(began), r.Attrs, r.Deadline, err)
@@ -58,36 +58,36 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 		hangs   time.Duration
 		shorten func(w *world, c *Cluster)
 	}{
-		"saved by another request since": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+		"saved by another request since": {2, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, 10*time.Minute)
 			w.change(w.cluster(Config{}), "s", "b", "1")
 		}},
-		"saved again by the same request": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+		"saved again by the same request": {2, 25 * time.Minute, func(w *world, c *Cluster) {
 			r := w.load(c, "s")
 			r.Deadline = time.Now().Add(10 * time.Minute)
 			w.save(c, r)
 			r.Attrs["b"] = []byte("1")
 			w.save(c, r)
 		}},
-		"saved anew, twice": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+		"saved anew, twice": {2, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.createFor(c, "s", "b=1", 10*time.Minute)
 			w.createFor(w.cluster(Config{}), "s", "b=2", 10*time.Minute)
 		}},
-		"prolonged for a little": {2, 40 * time.Minute, func(w *world, c *Cluster) {
+		"prolonged for a little": {2, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Minute)
 			w.endsIn(w.cluster(Config{}), 20*time.Minute)
 		}},
-		"shortened twice": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+		"shortened twice": {3, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Hour)
 			w.endsIn(w.cluster(Config{}), time.Minute)
 		}},
-		"and refreshed within the slack": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+		"and refreshed within the slack": {3, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, 10*time.Minute)
 			slack := w.cluster(Config{RefreshSlack: time.Minute})
 			w.endsIn(slack, 10*time.Minute)
 			w.save(slack, w.load(slack, "s"))
 		}},
-		"and evidence of it brought to a node that lost it": {3, 40 * time.Minute, func(w *world, c *Cluster) {
+		"and evidence of it brought to a node that lost it": {3, 25 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Minute)
 			time.Sleep(10 * time.Minute)
 			list := w.preference("s")

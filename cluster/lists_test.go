@@ -36,14 +36,14 @@ func (w *world) set(c *Cluster, which ...int) {
 func (w *world) settles(cs ...*Cluster) {
 	w.Helper()
 	for _, c := range cs {
+		for c.Stats().Lists > 1 { // WaitWhole would read the markers three times a second meanwhile
+			time.Sleep(time.Second)
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		err := c.WaitWhole(ctx)
 		cancel()
 		if err != nil {
 			w.Fatal(err)
-		}
-		for c.Stats().Lists > 1 {
-			time.Sleep(time.Second)
 		}
 	}
 }

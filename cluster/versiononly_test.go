@@ -128,7 +128,7 @@ func besideHanging(w *world, place, size int, p policy, check func(u *crowd, h *
 
 const (
 	members = 60 // who have a session
-	minutes = 3
+	minutes = 1
 )
 
 // everyPlace runs a story on two and on three nodes, for each place of the node that hangs, with a
@@ -136,7 +136,7 @@ const (
 func everyPlace(t *testing.T, many int, test func(w *world, place, size int)) {
 	for _, nodes := range []int{2, 3} {
 		for place := range nodes {
-			if place != nodes-2 && !*hostileAll { // a primary, and a backup before a fallback
+			if place != nodes-2 && !*long { // a primary, and a backup before a fallback
 				continue
 			}
 			for _, size := range []int{1, many} {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"flag"
 	"log/slog"
 	"net"
 	"runtime"
@@ -21,6 +22,10 @@ import (
 
 // This file holds the stage for the stories: nodes in memory that note every command,
 // clusters over them, and short words for what a request does.
+
+// long has the stories that go by chance try ten times as many seeds, and hostile nodes stand in
+// every place: make long.
+var long = flag.Bool("long", false, "more seeds of what goes by chance, and hostile nodes in every place: half an hour")
 
 // world is a set of nodes in memory in virtual time.
 type world struct {
