@@ -6,6 +6,8 @@ MODULES := $(patsubst %/go.mod,%,$(filter-out tools/go.mod,$(wildcard */go.mod) 
 
 SEEDS ?= 270
 FUZZ ?= 60
+# Packages whose tests run side by side: many of them wait more than they compute.
+TOGETHER ?= 3
 CELL ?= load/1024B/64
 
 .PHONY: check test long demo demo-text memcached peers lint modules sim interleavings mutants chaos fuzz bench bench-compare overload rolling rollout profile scale iterate everywhere clean
@@ -20,7 +22,7 @@ check: ## The quick tests of the root module, for every save: some 20 seconds. T
 	$(GO) test -short ./...
 
 test: memcached ## All tests of the root module, under the race detector.
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -timeout 20m -p $(TOGETHER) ./...
 
 long: memcached ## The stories of package cluster with ten times as many seeds, and with hostile nodes in every place: half an hour.
 	$(GO) test -race -count=1 -timeout 0 ./cluster -long
@@ -32,7 +34,7 @@ peers: ## Installs what is measured, and what it is measured against, where it i
 	@sh scripts/install-servers memcached redis-server
 
 modules: memcached ## The tests of the modules beside the root one.
-	for module in $(MODULES); do (cd $$module && echo "module $$module" && $(GO) test -timeout 20m ./...) || exit 1; done
+	printf '%s\n' $(MODULES) | xargs -P 2 -n 1 sh scripts/module
 
 lint: $(LINTERS) ## vet, staticcheck, gofumpt and tidy, in every module.
 	sh scripts/lint $(MODULES)

@@ -15,10 +15,10 @@ import (
 
 const longLife = 2 * time.Hour
 
-// hangs has the primary hang with a copy of a session of two hours.
-func (w *world) hangs(c *Cluster) []*testenv.Node {
+// hangs has the primary hang with a copy of a session of such a life.
+func (w *world) hangs(c *Cluster, life time.Duration) []*testenv.Node {
 	w.Helper()
-	w.createFor(c, "s", "a=1", longLife)
+	w.createFor(c, "s", "a=1", life)
 	time.Sleep(time.Second)
 	list := w.preference("s")
 	list[0].Pause()
@@ -98,11 +98,11 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 			list[2].Restart()
 			w.missing(c, "s", ErrUnavailable)
 		}},
-		"and deleted": {3, 100 * time.Minute, func(w *world, c *Cluster) {
+		"and deleted": {3, 75 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Minute)
 			w.delete(w.cluster(Config{Lifetime: time.Minute}), "s")
 		}},
-		"and deleted after its end": {2, 100 * time.Minute, func(w *world, c *Cluster) {
+		"and deleted after its end": {2, 75 * time.Minute, func(w *world, c *Cluster) {
 			w.endsIn(c, time.Minute)
 			time.Sleep(10 * time.Minute)
 			w.delete(w.cluster(Config{Lifetime: time.Minute}), "s")
@@ -111,7 +111,7 @@ func TestAHungNodeDoesNotBringAShortenedSessionBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			story(t, v.nodes, func(w *world) {
 				c := w.cluster(Config{})
-				list := w.hangs(c)
+				list := w.hangs(c, longLife)
 				v.shorten(w, c)
 				time.Sleep(v.hangs)
 				list[0].Resume()
@@ -139,9 +139,11 @@ func TestEvidenceOutlastsALongerCopyByClocksThatAreBehind(t *testing.T) {
 			story(t, 2, func(w *world) {
 				behind := w.cluster(Config{Now: func() time.Time { return time.Now().Add(-29 * time.Minute) }})
 				c := w.cluster(Config{Lifetime: time.Minute})
-				list := w.hangs(behind)
+				// Longer than the earlier end, and the skew behind it, would have it remembered.
+				const life = clockSkew + 10*time.Minute
+				list := w.hangs(behind, life)
 				end(w, c)
-				time.Sleep(longLife - 5*time.Minute) // it ends a quarter of an hour before that by c's clock
+				time.Sleep(life - 5*time.Minute) // by c's clock it ended long before
 				list[0].Resume()
 				w.until(behind, list[0], StateUp)
 				w.missing(behind, "s", ErrNotFound)
@@ -235,7 +237,7 @@ func TestEvidenceOfAnEarlierEndIsKeptUntilTheLatestEnd(t *testing.T) {
 func TestSessionBegunAnewKeepsTheLatestEnd(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
-		list := w.hangs(c)
+		list := w.hangs(c, longLife)
 		w.endsIn(c, time.Minute)
 		time.Sleep(10 * time.Minute)
 		w.missing(c, "s", ErrNotFound)

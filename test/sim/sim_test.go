@@ -18,7 +18,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run this seed only")
-	seedsFlag = flag.Int("seeds", 60, "run this many seeds of class promised, half as many of class idle, and a fifth as many of class beyond")
+	seedsFlag = flag.Int("seeds", 24, "run this many seeds of class promised, half as many of class idle, and a fifth as many of class beyond")
 	firstFlag = flag.Uint64("first", 1, "the first of the seeds")
 	classFlag = flag.String("class", "", "run this class only: promised, idle or beyond")
 	onlyFlag  = flag.String("only", "", "have faults of this name only")

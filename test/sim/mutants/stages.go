@@ -33,8 +33,11 @@ var stages = []stage{
 
 // args are those that every run of the stage needs.
 func (s *stage) args() []string {
-	if s.name == "seeds" {
+	switch s.name {
+	case "seeds":
 		return []string{"-seeds", fmt.Sprint(*seeds)}
+	case "sticky":
+		return []string{"-seeds", "24"}
 	}
 	return nil
 }
