@@ -33,11 +33,8 @@ var stages = []stage{
 
 // args are those that every run of the stage needs.
 func (s *stage) args() []string {
-	switch s.name {
-	case "seeds":
+	if s.name == "seeds" {
 		return []string{"-seeds", fmt.Sprint(*seeds)}
-	case "sticky":
-		return []string{"-seeds", "24"}
 	}
 	return nil
 }

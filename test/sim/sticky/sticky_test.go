@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 12, "how many runs")
+	seeds = flag.Int("seeds", 24, "how many runs")
 	first = flag.Uint64("first", 1, "the seed of the first")
 )
 
