@@ -82,6 +82,8 @@ var healing = []rule{
 		`l.Healer, l.Done, l.Of, l.Unlisted = "", 0, 0, unlisted`, "_ = unlisted"),
 	one("a healer keeps for itself that keys are not listed", "(*pass).giveBack",
 		"l.Done, l.Of, l.Unlisted = \"\", 0, 0, unlisted", "l.Done, l.Of, l.Unlisted = \"\", 0, 0, unlisted && false"),
+	one("a process that only looks begins markers", "(*Cluster).poll",
+		"&& !c.looksOnly()", ""),
 	one("a pass that has failed for one incarnation delays the next one's", "(*healer).plan",
 		"p == nil || p.marker != incarnation", "p == nil"),
 

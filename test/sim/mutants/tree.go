@@ -12,7 +12,7 @@ import (
 
 // spared are folders that no test needs which a mutant has to get past.
 var spared = map[string]bool{
-	"bench": true, "demo": true, "docs": true, "examples": true,
+	"bench": true, "demo": true, "examples": true,
 	filepath.Join("test", "browser"): true, filepath.Join("test", "sim", "chaos"): true,
 }
 
