@@ -58,6 +58,7 @@ func TestALoadBeforeTheWriteBackFindsTheSession(t *testing.T) {
 		}
 		time.Sleep(DefaultFresh + time.Second)
 		w.emptied(0)
+		w.far.Store(true) // so that the loads of one session are under way at once
 		for i, v := range versions {
 			if i%2 == 0 {
 				v = ""

@@ -43,6 +43,24 @@ func TestASaveThatIsWrittenBehindAsksNoNode(t *testing.T) {
 	})
 }
 
+// A save while the one before it is on its way stays pending, and is written next.
+func TestASaveDuringAWriteBehindIsWrittenToo(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c, other := w.cluster(sticky(Local{WriteBehind: true})), w.cluster(Config{})
+		r := w.create(c, "s", "n=0")
+		w.far.Store(true)
+		for i := range 5 {
+			r = w.brings(c, "s", r.Version(), fmt.Sprint("n=", i))
+			r.Attrs["n"] = []byte(fmt.Sprint(i + 1))
+			w.save(c, r)
+			time.Sleep(latency / 2)
+		}
+		w.written(c)
+		w.far.Store(false)
+		w.sees(other, "s", "n=5")
+	})
+}
+
 // The instance dies with changes that no node has. The next one serves what the nodes have, and says
 // so, once.
 func TestWhatIsLostWithAnInstanceIsSeen(t *testing.T) {
@@ -120,13 +138,14 @@ func TestASaveTakesAlongWhatIsPending(t *testing.T) {
 // change of a process that they have the earlier ones.
 func TestTimestampsOfASessionGrowThoughTheClockIsSetBack(t *testing.T) {
 	story(t, 3, func(w *world) {
-		var behind atomic.Int64
+		var ahead atomic.Int64
 		cfg := sticky(Local{WriteBehind: true})
-		cfg.Now = func() time.Time { return time.Now().Add(time.Hour - time.Duration(behind.Load())) }
+		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		c := w.cluster(cfg)
 		r := w.create(c, "s", "n=0")
 		old := *w.load(c, "s")
 		old.Attrs = attrsOf("n=0 x=1")
+		ahead.Store(int64(30 * time.Minute)) // the clock is set, and set back again
 		last := int64(0)
 		for i := range 5 {
 			r.Attrs["n"] = []byte(fmt.Sprint(i))
@@ -138,7 +157,7 @@ func TestTimestampsOfASessionGrowThoughTheClockIsSetBack(t *testing.T) {
 				w.Fatalf("%+v after %d", v, last)
 			}
 			last = v.Clock
-			behind.Add(int64(10 * time.Minute))
+			ahead.Add(-int64(5 * time.Minute))
 		}
 		s := c.newSave(&old)
 		s.prepare()
