@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/testenv"
 )
 
 // These stories tell what a wide read proves, for how long, and by which clock.
@@ -42,20 +43,59 @@ func TestWideReadsAreRememberedByTheAppsClock(t *testing.T) {
 	}
 }
 
+// Where keys are not listed a node stays not whole, and each session is read wide once: not each time, whatever the
+// app's clock says.
+func TestWhereKeysAreNotListedASessionIsReadWideOnce(t *testing.T) {
+	for _, skew := range []time.Duration{0, -20 * time.Minute, 20 * time.Minute} {
+		t.Run(skew.String(), func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				c := w.cluster(Config{Now: func() time.Time { return time.Now().Add(skew) }})
+				w.listsNoKeys(c, w.preference("s")[0])
+				time.Sleep(time.Second)
+				w.create(c, "s", "a=1")
+				w.load(c, "s")
+				before := c.Stats().WideReads
+				for range 50 {
+					w.load(c, "s")
+				}
+				if n := c.Stats().WideReads - before; n > 0 {
+					t.Errorf("%d wide reads in 50 loads", n)
+				}
+			})
+		})
+	}
+}
+
+// listsNoKeys empties the node where no keys are listed, so that it stays not whole.
+func (w *world) listsNoKeys(c *Cluster, lost *testenv.Node) {
+	w.Helper()
+	for _, n := range w.env.All() {
+		n.SetCrawler(testenv.Crawler{Refusal: testenv.RefusedByOption})
+	}
+	lost.Restart()
+	if err := c.WaitWhole(w.Context()); !isErr(err, ErrKeysNotListed) {
+		w.Fatal(err)
+	}
+}
+
 // A load that begins while the read repair of another is on its way must not take the target's old
 // copy for all there is.
 func TestAWideReadCountsOnceTheTargetsHaveWhatItFound(t *testing.T) {
 	story(t, 3, func(w *world) {
+		home := w.preference("s")[0]
 		c := w.cluster(Config{Replicas: 1})
+		w.listsNoKeys(c, home) // else each read is wide
 		w.create(c, "s", "a=1")
-		list := w.preference("s")
-		list[0].Pause()
+		other := w.cluster(Config{Replicas: 1, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == home.Addr() {
+				return nil, syscall.ECONNREFUSED
+			}
+			return w.dial(ctx, network, addr)
+		}})
 		r := NewRecord("s")
 		r.Attrs["a"], r.Deadline = []byte("2"), time.Now().Add(time.Hour)
-		w.save(c, r)
-		list[0].Resume()
-		w.until(c, list[0], StateUp)
-		isRepair := func(cmd sentCommand) bool { return cmd.verb == "cas" && w.env.Node(cmd.node) == list[0] }
+		w.save(other, r)
+		isRepair := func(cmd sentCommand) bool { return cmd.verb == "cas" && w.env.Node(cmd.node) == home }
 		repaired := w.once(isRepair, func() { w.sees(c, "s", "a=2") })
 		w.sees(c, "s", "a=2")
 		if !repaired() {
