@@ -211,20 +211,17 @@ func TestCopiesThatAreBroughtBackTakeNoRoomFromOthers(t *testing.T) {
 // An owner's epoch that this process has read ends a session that its copy would show.
 func TestASessionThatItsOwnerHasEndedIsNotBroughtBack(t *testing.T) {
 	story(t, 3, func(w *world) {
-		c := w.cluster(sticky(Local{Outage: outage}))
+		c, other := w.cluster(sticky(Local{Outage: outage})), w.cluster(Config{})
 		for _, id := range []string{"s", "t"} {
 			r := NewRecord(id)
 			r.SetOwner("ann", "")
 			w.save(c, r)
 		}
-		lc := c.local.copies[c.handles.keyOf("s")]
-		if _, err := c.DestroyAll(context.Background(), "ann", "t"); err != nil {
+		if _, err := other.DestroyAll(context.Background(), "ann", "t"); err != nil {
 			w.Fatal(err)
 		}
-		c.local.mu.Lock() // as if this process had not been told of it
-		lc.marked, lc.pending = false, nil
-		lc.at = time.Now()
-		c.local.mu.Unlock()
+		time.Sleep(DefaultOwnerCheck + time.Second)
+		w.sees(c, "t", "") // its owner's record is read
 		w.emptied(time.Second)
 		time.Sleep(time.Minute)
 		w.missing(c, "s", ErrNotFound)

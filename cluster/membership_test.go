@@ -78,3 +78,27 @@ func TestStatesAreWords(t *testing.T) {
 		}
 	}
 }
+
+// A node that answered at the beginning of a read, and is down since, is not taken for up by what another one answers to
+// the wide part of that read.
+func TestAWideReadTellsOfTheNodesThatItAsksOnly(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		op := c.newOperation("s", intent{})
+		v, err := op.read(w.Context())
+		if err != nil {
+			w.Fatal(err)
+		}
+		list := w.preference("s")
+		home, other := c.nodes()[w.indexOf(list[0])], c.nodes()[w.indexOf(list[2])]
+		list[0].Pause()
+		for home.isUp() {
+			_, _ = c.Load(w.Context(), "s")
+		}
+		op.markUp(v, readStep{ask: []*node{other}})
+		if home.isUp() {
+			w.Error("a node that hangs is up")
+		}
+	})
+}

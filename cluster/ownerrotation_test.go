@@ -3,6 +3,8 @@ package cluster
 import (
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell what becomes of the sessions of an owner while seal keys are rotated.
@@ -87,4 +89,28 @@ func TestASessionThatMovesWhileAllAreEndedEnds(t *testing.T) {
 			w.missing(d, id, ErrNotFound)
 		})
 	}
+}
+
+// An epoch that spares the session has taken the place of the one that it has seen begin, in the record under one seal
+// key, and not yet in the other one's. The session keeps what it has seen when it moves there.
+func TestASessionThatIsSparedMovesAndLives(t *testing.T) {
+	story(t, 3, func(w *world) {
+		k1, k2 := sealKeyOf(1), sealKeyOf(2)
+		c, d := w.cluster(Config{SealKeys: [][]byte{k1, k2}}), w.cluster(Config{SealKeys: [][]byte{k2, k1}})
+		w.destroyAll(c, "ann", 0)
+		w.logIn(c, "s1", "ann")
+		keys, name, spare := c.ownerKeys("ann"), c.newEpoch(), []record.Key{c.handles.keyOf("s1")}
+		if _, err := c.endAll(keys[0], name, spare); err != nil {
+			w.Fatal(err)
+		}
+		r := w.load(d, "s1")
+		r.Attrs["a"] = []byte("2")
+		r.SetOwner("ann", "label of s1")
+		w.save(d, r)
+		w.sees(d, "s1", "a=2")
+		if _, err := c.endAll(keys[1], name, spare); err != nil {
+			w.Fatal(err)
+		}
+		w.sees(d, "s1", "a=2")
+	})
 }

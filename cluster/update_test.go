@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -397,5 +399,71 @@ func TestTwoDecidersDuringATransitionLoseNoUpdateUnseen(t *testing.T) {
 				w.Errorf("before command %d: %d were acknowledged, and n is %d", at, acknowledged, n)
 			}
 		})
+	}
+}
+
+// Whose turn comes in the moment in which its context ends passes it on.
+func TestATurnThatComesTooLateIsPassedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var q keyedQueue
+		key := record.KeyOf("s")
+		enter := func() error { return q.enter(context.Background(), nil, key) }
+		if err := enter(); err != nil {
+			t.Fatal(err)
+		}
+		late := make(chan struct{}, 1)
+		q.busy[key].waiting = append(q.busy[key].waiting, late)
+		next := make(chan error, 1)
+		go func() { next <- enter() }()
+		synctest.Wait()
+		q.leave(key) // it is the turn of the one that gives up
+		q.giveUp(key, late)
+		synctest.Wait()
+		select {
+		case err := <-next:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Fatal("nobody's turn has come")
+		}
+	})
+}
+
+// A change may take long. Meanwhile the primary is back, an update elsewhere is decided there, and the home that this
+// update would have been decided at does not hear of it.
+func TestAnUpdateOfWhatWasReadLongAgoReadsAgain(t *testing.T) {
+	story(t, 3, func(w *world) {
+		a, b := w.cluster(Config{}), w.cluster(Config{})
+		w.create(a, "s", "n=")
+		list := w.preference("s")
+		list[0].Pause()
+		made := 0
+		err := a.Update(context.Background(), "s", func(r *Record) error {
+			if made++; made == 1 {
+				list[0].Resume()
+				w.until(b, list[0], StateUp)
+				time.Sleep(2 * pollEvery)
+				w.whole(b)
+				list[1].Pause()
+				if err := b.Update(context.Background(), "s", appendTo("n", "b")); err != nil {
+					w.Errorf("update elsewhere: %v", err)
+				}
+				list[1].Resume()
+			}
+			return appendTo("n", "a")(r)
+		})
+		if err != nil {
+			w.Errorf("update: %v", err)
+		}
+		time.Sleep(time.Minute)
+		w.sees(b, "s", "n=ba")
+	})
+}
+
+func appendTo(name, text string) func(*Record) error {
+	return func(r *Record) error {
+		r.Attrs[name] = append(slices.Clone(r.Attrs[name]), text...)
+		return nil
 	}
 }
