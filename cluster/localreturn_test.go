@@ -64,7 +64,7 @@ func TestALoadBeforeTheWriteBackFindsTheSession(t *testing.T) {
 				v = ""
 			}
 			var tabs sync.WaitGroup
-			for range 3 {
+			for range 8 {
 				tabs.Go(func() {
 					r, err := app1.LoadVersion(w.Context(), fmt.Sprint("s", i), v)
 					for isErr(err, ErrUnavailable) { // the nodes are not known to be back
@@ -77,7 +77,7 @@ func TestALoadBeforeTheWriteBackFindsTheSession(t *testing.T) {
 					}
 					w.same(r.Attrs, "a=1")
 				})
-				time.Sleep(latency / 2)
+				time.Sleep(latency / 4)
 			}
 			tabs.Wait()
 			w.sees(app2, fmt.Sprint("s", i), "a=1")

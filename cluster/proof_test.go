@@ -66,9 +66,10 @@ func TestWhereKeysAreNotListedASessionIsReadWideOnce(t *testing.T) {
 	}
 }
 
-// listsNoKeys empties the node where no keys are listed, so that it stays not whole.
+// listsNoKeys empties the node where no keys are listed, so that it stays not whole until all sessions of before have ended.
 func (w *world) listsNoKeys(c *Cluster, lost *testenv.Node) {
 	w.Helper()
+	w.createIdle(c, 5)
 	for _, n := range w.env.All() {
 		n.SetCrawler(testenv.Crawler{Refusal: testenv.RefusedByOption})
 	}
@@ -84,8 +85,9 @@ func TestAWideReadCountsOnceTheTargetsHaveWhatItFound(t *testing.T) {
 	story(t, 3, func(w *world) {
 		home := w.preference("s")[0]
 		c := w.cluster(Config{Replicas: 1})
-		w.listsNoKeys(c, home) // else each read is wide
-		w.create(c, "s", "a=1")
+		w.listsNoKeys(c, home)                               // else each read is wide
+		w.create(w.cluster(Config{Replicas: 1}), "s", "a=1") // c has not read it wide
+		time.Sleep(time.Second)
 		other := w.cluster(Config{Replicas: 1, DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if addr == home.Addr() {
 				return nil, syscall.ECONNREFUSED
