@@ -86,7 +86,7 @@ func (c *Cluster) load(ctx context.Context, key, version string, t *tracing) (*R
 		return nil, c.notFound(op, v, seen)
 	}
 	c.stats.hits.Add(1)
-	c.noteBehind(r, v.merged, hash, seen)
+	c.noteBehind(r, v.merged, hash, seen, t)
 	return r, nil
 }
 
@@ -121,7 +121,7 @@ var errNotWritten = fmt.Errorf("%w: only this process has the session, and no no
 // notFound is the error of a load that has found no session.
 func (c *Cluster) notFound(op *operation, v *view, seen seenVersion) error {
 	c.local.ended(op.hash, v.merged)
-	c.noteLost(v.merged, seen)
+	c.noteLost(v.merged, seen, op.trace)
 	c.stats.notFound.Add(1)
 	return ErrNotFound
 }

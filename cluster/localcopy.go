@@ -41,10 +41,11 @@ func (c *localCopy) record() *record.Record {
 
 // includes (rules 35 and 38) reports whether the copy includes what a client with that version has seen. A
 // version of what stood is compared with what stood: the timestamp of a pending change says nothing of
-// what others have written. A pending version proves something to the process only that has made it.
+// what others have written. A pending version proves something to the process that has made it, and to another
+// one where that process's change stands on the nodes: it has brought all along that was pending.
 func (c *localCopy) includes(seen record.Version, writer uint64) bool {
 	if seen.Pending {
-		return seen.IsBy(writer) && seen.Clock <= c.own
+		return seen.IsBy(writer) && seen.Clock <= c.own || c.stood.Shows(seen)
 	}
 	return c.stood != nil && c.version.Covers(seen)
 }

@@ -211,7 +211,7 @@ func TestACopyOutlivesAnUpdate(t *testing.T) {
 		}
 		w.silent(func() { w.brings(c, "s", r.Version(), "a=2") })
 		w.allDown(c)
-		time.Sleep(DefaultFresh)
+		time.Sleep(DefaultFresh + time.Second)
 		w.brings(c, "s", r.Version(), "a=2")
 	})
 }
@@ -220,9 +220,10 @@ func TestACopyOutlivesAnUpdate(t *testing.T) {
 // What was found proves nothing; the copy does.
 func TestALoadThatCannotRepairInAnOutageShowsTheCopy(t *testing.T) {
 	story(t, 2, func(w *world) {
-		c := w.cluster(sticky(Local{Outage: outage}))
+		c, other := w.cluster(sticky(Local{Outage: outage})), w.cluster(Config{})
 		v := w.create(c, "s", "a=1").Version()
-		time.Sleep(DefaultFresh)
+		time.Sleep(DefaultFresh + time.Second)
+		w.change(other, "s", "a", "2")
 		n := w.preference("s")
 		n[1].Kill()
 		n[1].Restart()
@@ -235,6 +236,52 @@ func TestALoadThatCannotRepairInAnOutageShowsTheCopy(t *testing.T) {
 			w.Errorf("the client is given version %q after %q", r.Version(), v)
 		}
 		w.brings(c, "s", v, "a=1")
+	})
+}
+
+// Others keep a load from bringing one home up to date, and all that it has found was confirmed here before. The
+// client keeps its version, and is served when the nodes are gone.
+func TestALoadThatFindsNothingNewKeepsTheVersion(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(sticky(Local{Outage: outage}))
+		w.create(c, "s", "a=1")
+		n := w.preference("s")
+		old := w.on(n[1], "s")
+		w.change(c, "s", "a", "2")
+		v := w.load(c, "s").Version()
+		time.Sleep(DefaultFresh + time.Second)
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.verb == "cas" && w.env.Node(cmd.node) == n[1] {
+				w.put(n[1], "s", old)
+			}
+		})
+		w.put(n[1], "s", old)
+		if r := w.brings(c, "s", v, "a=2"); r.Version() != v || c.Stats().RepairFailures != 1 {
+			w.Errorf("version %q after %q, %+v", r.Version(), v, c.Stats())
+		}
+	})
+}
+
+// What a client has seen of one instance was pending there. It moves when that is written, to an instance with a copy that
+// includes it, and stays there.
+func TestAPendingVersionIsServedElsewhereOnceItIsWritten(t *testing.T) {
+	story(t, 3, func(w *world) {
+		app1, app2 := w.behindItsWire(sticky(Local{Outage: outage})), w.cluster(sticky(Local{Outage: outage}))
+		w.create(app2, "s", "a=0")
+		r := w.load(app1.Cluster, "s")
+		app1.cut()
+		r.Attrs["a"] = []byte("1")
+		w.save(app1.Cluster, r)
+		if _, err := app2.LoadVersion(w.Context(), "s", r.Version()); err != nil {
+			w.Error(err)
+		}
+		app1.mend()
+		w.written(app1.Cluster)
+		time.Sleep(DefaultFresh + time.Second)
+		w.brings(app2, "s", r.Version(), "a=1")
+		w.allDown(app2)
+		time.Sleep(DefaultFresh + time.Second)
+		w.brings(app2, "s", r.Version(), "a=1")
 	})
 }
 
@@ -251,7 +298,7 @@ func TestOneHomeThatIsBackEmptyEndsNoOutage(t *testing.T) {
 						versions[i] = w.create(c, fmt.Sprint("s", i), "a=1").Version()
 					}
 					w.allDown(c)
-					time.Sleep(DefaultFresh)
+					time.Sleep(DefaultFresh + time.Second)
 					for i, v := range versions {
 						if used {
 							w.brings(c, fmt.Sprint("s", i), v, "a=1")

@@ -104,6 +104,8 @@ type OperationDone struct {
 	Written int
 	// WideRead is true where a read has gone beyond the targets.
 	WideRead bool
+	// Behind is true for a Load whose client had seen more than was found: Stats.Behind counts it.
+	Behind bool
 	// Joined is true for a save that another save of the same session has taken along: the
 	// requests are told of with that one.
 	Joined bool

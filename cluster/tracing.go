@@ -31,6 +31,7 @@ type tracing struct {
 type traceSum struct {
 	found, written int
 	wide, joined   bool
+	behind         bool
 }
 
 // beginTrace begins an operation for the app's Trace.
@@ -59,7 +60,7 @@ func (t *tracing) end(err error) {
 	t.mu.Unlock()
 	d := OperationDone{
 		Operation: t.op, Began: t.began, Took: time.Since(t.began), Outcome: outcomeOf(err),
-		Found: sum.found, Written: sum.written, WideRead: sum.wide, Joined: sum.joined,
+		Found: sum.found, Written: sum.written, WideRead: sum.wide, Behind: sum.behind, Joined: sum.joined,
 	}
 	t.log.guard("OperationDone", func() { t.trace.OperationDone(t.ctx, d) })
 }
@@ -97,6 +98,15 @@ func (t *tracing) isWide() {
 	if t != nil {
 		t.mu.Lock()
 		t.sum.wide = true
+		t.mu.Unlock()
+	}
+}
+
+// isBehind notes that the client had seen more than a load has found.
+func (t *tracing) isBehind() {
+	if t != nil {
+		t.mu.Lock()
+		t.sum.behind = true
 		t.mu.Unlock()
 	}
 }

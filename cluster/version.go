@@ -41,21 +41,23 @@ func (c *Cluster) parseVersion(text string, key record.Key) (v seenVersion) {
 
 // noteBehind marks the record where it shows less than the client has seen. Found is what stands on
 // the nodes.
-func (c *Cluster) noteBehind(r *Record, found *record.Record, key record.Key, seen seenVersion) {
+func (c *Cluster) noteBehind(r *Record, found *record.Record, key record.Key, seen seenVersion, t *tracing) {
 	if !seen.ok || found.Shows(seen.Version) || c.local.has(key, seen.Version) {
 		return
 	}
 	r.behind = true
 	c.stats.behind.Add(1)
+	t.isBehind()
 }
 
 // noteLost counts a session of which nothing is left, where the client has seen a change that was not on
 // the nodes: its first save was made in an outage, or a change that made it live longer. Whether the nodes got the change
 // before the session ended by itself cannot be told afterwards, unless the session could not have
 // lived until now.
-func (c *Cluster) noteLost(found *record.Record, seen seenVersion) {
+func (c *Cluster) noteLost(found *record.Record, seen seenVersion, t *tracing) {
 	if seen.ok && seen.Pending && !found.IsTombstone() && !found.Shows(seen.Version) &&
 		c.cfg.Now().UnixMilli()-seen.Clock/1000 < c.longest.Load() {
 		c.stats.behind.Add(1)
+		t.isBehind()
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -65,7 +66,13 @@ func TestASaveDuringAWriteBehindIsWrittenToo(t *testing.T) {
 // so, once.
 func TestWhatIsLostWithAnInstanceIsSeen(t *testing.T) {
 	story(t, 3, func(w *world) {
-		app1, app2 := w.behindItsWire(sticky(Local{WriteBehind: true})), w.cluster(sticky(Local{WriteBehind: true}))
+		cfg, traced := sticky(Local{WriteBehind: true}), 0
+		cfg.Trace = &Trace{OperationDone: func(_ context.Context, d OperationDone) {
+			if d.Behind {
+				traced++
+			}
+		}}
+		app1, app2 := w.behindItsWire(sticky(Local{WriteBehind: true})), w.cluster(cfg)
 		w.create(app2, "s", "a=0")
 		r := w.load(app1.Cluster, "s")
 		app1.cut()
@@ -84,6 +91,9 @@ func TestWhatIsLostWithAnInstanceIsSeen(t *testing.T) {
 		w.written(app2)
 		if got = w.brings(app2, "s", r.Version(), "a=0 b=1"); !got.Behind() {
 			w.Error("a later timestamp of another process hides what was lost")
+		}
+		if traced != 2 || app2.Stats().Behind != 2 {
+			w.Errorf("%d are counted, and a Trace is told of %d", app2.Stats().Behind, traced)
 		}
 	})
 }

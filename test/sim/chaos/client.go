@@ -160,11 +160,7 @@ func (c *client) request(s *kept, path string, instance int, form ...string) res
 	}
 	p := c.system.tally.phaseAt(r.call)
 	if r.status >= http.StatusInternalServerError && p.outage && stays && c.local.Outage > 0 {
-		if p.struck < r.call && r.end < p.healed {
-			c.breaks(s, r, "an error page in an outage, though the user stayed", func(all *counts) { all.unserved++ })
-		} else { // of the nodes that it asked some have answered, and some have not
-			c.note(r, func(all *counts) { all.between++ })
-		}
+		c.breaks(s, r, "an error page in an outage, though the user stayed", func(all *counts) { all.unserved++ })
 	}
 	s.mu.Unlock()
 	c.system.tally.count(r.call, c.system.kind, func(all *counts, p *phase) { c.countRequest(all, p, r) })

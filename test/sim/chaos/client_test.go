@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,4 +56,29 @@ func TestWhatTheBrowserTakesFromAnAnswer(t *testing.T) {
 	if s.take(r, []string{"name", "t0.0", "value", "3"}); s.seen["t0.0"] != 3 || len(s.seen) != 1 || s.header() != "session_v=v" {
 		t.Errorf("it has seen %v, and brings %q", s.seen, s.header())
 	}
+}
+
+// Two requests at once of one process: only the one whose load was behind says so.
+func TestAnAnswerTellsOfItsOwnLoadOnly(t *testing.T) {
+	both := make(chan bool)
+	h := tellsBehind(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		behindTrace.OperationDone(r.Context(), cluster.OperationDone{Behind: r.URL.Path == "/behind"})
+		if r.URL.Path == "/behind" {
+			both <- true
+		} else {
+			<-both
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	var all sync.WaitGroup
+	for _, path := range []string{"/behind", "/other"} {
+		all.Go(func() {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			if (w.Header().Get(behindHeader) != "") != (path == "/behind") {
+				t.Errorf("%s: %v", path, w.Header())
+			}
+		})
+	}
+	all.Wait()
 }

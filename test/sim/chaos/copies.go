@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -122,28 +124,36 @@ func (a *arena) lookAll() {
 	all.Wait()
 }
 
-// behindHeader is what an answer says when the process has counted meanwhile that a client had seen
-// more than there is.
+// behindHeader is what an answer says when its client had seen more than there is, and that was counted.
 const behindHeader = "Chaos-Behind"
 
-// tellsBehind serves h, and has each answer say whether that was counted. Requests at the same time may
-// both say so.
-func tellsBehind(c *cluster.Cluster, h http.Handler) http.Handler {
+// tellsBehind serves h, and has each answer say whether a load of its request was behind, as behindTrace is told.
+func tellsBehind(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(&behindAnswer{ResponseWriter: w, c: c, before: c.Stats().Behind}, r)
+		a := &behindAnswer{ResponseWriter: w}
+		h.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), behindKey{}, a)))
 	})
 }
 
+// behindKey is the context key of the answer to a request.
+type behindKey struct{}
+
+// behindTrace is for the Clusters of instances.
+var behindTrace = &cluster.Trace{OperationDone: func(ctx context.Context, d cluster.OperationDone) {
+	if a, ok := ctx.Value(behindKey{}).(*behindAnswer); ok && d.Behind {
+		a.behind.Store(true)
+	}
+}}
+
 type behindAnswer struct {
 	http.ResponseWriter
-	c      *cluster.Cluster
-	before uint64
+	behind atomic.Bool
 	begun  bool
 }
 
 // WriteHeader begins the answer.
 func (a *behindAnswer) WriteHeader(code int) {
-	if !a.begun && a.c.Stats().Behind > a.before {
+	if !a.begun && a.behind.Load() {
 		a.Header().Set(behindHeader, "1")
 	}
 	a.begun = true

@@ -9,8 +9,7 @@ type price struct {
 	raced    int // changes that were lost with an instance: of two at once the browser has one version
 	late     int // reads of a session that was logged out, while a copy was fresh or an outage lasted
 	unmade   int // logouts that were lost with their instance, or with the memory of all nodes
-	between  int // error pages at the begin or the end of an outage, for users who stayed on their instance
-	unserved int // error pages in an outage, for users who stayed on their instance: broken
+	unserved int // error pages in an outage, its begin and its end included, for users who stayed on their instance: broken
 	local    int // requests that asked no node, or found none
 	behind   int // loads that were told to be behind: all of the processes
 }
@@ -21,7 +20,6 @@ func (p *price) add(o *price) {
 	p.raced += o.raced
 	p.late += o.late
 	p.unmade += o.unmade
-	p.between += o.between
 	p.unserved += o.unserved
 	p.local += o.local
 	p.behind += o.behind

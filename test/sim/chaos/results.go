@@ -122,8 +122,8 @@ func (r *results) print(w io.Writer) {
 			c := r.total(k, promised)
 			fmt.Fprintf(w, "local copies, %s: %d saves acknowledged, %d requests shown without a node: %d lost, %d stale, %d revived, %d no session, %d error pages for users who stayed\n",
 				k, c.acked, c.local, c.lost, c.stale, c.revived, c.absent, c.unserved)
-			fmt.Fprintf(w, "the price, %s: %d reads of a session that was logged out elsewhere, within Fresh or in an outage; %d logouts lost with an instance or all memory; %d sessions or changes lost with all memory; %d of two at once lost with an instance; %d error pages at the begin or the end of an outage; told to be behind: %d, of %d that were counted\n",
-				k, c.late, c.unmade, c.wiped, c.raced, c.between, c.told, c.behind)
+			fmt.Fprintf(w, "the price, %s: %d reads of a session that was logged out elsewhere, within Fresh or in an outage; %d logouts lost with an instance or all memory; %d sessions or changes lost with all memory; %d of two at once lost with an instance; told to be behind: %d, of %d that were counted\n",
+				k, c.late, c.unmade, c.wiped, c.raced, c.told, c.behind)
 		}
 	}
 	fmt.Fprintf(w, "\nevictions under pressure: %d; sessions half written by an instance that died: %d\n", r.thrown, r.torn)

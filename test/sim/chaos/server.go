@@ -180,20 +180,21 @@ func (o *Orders) Deploy(nodes []cluster.Node, _ *struct{}) error {
 			Nodes: nodes, KeyPrefix: o.app.Prefix, Timeout: o.app.Timeout,
 			DialContext: d.wire.DialContext, Logger: quiet, OnNodeState: o.changed,
 			HealPerSecond: healPerSecond, TransitionFor: cmp.Or(o.app.Transition, transitionFor), Local: o.app.Local,
+			Trace: behindTrace,
 		})
 		if err != nil {
 			return err
 		}
 		d.cluster = c
 		if o.app.Kind == onSCS {
-			d.handler = tellsBehind(c, scsApp(scsstore.New(c), serializer.Codec{}))
+			d.handler = tellsBehind(scsApp(scsstore.New(c), serializer.Codec{}))
 			break
 		}
 		store, err := gorillastore.New(c, authKey[:])
 		if err != nil {
 			return err
 		}
-		d.handler = tellsBehind(c, gorillaApp(store))
+		d.handler = tellsBehind(gorillaApp(store))
 	}
 	o.mu.Lock()
 	old := o.now
