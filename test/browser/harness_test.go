@@ -256,10 +256,29 @@ type state struct {
 		Requests, Failed, SessionsLost, ChangesLost, LogoutsUndone, Losses, Excused int
 		Idle                                                                        struct{ Users, Lost int }
 	}
-	Log []struct {
+	Apps []struct{ Local struct{ Copies int } }
+	Log  []struct {
 		Text   string
 		Excuse string
 		Detail []string
+	}
+}
+
+// copies is how many sessions the instances have copies of.
+func (s state) copies() (n int) {
+	for _, in := range s.Apps {
+		n += in.Local.Copies
+	}
+	return n
+}
+
+// untilState waits until the state is so.
+func (p *tab) untilState(what string, is func(state) bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !is(p.state()); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("in vain: %s\n%+v", what, p.state())
+		}
 	}
 }
 
