@@ -127,7 +127,8 @@ type Config struct {
 	// OwnerCheck is for how long this process relies on what it has read of a session's owner
 	// (Record.SetOwner): DestroyAll through another instance ends sessions here within that time. A
 	// load that comes later reads the owner's record as well. If zero, 5 s are used. If negative, each
-	// load of a session with an owner reads it.
+	// load of a session with an owner reads it. Where there are
+	// local copies it takes as long as Local.Fresh, if that is longer.
 	OwnerCheck time.Duration
 	// Local, if set, has the process keep copies of sessions for users whom a load balancer sends to
 	// the same instance again and again: they read without a node, and go on while all nodes are

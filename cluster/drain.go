@@ -53,12 +53,16 @@ func (c *Cluster) drains(n *node) bool { return !c.lists.Load().now.has(n) }
 // copies (Config.HealPerSecond). A node that is stopped and comes back empty is in use again at
 // once, and fills; so Undrain is for one that was not stopped. The drain ends by itself after an
 // hour. The error says what keeps the node from being drained, or which nodes do not become whole
-// (see WaitWhole); it is ctx's error when ctx ends, and the node goes on draining.
+// (see WaitWhole); it is ctx's error when ctx ends, and the node goes on draining. With a ctx that
+// has ended already nothing begins.
 func (c *Cluster) Drain(ctx context.Context, nodeID string) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
 	defer c.running.Done()
+	if ctx != nil && ctx.Err() != nil {
+		return fmt.Errorf("cluster: drain: %w", ctx.Err())
+	}
 	n, err := c.nodeByID(nodeID)
 	if err != nil {
 		return err

@@ -107,6 +107,36 @@ func TestWhatCannotBeDrained(t *testing.T) {
 			w.Errorf("undrain: %v", err)
 		}
 	})
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{})
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := c.Drain(ctx, "n1"); !isErr(err, context.Canceled) {
+			w.Errorf("drain: %v", err)
+		}
+		if m := w.markerOn(c, w.env.Node(0)); m != nil && m.Draining != 0 {
+			w.Errorf("nobody waits for it, and it drains: %+v", m)
+		}
+	})
+}
+
+// Markers still tell of the list without a node that drained. A process that had that list in force
+// itself knows it, also in its first minutes: it need not wait for others that may know more.
+func TestAYoungProcessKnowsTheListsOfDrainsThatHaveEnded(t *testing.T) {
+	story(t, 4, func(w *world) {
+		c := w.cluster(Config{TransitionFor: time.Hour})
+		w.create(c, "s", "a=1")
+		w.waitWhole(c)
+		w.drain(c, w.env.Node(0))
+		w.env.Node(1).Restart()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := c.WaitNodesWhole(ctx, "n2", "n3", "n4"); err != nil {
+			w.Fatal(err)
+		}
+		w.undrain(c, w.env.Node(0)) // n2 is whole for the list without n1 alone
+		w.waitWhole(c)
+	})
 }
 
 // A drain that was forgotten ends by itself.

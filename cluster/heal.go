@@ -90,10 +90,11 @@ func (c *Cluster) heal() {
 
 // isRollout reports whether other instances may still write by a list that this process does not know:
 // it has begun not long ago, and the node was whole for another list, or markers tell of a former one.
-// In the latter case those who know it make the pass, if there are any.
+// In the latter case those who know it make the pass, if there are any. A list that this process itself
+// had in force, as while a node drained, it knows: it has waited for the others when it changed.
 func (c *Cluster) isRollout(ls *lists, m *marker) bool {
 	knows := func(name string) bool {
-		return ls.base.name == name || ls.now.name == name || slices.ContainsFunc(ls.former, func(l *list) bool { return l.name == name })
+		return ls.base.name == name || ls.now.name == name || slices.Contains(ls.had, name) || slices.ContainsFunc(ls.former, func(l *list) bool { return l.name == name })
 	}
 	age := time.Since(c.made)
 	return ls.joins && age < 2*c.cfg.TransitionFor ||
@@ -248,7 +249,11 @@ func (c *Cluster) Heal(ctx context.Context, nodeID string) (HealReport, error) {
 			taken := l == nil || l.Healer != "" && !c.healer.isDead(beatOf{n, n, l.Healer}, l.Beat, time.Now())
 			c.healer.mu.Unlock()
 			if !taken && c.take(n, *l) {
-				return c.newPass(ctx, n, m.Incarnation, c.lostEntries(n, time.Now())).run()
+				report, err := c.newPass(ctx, n, m.Incarnation, c.lostEntries(n, time.Now())).run()
+				if err != nil && !errors.Is(err, ErrClosed) {
+					err = fmt.Errorf("cluster: heal: node %s: %w", n, err)
+				}
+				return report, err
 			}
 		}
 		if err != nil {

@@ -322,3 +322,20 @@ func TestEntriesThatAreMadeUpCostAPassNowAndThen(t *testing.T) {
 		}
 	})
 }
+
+// Heal says what it was about, and whether its context has ended, also while a node lists its keys.
+func TestHealTellsThatItsContextHasEnded(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		w.whole(c)
+		for _, n := range w.env.All() {
+			n.SetCrawler(testenv.Crawler{Busy: -1})
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if _, err := c.Heal(ctx, "n1"); !isErr(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "cluster: heal: node n1") {
+			w.Errorf("heal: %v", err)
+		}
+	})
+}

@@ -38,8 +38,17 @@ type SessionInfo struct {
 	key record.Key
 }
 
-// Is reports whether it is the session with that id (scs: token).
-func (s SessionInfo) Is(id string) bool { return s.key == record.KeyOf(id) }
+// Is reports whether it is the session with that id (scs: token). It takes the token also where scs
+// keeps sessions under hashes of their tokens (SessionManager.HashTokenInStore).
+func (s SessionInfo) Is(id string) bool {
+	return s.key == record.KeyOf(id) || s.key == record.KeyOf(hashedToken(id))
+}
+
+// hashedToken is what scs makes of a token with HashTokenInStore.
+func hashedToken(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
 
 // refOf is the Ref of the session with that key. It tells nothing of the key.
 func refOf(key record.Key) string {

@@ -108,7 +108,10 @@ type lists struct {
 	// joins is true in a process that has begun during a transition from a list that it does not know:
 	// the homes by its own list do not know all sessions yet.
 	joins bool
-	all   []*node // of any of them, those of the base list first, in its order
+	// had are the names of lists that this process had in force, the latest last. They are no news to it
+	// when a marker still tells of them.
+	had []string
+	all []*node // of any of them, those of the base list first, in its order
 }
 
 // nodes are all nodes on any list in force.

@@ -113,7 +113,7 @@ func (c *Cluster) giveOwner(ctx context.Context, r *Record) error {
 	own.changed, own.value = false, nil
 	has, isOwned, err := ownedIn(r.snap.base)
 	if own.owner == "" {
-		own.changed = isOwned
+		own.changed = isOwned || r.snap.base == nil // the session that it replaces may be somebody's
 		return nil
 	}
 	keys, hash := c.ownerKeys(own.owner), c.handles.keyOf(r.key)

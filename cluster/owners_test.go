@@ -319,3 +319,15 @@ func TestAnEndedSessionHasNoSuccessor(t *testing.T) {
 		}
 	})
 }
+
+// A session that is nobody's and replaces one that was somebody's is nobody's: DestroyAll does not end it.
+func TestAReplacementMayBeNobodys(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c := w.cluster(Config{OwnerCheck: -1})
+		w.logIn(c, "s", "ann")
+		w.logIn(c, "s", "")
+		w.lists(c, "ann")
+		w.destroyAll(c, "ann", 0)
+		w.sees(c, "s", "a=1")
+	})
+}

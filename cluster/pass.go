@@ -124,6 +124,9 @@ var errTakenOver = errors.New("it was emptied meanwhile, or another process heal
 // node may still lack some.
 func (p *pass) restore() error {
 	found, err := p.listAll()
+	if cause := context.Cause(p.ctx); cause != nil { // not what became of the lists then
+		return cause
+	}
 	if err != nil && !errors.Is(err, ErrKeysNotListed) && len(found) == 0 {
 		return err
 	}

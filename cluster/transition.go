@@ -21,6 +21,9 @@ type pastList struct {
 // mostPast is how many former lists may be in force: each is read and written.
 const mostPast = 2
 
+// mostHad is how many of the lists that this process had in force it remembers.
+const mostHad = 32
+
 // beginLists puts the first list in force, with those that the configuration says were before it.
 func (c *Cluster) beginLists(nodes []*node) {
 	c.base = newList(nodes, c.cfg.Nodes, c.cfg.Replicas, time.Time{})
@@ -188,6 +191,9 @@ func (c *Cluster) replaceLists(now time.Time) (ended bool, gone []*node) {
 		c.past = nil
 	}
 	next := &lists{base: c.base, joins: c.joins}
+	if old != nil {
+		next.had = old.had
+	}
 	if left := c.base.without(func(n *node) bool { return n.isDraining(now) }); len(left.nodes) >= c.cfg.Replicas && len(left.nodes) < len(c.base.nodes) {
 		next.now, next.former = left, []*list{c.base}
 		next.now.isNew = c.pollBegan.Load() > 0 // else it may be in force for long
@@ -217,6 +223,10 @@ func (c *Cluster) replaceLists(now time.Time) (ended bool, gone []*node) {
 				next.all = append(next.all, n)
 			}
 		}
+	}
+	if !slices.Contains(next.had, next.now.name) {
+		next.had = append(slices.Clip(next.had), next.now.name)
+		next.had = next.had[max(0, len(next.had)-mostHad):]
 	}
 	c.lists.Store(next)
 	if old != nil {

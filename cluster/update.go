@@ -195,6 +195,9 @@ func (u *update) makeChange(ctx context.Context, v *view, by record.Decided) err
 	if err := u.c.updates.within(u.hash, func() error { return u.change(r) }); err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // it has ended while change ran
+		return fmt.Errorf("cluster: update: %w", err)
+	}
 	if r.own.told {
 		if err := u.c.giveOwner(ctx, r); err != nil {
 			return err

@@ -128,6 +128,11 @@ func TestWhatAnUpdateRefuses(t *testing.T) {
 		if err := c.Update(ctx, "s", raise("n")); !errors.Is(err, context.Canceled) {
 			w.Errorf("an ended context: %v", err)
 		}
+		ctx, cancel = context.WithCancel(context.Background())
+		defer cancel()
+		if err := c.Update(ctx, "s", func(r *Record) error { cancel(); return raise("n")(r) }); !errors.Is(err, context.Canceled) {
+			w.Errorf("a context that ends while change runs: %v", err)
+		}
 		w.sees(c, "s", "n=1")
 		w.delete(c, "s")
 		//lint:ignore SA1012 a nil context is taken

@@ -1,6 +1,7 @@
 package gorillastore
 
 import (
+	"cmp"
 	"bytes"
 	"errors"
 	"fmt"
@@ -37,8 +38,8 @@ import (
 //
 // The error is that of change, or one of Get or Save, where a session that was deleted or has ended
 // is cluster.ErrNotFound or cluster.ErrDestroyed, or cluster.ErrLockLost. After
-// cluster.ErrUnavailable the change is stored or not. Options.MaxAge must not be negative: to delete
-// a session use Save.
+// cluster.ErrUnavailable the change is stored or not. Options.MaxAge must not be negative, also
+// not when change has returned: to delete a session use Save.
 func (s *Store) Update(r *http.Request, w http.ResponseWriter, name string, change func(*sessions.Session) error) error {
 	if s == nil {
 		return errNoStore
@@ -60,12 +61,12 @@ func (s *Store) Update(r *http.Request, w http.ResponseWriter, name string, chan
 	if session.Options == nil {
 		session.Options = s.options()
 	}
-	if session.Options.MaxAge < 0 {
-		return fmt.Errorf("gorillastore: session %q: its MaxAge is negative: delete it by Save", name)
+	if err := mayUpdate(session); err != nil {
+		return err
 	}
 	if t.rec == nil || session.ID != t.rec.Key() {
 		before := maps.Clone(session.Values)
-		if err := change(session); err != nil {
+		if err := cmp.Or(change(session), mayUpdate(session)); err != nil {
 			refill(session, before)
 			return err
 		}
@@ -126,7 +127,15 @@ func (s *Store) update(r *http.Request, w http.ResponseWriter, session *sessions
 func (t *track) change(session *sessions.Session, change func(*sessions.Session) error) error {
 	t.changing.Store(true)
 	defer t.changing.Store(false) // also when it panics
-	return change(session)
+	return cmp.Or(change(session), mayUpdate(session))
+}
+
+// mayUpdate refuses a session that is to be deleted: an Update would expire its cookie alone.
+func mayUpdate(session *sessions.Session) error {
+	if session.Options != nil && session.Options.MaxAge < 0 {
+		return fmt.Errorf("gorillastore: session %q: its MaxAge is negative: delete it by Save", session.Name())
+	}
+	return nil
 }
 
 func withinUpdate(name string) error {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,12 @@ func TestAnUpdateThatFailsChangesNothing(t *testing.T) {
 		if err := store.Update(r, w, "app", nil); err == nil {
 			t.Error("a nil function is no error")
 		}
+		// It would expire the cookie, and leave the session as it is to whoever has that.
+		maxAge := session.Options.MaxAge
+		if err := store.Update(r, w, "app", func(s *sessions.Session) error { s.Options.MaxAge = -1; return nil }); err == nil || !strings.Contains(err.Error(), "delete it by Save") {
+			t.Errorf("a function that deletes: %v", err)
+		}
+		session.Options.MaxAge = maxAge
 		if err := c.Delete(r.Context(), session.ID); err != nil {
 			t.Error(err)
 		}

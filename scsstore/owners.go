@@ -2,6 +2,8 @@ package scsstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 
@@ -112,6 +114,8 @@ func (s *Store) Destroy(ctx context.Context, owner, ref string) error {
 //
 //	n, err := store.DestroyAll(ctx, "7", sessions.Token(ctx)) // all others
 //
+// They are the tokens of the cookies, with SessionManager.HashTokenInStore too.
+//
 // A session whose first commit begins after DestroyAll has returned is a new login and lives. The
 // error wraps cluster.ErrUnavailable, cluster.ErrConflict or cluster.ErrClosed; then the sessions may
 // have ended or not.
@@ -119,7 +123,17 @@ func (s *Store) DestroyAll(ctx context.Context, owner string, except ...string) 
 	if s == nil || s.cluster == nil {
 		return 0, ErrNoCluster
 	}
-	return wrapped(s.cluster.DestroyAll(ctx, owner, except...))
+	return wrapped(s.cluster.DestroyAll(ctx, owner, withHashes(except)...))
+}
+
+// withHashes returns the tokens and what scs makes of them with SessionManager.HashTokenInStore, which a
+// store is not told of: no token is the hash of another one.
+func withHashes(tokens []string) (ids []string) {
+	for _, token := range tokens {
+		sum := sha256.Sum256([]byte(token))
+		ids = append(ids, token, base64.RawURLEncoding.EncodeToString(sum[:]))
+	}
+	return ids
 }
 
 func wrapped[T any](result T, err error) (T, error) {

@@ -81,6 +81,24 @@ func TestAUserSeesAndEndsHisSessions(t *testing.T) {
 }
 
 // A renewal on an instance that has not heard of DestroyAll is no login.
+// The store is given hashes in the place of tokens, and the app has the tokens.
+func TestThisDeviceIsSparedWhereTokensAreHashed(t *testing.T) {
+	perManager(t, func(t *testing.T, v *visitor) {
+		v.sessions.HashTokenInStore = true
+		store := v.sessions.Store.(*scsstore.Store)
+		store.OwnerKey = "user"
+		phone, laptop := v.logIn(7, "phone"), v.logIn(7, "laptop")
+		var here string
+		laptop.must(func(ctx context.Context) { here = v.sessions.Token(ctx) })
+		ownertest.Listed(t, store, "7", here, "laptop* phone")
+		if n, err := store.DestroyAll(t.Context(), "7", here); n != 1 || err != nil {
+			t.Errorf("%d, %v", n, err)
+		}
+		phone.expect("user", nil)
+		laptop.expect("cart", "book")
+	})
+}
+
 func TestARenewalAfterDestroyAllOpensNothing(t *testing.T) {
 	perCodec(t, func(t *testing.T, codec scs.Codec) {
 		env := threeNodes(t)
