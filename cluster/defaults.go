@@ -44,7 +44,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	if len(cfg.FormerNodes) > 0 {
 		cfg.FormerNodes = withIDs(cfg.FormerNodes)
 		if err := checkNodes(cfg.FormerNodes); err != nil {
-			return cfg, fmt.Errorf("FormerNodes: %w", err)
+			return cfg, fmt.Errorf("cluster: FormerNodes: %w", err)
 		}
 	}
 	if cfg.Replicas == 0 {

@@ -189,9 +189,9 @@ func TestAProcessThatKnowsOfNoDrainSeesWhatOthersWrite(t *testing.T) {
 		id := w.idWith("s", n1, n2)
 		w.create(c, id, "a=1")
 		other.pollNow()
-		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
-		defer cancel()
 		for _, n := range []string{n1.ID(), n2.ID()} {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+			defer cancel()
 			if err := c.Drain(ctx, n); !isErr(err, context.DeadlineExceeded) {
 				w.Fatal(err)
 			}

@@ -46,7 +46,7 @@ const (
 //
 // Held is ctx with the lock in it. Save, Update and Delete of this session with held, or a context made
 // of it, return [ErrLockLost], and store nothing, once somebody else has taken the lock, also when this
-// process merely stood still for longer than the lease. So does the Save of a session that succeeds
+// process merely stood still for longer than the lease; and after unlock. So does the Save of a session that succeeds
 // this one (Record.Succeeds). Calls with other contexts are not hindered:
 // all that must keep clear of each other take the lock. What a handler does elsewhere, as with a
 // payment service, is not undone: choose a lease that is longer than it takes.

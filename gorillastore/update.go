@@ -1,8 +1,8 @@
 package gorillastore
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"

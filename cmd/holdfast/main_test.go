@@ -210,7 +210,7 @@ func day(s *stage) {
 		s.Errorf("where: %v", m)
 	}
 	s.sameFields(first(m, "places"), "node", "addr", "role", "state", "copy", "version", "bytes")
-	s.has(s.run(exitNotYet, "where", plantedID+"1").out, "destroyed")
+	s.has(s.run(exitNotYet, "where", plantedID+"1").out, "destroyed", "was deleted")
 	s.has(s.run(exitNotYet, "where", plantedID+"nobody").out, "none", "Is the id right")
 
 	// A node dies: it is named, with the way out, and its sessions are on another one.

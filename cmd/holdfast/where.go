@@ -143,6 +143,8 @@ func whereTable(w io.Writer, result whereResult) {
 	case result.Found:
 	case !slices.ContainsFunc(result.Places, func(p placeResult) bool { return p.Copy != copyUnknown }):
 		fmt.Fprintln(w, "\nNo node could be asked, so nobody knows. \"holdfast status\" says what is wrong with the nodes.")
+	case slices.ContainsFunc(result.Places, func(p placeResult) bool { return p.Copy == copyDestroyed }):
+		fmt.Fprintln(w, "\nThe session was deleted, as by a logout. It stays so.")
 	default:
 		fmt.Fprintln(w, "\nNo node that could be asked holds it. Is the id right, and are MEMCACHED_KEY_PREFIX and MEMCACHED_SEAL_KEYS those of the app?")
 	}

@@ -16,7 +16,8 @@
 //
 // Labels are bounded: node is a node's ID, state is up, suspect or down, operation is load, save,
 // delete or update, kind is read or write, and outcome is one of cluster.Outcome. There is no
-// session id, key, value or address in any of them.
+// session id, key, value or address in any of them. While a node moves to another address, the
+// metrics of its ID are those of the new one.
 //
 //   - holdfast_operation_duration_seconds{operation,outcome}: histogram of Load, Save and so on.
 //   - holdfast_exchange_duration_seconds{node,kind,outcome}: histogram of exchanges with a node,

@@ -2,6 +2,7 @@ package holdfastprom
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -89,7 +90,7 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect is a part of prometheus.Collector.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	if c := m.cluster.Load(); c != nil {
-		nodes := c.Nodes()
+		nodes := oneOfEachID(c.Nodes())
 		m.forgetOthers(nodes)
 		collectNodes(ch, nodes)
 		collectStats(ch, c.Stats())
@@ -97,6 +98,17 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range m.measured() {
 		c.Collect(ch)
 	}
+}
+
+// oneOfEachID leaves out what else has the ID of a node: while a node moves to another address, both are
+// listed, and a scrape with two of one label fails as a whole. The one of the present list comes first.
+func oneOfEachID(nodes []cluster.NodeStatus) (distinct []cluster.NodeStatus) {
+	for _, n := range nodes {
+		if !slices.ContainsFunc(distinct, func(o cluster.NodeStatus) bool { return o.ID == n.ID }) {
+			distinct = append(distinct, n)
+		}
+	}
+	return distinct
 }
 
 func (m *Metrics) measured() []prometheus.Collector {

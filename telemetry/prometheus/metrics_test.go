@@ -136,6 +136,24 @@ func TestAScrapeOfWorkAndADeadNode(t *testing.T) {
 	)
 }
 
+// A node gets another address and keeps its ID, as when a machine is replaced: while both are listed, a
+// scrape shows the new one.
+func TestANodeThatMovesIsShownOnce(t *testing.T) {
+	w := watch(t, 3, nil, testenv.Embedded())
+	list, err := cluster.ParseNodes(w.env.Nodes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list[2].Addr = w.env.Add().Addr()
+	if err := w.SetNodes(list); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(w.Nodes()); n != 4 {
+		t.Fatalf("%d nodes are listed: the test has no point", n)
+	}
+	mustHold(t, w.scrape(t), `holdfast_node_leaving{node="n3"} 0`, `holdfast_node_leaving{node="n1"} 0`)
+}
+
 // Names, units, types and help follow the conventions of Prometheus, as its own linter knows them.
 func TestMetricsFollowTheConventions(t *testing.T) {
 	w := watch(t, 2, nil, testenv.Embedded())

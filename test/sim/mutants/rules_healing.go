@@ -186,6 +186,8 @@ var healing = []rule{
 		"all && !(l == op.lists.now && op.lists.joins)", "all"),
 	one("who does not know the former list makes nodes whole", "(*Cluster).isRollout",
 		"ls.joins && age < 2*c.cfg.TransitionFor ||", "false ||"),
+	one("a young process does not know the lists of its own drains", "(*Cluster).isRollout",
+		"slices.Contains(ls.had, name) ||", ""),
 	one("a server with another zone is another server", "(*Cluster).nodeFor",
 		"o.ID == n.ID && o.Addr == n.Addr", "o.Node == n"),
 	one("entries on a node that left are ended for ever", "(*hints).drop",
