@@ -101,7 +101,7 @@ func TestDamagedSessionIsAFreshOne(t *testing.T) {
 func TestRecordOfAnotherUserIsNeverServed(t *testing.T) {
 	each(t, all, func(t *testing.T, d driver) {
 		w := newWorld(t, d, 3)
-		app1, app2 := w.pair(options{})
+		app1, app2 := w.pair(quick)
 		app1.whole(w) // nobody heals a record that is overwritten here
 		ann, eve := w.newUser(), w.newUser()
 		ann.logIn(app1, "ann")
