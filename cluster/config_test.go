@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
+// twoNodes are at ports where nobody listens: what runs at memcached's own port is no business of tests.
 func twoNodes() []Node {
-	return []Node{{ID: "n1", Addr: "127.0.0.1:11211"}, {ID: "n2", Addr: "127.0.0.1:11212"}}
+	return []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n2", Addr: "127.0.0.1:2"}}
 }
 
 func TestWrongConfigurationsSayWhatAndHow(t *testing.T) {
@@ -74,7 +75,7 @@ func TestWrongConfigurationsSayWhatAndHow(t *testing.T) {
 }
 
 func TestUnknownHostIsRefusedAtTheStart(t *testing.T) {
-	nodes := []Node{{ID: "n1", Addr: "127.0.0.1:11211"}, {ID: "n2", Addr: "no-such-host.invalid:11211"}}
+	nodes := []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n2", Addr: "no-such-host.invalid:11211"}}
 	_, err := net.DefaultResolver.LookupHost(context.Background(), "no-such-host.invalid")
 	var dns *net.DNSError
 	certain := errors.As(err, &dns) && dns.IsNotFound

@@ -93,9 +93,9 @@ func TestWrongNodeLists(t *testing.T) {
 	}
 }
 
-// env returns a getenv over pairs, with two good nodes where none are given.
+// env returns a getenv over pairs, with two good nodes, at which nobody listens, where none are given.
 func env(pairs ...string) func(string) string {
-	m := map[string]string{"MEMCACHED_NODES": "n1:127.0.0.1:11211,n2:127.0.0.1:11212"}
+	m := map[string]string{"MEMCACHED_NODES": "n1:127.0.0.1:1,n2:127.0.0.1:2"}
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]
 	}

@@ -127,7 +127,7 @@ func TestTheStartIsLogged(t *testing.T) {
 		}
 		cl.Close()
 		got := linesIn(&b, "cluster: started")
-		if len(got) != 1 || !strings.Contains(got[0], c.want) || !strings.Contains(got[0], "n1 (127.0.0.1:11211) n2 (127.0.0.1:11212)") || !strings.Contains(got[0], "level=INFO") {
+		if len(got) != 1 || !strings.Contains(got[0], c.want) || !strings.Contains(got[0], "n1 (127.0.0.1:1) n2 (127.0.0.1:2)") || !strings.Contains(got[0], "level=INFO") {
 			t.Errorf("%s: %q, want %q", c.why, got, c.want)
 		}
 		if strings.Contains(b.String(), planted) || strings.Contains(b.String(), goodKey(1)) {
