@@ -27,6 +27,7 @@ func ann(w *world) (apps []*app, devices []*user) {
 	for range 3 {
 		apps = append(apps, w.start(owned))
 	}
+	apps[0].whole(w) // no update has less than a whole home to decide it
 	for i := range 5 {
 		u := w.newUser()
 		u.sees(apps[i%3], "welcome", "/login", "user", "ann", "device", fmt.Sprintf("device%d", i))
