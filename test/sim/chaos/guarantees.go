@@ -57,7 +57,7 @@ baselines do the same by plain saves.
 With ` + "`-sticky`" + ` the instances have local copies ([sticky mode](sticky.md)), and users a balancer that sticks, flaps now and then, or does not stick. All nodes hang or
 die for longer than a copy is fresh, an instance reaches no node, and instances die with what they have not written. What it looks for: a user that is shown less than it
 has seen, and nobody counted it (` + "`Stats.Behind`" + `); an acknowledged change that is gone, on any instance, when all is written; a logout that does not hold.
-What sticky.md calls the price is counted on a line of its own. No figures of such a run are on this page.
+What sticky.md calls the price is counted on a line of its own. Figures of such a run: [sticky mode](sticky.md#measured).
 
 ## What the others have shown
 
