@@ -11,6 +11,16 @@ import (
 
 // These stories tell that one at a time has the lock on a session.
 
+// loadWith loads the session with a lock.
+func (w *world) loadWith(held context.Context, c *Cluster) *Record {
+	w.Helper()
+	r, err := c.Load(held, "s")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
 // lock takes the lock, which must be had.
 func (w *world) lock(c *Cluster, lease time.Duration) (held context.Context, unlock func()) {
 	w.Helper()
@@ -84,10 +94,7 @@ func TestAHolderThatStoodStillCannotSave(t *testing.T) {
 		c, d := w.cluster(Config{}), w.cluster(Config{})
 		w.create(c, "s", "a=1")
 		held, unlock := w.lock(c, time.Second)
-		r, err := c.Load(held, "s")
-		if err != nil {
-			w.Fatal(err)
-		}
+		r := w.loadWith(held, c)
 		next, _ := w.lock(d, time.Minute)
 		r.Attrs["a"] = []byte("old")
 		for range 2 {
@@ -135,10 +142,7 @@ func TestALockThatIsLostDuringASave(t *testing.T) {
 			c, d := w.cluster(Config{}), w.cluster(Config{})
 			w.create(c, "s", "n=0")
 			held, _ := w.lock(c, time.Second)
-			r, err := c.Load(held, "s")
-			if err != nil {
-				w.Fatal(err)
-			}
+			r := w.loadWith(held, c)
 			_ = raise("n")(r)
 			seen := 0
 			var taken sync.WaitGroup
@@ -153,7 +157,7 @@ func TestALockThatIsLostDuringASave(t *testing.T) {
 					w.lock(d, time.Minute)
 				}
 			})
-			err = c.Save(held, r)
+			err := c.Save(held, r)
 			w.onCommand(nil)
 			if seen > at {
 				taken.Wait()
@@ -189,10 +193,7 @@ func TestWhatALockRefuses(t *testing.T) {
 			w.Errorf("a lock that is held already: %v", err)
 		}
 		release()
-		r, err := c.Load(held, "s")
-		if err != nil {
-			w.Fatal(err)
-		}
+		r := w.loadWith(held, c)
 		w.delete(c, "s")
 		if err := c.Save(held, r); !errors.Is(err, ErrDestroyed) {
 			w.Errorf("save: %v", err)
@@ -209,10 +210,7 @@ func TestASaveWithALockMergesWhatOthersHaveSaved(t *testing.T) {
 		c, d := w.cluster(Config{}), w.cluster(Config{})
 		w.create(c, "s", "a=1 b=2 c=3")
 		held, unlock := w.lock(c, time.Minute)
-		r, err := c.Load(held, "s")
-		if err != nil {
-			w.Fatal(err)
-		}
+		r := w.loadWith(held, c)
 		w.change(d, "s", "b", "other")
 		w.change(d, "s", "new", "4")
 		delete(r.Attrs, "a")
@@ -338,10 +336,7 @@ func TestARenewalUnderALock(t *testing.T) {
 		c, d := w.cluster(Config{}), w.cluster(Config{})
 		w.create(c, "s", "a=1")
 		held, unlock := w.lock(c, time.Second)
-		r, err := c.Load(held, "s")
-		if err != nil {
-			w.Fatal(err)
-		}
+		r := w.loadWith(held, c)
 		ctx, cancel := context.WithCancel(w.Context())
 		var waiting sync.WaitGroup
 		waiting.Go(func() {
