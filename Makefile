@@ -24,7 +24,7 @@ check: ## The quick tests of the root module, for every save: some 20 seconds. T
 test: memcached ## All tests of the root module, under the race detector.
 	$(GO) test -race -timeout 20m -p $(TOGETHER) ./...
 
-long: memcached ## The stories of package cluster with ten times as many seeds, and with hostile nodes in every place: half an hour.
+long: memcached ## The stories of package cluster with six to ten times as many seeds, and with hostile nodes in every place.
 	$(GO) test -race -count=1 -timeout 0 ./cluster -long
 
 memcached: ## Installs memcached with the system's package manager where it is missing.
