@@ -40,7 +40,7 @@ var guarantees = []guarantee{
 	{
 		event: "nodes fail one after another, no request to the session in between, the node before being whole again",
 		sees:  "nothing: healers restore the second copy; a change or a logout that a node missed holds",
-		how:   "all that take one node at a time, in a row: see [Idle sessions](#idle-sessions)",
+		how:   "one node at a time, in a row: see [Idle sessions](#idle-sessions)",
 		idle:  true,
 	},
 	{
@@ -89,7 +89,7 @@ var guarantees = []guarantee{
 	{
 		event: "two versions of the app serve the same sessions, and the older does not know a field of a stored struct; a stored value encodes differently each time",
 		sees:  "a value that a request left alone is left alone",
-		how:   "all: every tenth thing that a user does is three requests at once, two of which change such values",
+		how:   "every tenth thing that a user does is three requests at once, two of which change such values",
 		met:   func(c *counts) string { return fmt.Sprintf("%d changes of such values", c.shapeless) },
 	},
 	{
