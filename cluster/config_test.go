@@ -31,6 +31,7 @@ func TestWrongConfigurationsSayWhatAndHow(t *testing.T) {
 		{"a login in the address of a node with an id", Config{Nodes: []Node{{ID: "n1", Addr: "me:" + planted + "@127.0.0.1:1"}}}, []string{`"n1"`, "'@'", "Config.Password"}},
 		{"an id twice", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n1", Addr: "127.0.0.1:2"}}}, []string{`"n1"`, "twice", "own"}},
 		{"an address twice", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1"}, {ID: "n2", Addr: "127.0.0.1:1"}}}, []string{`"n1"`, `"n2"`, "127.0.0.1:1", "same address"}},
+		{"a zone with a space", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1", Zone: "a b"}}}, []string{`node id "n1" has a wrong zone`}},
 		{"no port", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1"}}}, []string{`"n1"`, `"127.0.0.1"`, "host:port"}},
 		{"no host", Config{Nodes: []Node{{ID: "n1", Addr: ":11211"}}}, []string{`"n1"`, `":11211"`, "host:port"}},
 		{"port 0", Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:0"}}}, []string{`"n1"`, `"0"`, "1 to 65535"}},

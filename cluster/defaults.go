@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/setup"
 )
 
 // This file decides what a field of Config stands for that is zero, and refuses the numbers that cannot be meant.
@@ -26,6 +28,8 @@ const (
 	DefaultDiscoverEvery    = 30 * time.Second
 	DefaultOwnerCheck       = 5 * time.Second
 )
+
+const mostConns = 1 << 20
 
 // withDefaults returns the configuration with every field filled in, or an error
 // that says which field is wrong and what it wants.
@@ -59,10 +63,10 @@ func (cfg Config) withDefaults() (Config, error) {
 	if cfg.MinCopies < 1 || cfg.MinCopies > cfg.Replicas {
 		return cfg, fmt.Errorf("cluster: MinCopies is %d, but each session has %d copies (Replicas): use 1 to %d", cfg.MinCopies, cfg.Replicas, cfg.Replicas)
 	}
-	if err := checkPrefix(cfg.KeyPrefix); err != nil {
+	if err := setup.CheckPrefix(cfg.KeyPrefix); err != nil {
 		return cfg, err
 	}
-	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
+	if err := setup.CheckLogin(cfg.Username, cfg.Password); err != nil {
 		return cfg, fmt.Errorf("cluster: Username and Password %w", err)
 	}
 	if cfg.UnknownPerSecond == 0 {

@@ -2,10 +2,7 @@ package cluster
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/internal/discovery"
@@ -66,54 +63,4 @@ func (c *Cluster) follow() {
 		}
 		prudent.Use(list)
 	}
-}
-
-func toDiscovery(nodes []Node) (list []discovery.Node) {
-	for _, n := range nodes {
-		list = append(list, discovery.Node(n))
-	}
-	return list
-}
-
-func fromDiscovery(list []discovery.Node) (nodes []Node) {
-	for _, n := range list {
-		nodes = append(nodes, Node(n))
-	}
-	return nodes
-}
-
-// discoveryForm is how the environment names a source.
-const discoveryForm = `"srv:_memcached._tcp.mc.example.org", "elasticache:host:port" or "file:/path"`
-
-// discoverFrom returns the source that the text names.
-func discoverFrom(text string, conf *tls.Config) (func(context.Context) ([]Node, error), error) {
-	kind, at, _ := strings.Cut(text, ":")
-	if at == "" {
-		return nil, fmt.Errorf("want %s", discoveryForm)
-	}
-	var ask func(context.Context) ([]discovery.Node, error)
-	switch kind {
-	case "srv":
-		ask = discovery.SRV(net.DefaultResolver, at)
-	case "elasticache":
-		ask = discovery.ElastiCache(at, conf, (&net.Dialer{}).DialContext)
-	case "file":
-		return func(ctx context.Context) ([]Node, error) {
-			list, err := discovery.ReadFile(ctx, at)
-			if err != nil {
-				return nil, err
-			}
-			nodes, err := ParseNodes(list)
-			if err != nil {
-				return nil, fmt.Errorf("file %q: %s", at, strings.TrimPrefix(err.Error(), "cluster: "))
-			}
-			return nodes, nil
-		}, nil
-	default:
-		return nil, fmt.Errorf("want %s", discoveryForm)
-	}
-	return func(ctx context.Context) ([]Node, error) {
-		list, err := ask(ctx)
-		return fromDiscovery(list), err
-	}, nil
 }

@@ -166,9 +166,9 @@
 // placement.go says which nodes a key belongs to, node.go what a node is to this process,
 // membership.go whether it is up, journal.go logs.
 //
-// What a Cluster may be: env.go, misspelt.go, envsecrets.go, nodelist.go, config.go, defaults.go, check.go,
-// localconfig.go, address.go.
+// What a Cluster may be: env.go, defaults.go, config.go, localconfig.go.
 //
 // internal/record says what a session is when several copies of it meet, internal/memcached
-// speaks to one server. internal/lateconn is a connection for tests.
+// speaks to one server, internal/setup reads lists of nodes and configurations that are written as text, and
+// refuses those that cannot be used. internal/lateconn is a connection for tests.
 package cluster

@@ -49,7 +49,7 @@ func doorsOf(nodes []*node, found [][]netip.Addr, own []netip.Addr) []*door {
 // isNear reports whether one of the addresses is this machine's.
 func isNear(as, own []netip.Addr) bool {
 	return slices.ContainsFunc(as, func(a netip.Addr) bool {
-		a = dialledAs(a)
+		a = memcached.DialledAs(a)
 		return a.IsLoopback() || slices.Contains(own, a.WithZone(""))
 	})
 }

@@ -2,40 +2,25 @@ package cluster
 
 import (
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/setup"
+	"github.com/holdfast-go/holdfast/internal/discovery"
 )
 
-// This file decides how a configuration is written as environment variables.
+// This file decides what becomes of a list of nodes, and of a configuration, that are written as text: package
+// setup reads them.
 
-// variables are all that ConfigFromEnv reads.
-var variables = []string{
-	"MEMCACHED_NODES",
-	"MEMCACHED_DISCOVERY",
-	"MEMCACHED_DISCOVER_EVERY",
-	"MEMCACHED_TRANSITION_FOR",
-	"MEMCACHED_FORMER_NODES",
-	standbyVariable,
-	formerStandbyVariable,
-	"MEMCACHED_REPLICAS",
-	"MEMCACHED_MIN_COPIES",
-	"MEMCACHED_TIMEOUT",
-	"MEMCACHED_KEY_PREFIX",
-	"MEMCACHED_USERNAME",
-	"MEMCACHED_PASSWORD",
-	"MEMCACHED_TLS",
-	"MEMCACHED_TLS_CA",
-	"MEMCACHED_TLS_CERT",
-	"MEMCACHED_TLS_KEY",
-	"MEMCACHED_TLS_SERVER_NAME",
-	"MEMCACHED_SEAL_KEYS",
-	"MEMCACHED_ALLOW_UNSEALED",
-	"MEMCACHED_ALLOW_UNRESOLVED",
+// ParseNodes reads a node list: "n1:host:11211,n2:host:11212", separated by
+// commas or spaces. An entry is id:address, id@zone:address or an address alone, which
+// is then the id as well; an address is host:port, [v6]:port or the path of a unix
+// socket. The error names the entry and the form it wants; an entry that may hold a
+// password is told by its place in the list.
+func ParseNodes(s string) ([]Node, error) {
+	nodes, err := setup.ParseNodes(s)
+	return fromDiscovery(nodes), err
 }
 
 // ConfigFromEnv reads the configuration from the environment, through a function
@@ -72,103 +57,25 @@ var variables = []string{
 // up, such as MEMCACHED_PORT, are none of them. Nothing is read from the network. The files
 // of MEMCACHED_TLS_* are read again at handshakes: certificates can be renewed while the app runs.
 func ConfigFromEnv(getenv func(string) string) (Config, error) {
-	var cfg Config
-	var errs []error
 	if getenv == nil {
 		getenv = os.Getenv
 	}
-	fail := func(name, value, want string) {
-		errs = append(errs, fmt.Errorf("%s: want %s", shown(name, value), want))
-	}
-	number := func(name string, into *int) {
-		if v := getenv(name); v != "" {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				fail(name, v, "a whole number from 1")
-				return
-			}
-			*into = n
-		}
-	}
-	duration := func(name, example string, into *time.Duration) {
-		if v := getenv(name); v != "" {
-			d, err := time.ParseDuration(v)
-			if err != nil || d <= 0 {
-				fail(name, v, "a positive duration with its unit, such as "+example)
-				return
-			}
-			*into = d
-		}
-	}
-	flag := func(name string) bool {
-		v := getenv(name)
-		b, err := strconv.ParseBool(v)
-		if v != "" && err != nil {
-			fail(name, v, "true or false")
-		}
-		return b
-	}
-
-	errs = append(errs, misspelt(getenv)...)
-	source := getenv("MEMCACHED_DISCOVERY")
-	if v := getenv("MEMCACHED_NODES"); strings.TrimSpace(v) == "" && source != "" {
-		// the list comes from there
-		for _, name := range []string{standbyVariable, formerStandbyVariable} {
-			if getenv(name) != "" {
-				errs = append(errs, fmt.Errorf("%s is set, but a list from MEMCACHED_DISCOVERY has no standby nodes: remove it, or list the nodes in MEMCACHED_NODES", name))
-			}
-		}
-	} else if strings.TrimSpace(v) == "" {
-		errs = append(errs, fmt.Errorf("MEMCACHED_NODES is not set: %s; or set MEMCACHED_DISCOVERY to where the list comes from: %s", nodesForm, discoveryForm))
-	} else if nodes, err := ParseNodes(v); err != nil {
-		name := fmt.Sprintf("MEMCACHED_NODES=%q", v)
-		if slices.ContainsFunc(listed(v), mayHoldSecret) {
-			name = "MEMCACHED_NODES"
-		}
-		errs = append(errs, fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "cluster: ")))
-	} else {
-		cfg.Nodes = nodes
-		if err := markStandby(cfg.Nodes, getenv); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	number("MEMCACHED_REPLICAS", &cfg.Replicas)
-	number("MEMCACHED_MIN_COPIES", &cfg.MinCopies)
-	duration("MEMCACHED_TIMEOUT", "150ms", &cfg.Timeout)
-	duration("MEMCACHED_DISCOVER_EVERY", "30s", &cfg.DiscoverEvery)
-	duration("MEMCACHED_TRANSITION_FOR", "2m", &cfg.TransitionFor)
-	cfg.KeyPrefix = getenv("MEMCACHED_KEY_PREFIX")
-	if checkPrefix(cfg.KeyPrefix) != nil {
-		fail("MEMCACHED_KEY_PREFIX", cfg.KeyPrefix, fmt.Sprintf("at most %d bytes without spaces or control characters", maxPrefix))
-	}
-	cfg.Username, cfg.Password = getenv("MEMCACHED_USERNAME"), getenv("MEMCACHED_PASSWORD")
-	if err := checkLogin(cfg.Username, cfg.Password); err != nil {
-		errs = append(errs, fmt.Errorf("MEMCACHED_USERNAME and MEMCACHED_PASSWORD %w", err))
-	}
-	seal, err := sealKeysFromEnv(getenv)
+	env, err := setup.FromEnv(getenv)
 	if err != nil {
-		errs = append(errs, err)
+		return Config{}, err
 	}
-	cfg.SealKeys, cfg.AllowUnsealed = seal, flag("MEMCACHED_ALLOW_UNSEALED")
-	cfg.AllowUnresolved = flag("MEMCACHED_ALLOW_UNRESOLVED")
-	useTLS := flag("MEMCACHED_TLS")
-	conf, files, err := tlsFromEnv(getenv, useTLS)
-	if err != nil {
-		errs = append(errs, err)
+	cfg := Config{
+		Nodes: fromDiscovery(env.Nodes), FormerNodes: fromDiscovery(env.FormerNodes),
+		DiscoverEvery: env.DiscoverEvery, TransitionFor: env.TransitionFor,
+		Replicas: env.Replicas, MinCopies: env.MinCopies, Timeout: env.Timeout, KeyPrefix: env.KeyPrefix,
+		Username: env.Username, Password: env.Password, TLS: env.TLS, tlsFiles: env.TLSFiles,
+		SealKeys: env.SealKeys, AllowUnsealed: env.AllowUnsealed, AllowUnresolved: env.AllowUnresolved,
 	}
-	cfg.TLS, cfg.tlsFiles = conf, files
-	if source != "" {
-		if cfg.Discover, err = discoverFrom(source, conf); err != nil {
-			fail("MEMCACHED_DISCOVERY", source, strings.TrimPrefix(err.Error(), "want "))
+	if env.Discover != nil {
+		cfg.Discover = func(ctx context.Context) ([]Node, error) {
+			nodes, err := env.Discover(ctx)
+			return fromDiscovery(nodes), err
 		}
-	}
-	if v := getenv("MEMCACHED_FORMER_NODES"); v != "" {
-		if cfg.FormerNodes, err = ParseNodes(v); err != nil {
-			errs = append(errs, fmt.Errorf("MEMCACHED_FORMER_NODES: %s", strings.TrimPrefix(err.Error(), "cluster: ")))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return Config{}, fmt.Errorf("cluster: %w", err)
 	}
 	if err := envCounts(cfg, getenv); err != nil {
 		return Config{}, fmt.Errorf("cluster: %w", err)
@@ -197,4 +104,22 @@ func envCounts(cfg Config, getenv func(string) string) error {
 		return fmt.Errorf("MEMCACHED_MIN_COPIES=%q: want 1 to %d, the number of copies (MEMCACHED_REPLICAS)", getenv("MEMCACHED_MIN_COPIES"), replicas)
 	}
 	return nil
+}
+
+// checkNodes refuses a list of nodes that cannot be used.
+func checkNodes(nodes []Node) error { return setup.CheckNodes(toDiscovery(nodes)) }
+
+// toDiscovery gives nodes the type that internal packages have for them.
+func toDiscovery(nodes []Node) (list []discovery.Node) {
+	for _, n := range nodes {
+		list = append(list, discovery.Node(n))
+	}
+	return list
+}
+
+func fromDiscovery(list []discovery.Node) (nodes []Node) {
+	for _, n := range list {
+		nodes = append(nodes, Node(n))
+	}
+	return nodes
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
@@ -50,8 +51,9 @@ func FuzzConfigFromEnv(f *testing.F) {
 			t.Fatal(err)
 		}
 		values["MEMCACHED_PASSWORD"], values["MEMCACHED_SEAL_KEYS"] = "", ""
-		others := fmt.Sprintf("%q", values) + nodesForm + "at most 100 bytes without spaces or control characters a positive duration with its unit, such as 150ms"
-		for _, secret := range append(listed(keys), password) {
+		_, form := ParseNodes("")
+		others := fmt.Sprintf("%q", values) + form.Error() + "at most 100 bytes without spaces or control characters a positive duration with its unit, such as 150ms"
+		for _, secret := range append(strings.FieldsFunc(keys, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }), password) {
 			if len(secret) > 12 && strings.Contains(err.Error(), secret) && !strings.Contains(others, secret) {
 				t.Fatalf("the error shows %q: %v", secret, err)
 			}

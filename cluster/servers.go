@@ -7,44 +7,19 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/setup"
+	"github.com/holdfast-go/holdfast/internal/discovery"
 )
 
 // This file decides whether each node of the list is one server of its own. Two nodes on one
 // server hold both copies of a session in one place. One name for several servers sends a save
 // to one of them and the load to another. What names lead to is seen by looking them up; where
 // that leaves it open, the servers are asked.
-
-// placeOf returns an address in the one form that all ways to write it have in common.
-func placeOf(addr string) string {
-	if memcached.IsUnix(addr) {
-		return filepath.Clean(addr)
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if a, err := netip.ParseAddr(host); err == nil {
-		return net.JoinHostPort(dialledAs(a).String(), port)
-	}
-	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(host, ".")), port)
-}
-
-// dialledAs returns the address that a connection to this one leads to.
-func dialledAs(a netip.Addr) netip.Addr {
-	switch a = a.Unmap(); a {
-	case netip.IPv4Unspecified():
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	case netip.IPv6Unspecified():
-		return netip.IPv6Loopback()
-	}
-	return a
-}
 
 // lookup returns the addresses of each node; none for a unix socket and where the resolver
 // does not answer in time, which proves nothing. A host name that is known not to exist is
@@ -80,17 +55,11 @@ func checkPlaces(nodes []Node, found [][]netip.Addr) error {
 	for i, n := range nodes {
 		for j, other := range nodes[:i] {
 			if at := commonPlace(other.Addr, n.Addr, found[j], found[i]); at != "" {
-				return oneServer(other, n, "have the same address "+at)
+				return setup.OneServer(discovery.Node(other), discovery.Node(n), "have the same address "+at)
 			}
 		}
 	}
 	return nil
-}
-
-// oneServer is the error for two nodes that are one; why says how that is known.
-func oneServer(a, b Node, why string) error {
-	return fmt.Errorf("cluster: nodes %q (%s) and %q (%s) %s: both copies of a session would lie on one server: "+
-		"give each node the address of a server of its own, or list the server once", a.ID, a.Addr, b.ID, b.Addr, why)
 }
 
 // commonPlace returns where both addresses lead to; empty for nowhere.
@@ -107,8 +76,8 @@ func commonPlace(addr1, addr2 string, found1, found2 []netip.Addr) string {
 		return ""
 	}
 	for _, a := range found1 {
-		if slices.ContainsFunc(found2, func(b netip.Addr) bool { return dialledAs(a) == dialledAs(b) }) {
-			return net.JoinHostPort(dialledAs(a).String(), portOf(addr1))
+		if slices.ContainsFunc(found2, func(b netip.Addr) bool { return memcached.DialledAs(a) == memcached.DialledAs(b) }) {
+			return net.JoinHostPort(memcached.DialledAs(a).String(), portOf(addr1))
 		}
 	}
 	return ""
@@ -129,7 +98,7 @@ func (c *Cluster) checkServers(ctx context.Context, doors []*door) error {
 	for _, server := range servers {
 		for _, d := range server {
 			if first := server[0]; d.node != first.node {
-				return oneServer(first.node.Node, d.node.Node, fmt.Sprintf("lead to the same server (%s and %s)", first, d))
+				return setup.OneServer(discovery.Node(first.node.Node), discovery.Node(d.node.Node), fmt.Sprintf("lead to the same server (%s and %s)", first, d))
 			}
 		}
 	}
@@ -185,7 +154,7 @@ func (c *Cluster) nameChanged(ctx context.Context, n *node, m memcached.Move) {
 // besides returns another node that leads to the place of n as well, or nil.
 func (c *Cluster) besides(ctx context.Context, n *node, used netip.Addr) *node {
 	for _, o := range c.nodes() {
-		if o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(ctx, dialledAs(used)) {
+		if o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(ctx, memcached.DialledAs(used)) {
 			return o
 		}
 	}
@@ -194,7 +163,7 @@ func (c *Cluster) besides(ctx context.Context, n *node, used netip.Addr) *node {
 
 // leadsTo reports whether the node's address, or its name, leads there now.
 func (n *node) leadsTo(ctx context.Context, at netip.Addr) bool {
-	same := func(a netip.Addr) bool { return dialledAs(a) == at }
+	same := func(a netip.Addr) bool { return memcached.DialledAs(a) == at }
 	if a, err := netip.ParseAddrPort(n.Addr); err == nil {
 		return same(a.Addr())
 	}

@@ -65,8 +65,8 @@ func TestEveryShellBlockIsRight(t *testing.T) {
 func variables(t *testing.T) map[string]bool {
 	t.Helper()
 	known := map[string]bool{}
-	for _, file := range []string{"env.go", "envsecrets.go", "nodelist.go"} {
-		b, err := os.ReadFile(filepath.Join(root, "cluster", file))
+	for _, file := range []string{"env.go", "secrets.go", "nodelist.go"} {
+		b, err := os.ReadFile(filepath.Join(root, "cluster/internal/setup", file))
 		if err != nil {
 			t.Fatal(err)
 		}

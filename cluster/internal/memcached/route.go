@@ -251,6 +251,17 @@ func (c *routed) Close() error {
 // IsUnix reports whether an address is the path of a unix socket.
 func IsUnix(addr string) bool { return strings.Contains(addr, "/") }
 
+// DialledAs returns the address that a connection to this one leads to.
+func DialledAs(a netip.Addr) netip.Addr {
+	switch a = a.Unmap(); a {
+	case netip.IPv4Unspecified():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	case netip.IPv6Unspecified():
+		return netip.IPv6Loopback()
+	}
+	return a
+}
+
 // HostOf returns the host name and the port of an address that needs a resolver.
 func HostOf(addr string) (host, port string, ok bool) {
 	host, port, err := net.SplitHostPort(addr)

@@ -32,7 +32,7 @@ var names = []rule{
 		"case !c.judged.Swap(true): c.route.lost(c.addr)", "case !c.judged.Swap(true):"),
 	one("connections to an address that was left are used", "isAstray",
 		"return ok && c.turn != c.route.turn.Load()", "return ok && c.turn > c.route.turn.Load()"),
-	one("an address in two ways of writing is two nodes", "checkNodes",
+	one("an address in two ways of writing is two nodes", "CheckNodes",
 		"place := placeOf(n.Addr)", "place := n.Addr"),
 	one("names that lead to one address are two nodes", "cluster.New",
 		"if err := checkPlaces(cfg.Nodes, found); err != nil {", "if err := error(nil); err != nil {"),

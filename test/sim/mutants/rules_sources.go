@@ -39,6 +39,6 @@ var following = []rule{
 		"ls.now.settled.Sub(now)", "0"),
 	one("a change is told once only", "(*Cluster).tellChange",
 		"now.Sub(c.toldChange) < tellEvery", "true"),
-	one("a list that is found takes standby nodes without a word", "ConfigFromEnv",
+	one("a list that is found takes standby nodes without a word", "FromEnv",
 		`if getenv(name) != "" { errs`, `if false { errs`),
 }

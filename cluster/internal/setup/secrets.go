@@ -1,4 +1,4 @@
-package cluster
+package setup
 
 import (
 	"crypto/tls"

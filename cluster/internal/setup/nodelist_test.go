@@ -1,9 +1,11 @@
-package cluster
+package setup
 
 import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-go/holdfast/internal/discovery"
 )
 
 // Each of these was meant by somebody to be a list of nodes. What is wrong is said, and how
@@ -74,19 +76,19 @@ func TestOtherNotationsOfNodeLists(t *testing.T) {
 func TestZonesInNodeLists(t *testing.T) {
 	for _, c := range []struct {
 		in   string
-		want Node
+		want discovery.Node
 	}{
-		{"n1@a:host:11211", Node{ID: "n1", Zone: "a", Addr: "host:11211"}},
-		{"n1@eu-west_1.b:10.0.0.1:11211", Node{ID: "n1", Zone: "eu-west_1.b", Addr: "10.0.0.1:11211"}},
-		{"n1@a:[::1]:11211", Node{ID: "n1", Zone: "a", Addr: "[::1]:11211"}},
-		{"n1@a:/run/x.sock", Node{ID: "n1", Zone: "a", Addr: "/run/x.sock"}},
-		{"n1@a:/run/x@y:z:1", Node{ID: "n1", Zone: "a", Addr: "/run/x@y:z:1"}},
-		{"1@2:host:11211", Node{ID: "1", Zone: "2", Addr: "host:11211"}},
-		{"n1:/run/x@y:z:1", Node{ID: "n1", Addr: "/run/x@y:z:1"}},
-		{"/run/x@y:z:1", Node{ID: "/run/x@y:z:1", Addr: "/run/x@y:z:1"}},
+		{"n1@a:host:11211", discovery.Node{ID: "n1", Zone: "a", Addr: "host:11211"}},
+		{"n1@eu-west_1.b:10.0.0.1:11211", discovery.Node{ID: "n1", Zone: "eu-west_1.b", Addr: "10.0.0.1:11211"}},
+		{"n1@a:[::1]:11211", discovery.Node{ID: "n1", Zone: "a", Addr: "[::1]:11211"}},
+		{"n1@a:/run/x.sock", discovery.Node{ID: "n1", Zone: "a", Addr: "/run/x.sock"}},
+		{"n1@a:/run/x@y:z:1", discovery.Node{ID: "n1", Zone: "a", Addr: "/run/x@y:z:1"}},
+		{"1@2:host:11211", discovery.Node{ID: "1", Zone: "2", Addr: "host:11211"}},
+		{"n1:/run/x@y:z:1", discovery.Node{ID: "n1", Addr: "/run/x@y:z:1"}},
+		{"/run/x@y:z:1", discovery.Node{ID: "/run/x@y:z:1", Addr: "/run/x@y:z:1"}},
 	} {
 		nodes, err := ParseNodes(c.in)
-		if err != nil || !slices.Equal(nodes, []Node{c.want}) {
+		if err != nil || !slices.Equal(nodes, []discovery.Node{c.want}) {
 			t.Errorf("%q: %+v, %v", c.in, nodes, err)
 		}
 	}
@@ -129,8 +131,8 @@ func TestZonesThatAreRefused(t *testing.T) {
 		}
 	}
 	for _, zone := range []string{"a b", "a:b", "@", "ä", strings.Repeat("z", 251)} {
-		if _, err := New(Config{Nodes: []Node{{ID: "n1", Addr: "127.0.0.1:1", Zone: zone}}, AllowUnsealed: true}); err == nil || !strings.Contains(err.Error(), `node id "n1" has a wrong zone`) {
-			t.Errorf("zone %q in a Config: %v", zone, err)
+		if err := CheckNodes([]discovery.Node{{ID: "n1", Addr: "127.0.0.1:1", Zone: zone}}); err == nil || !strings.Contains(err.Error(), `node id "n1" has a wrong zone`) {
+			t.Errorf("zone %q in a list that was made: %v", zone, err)
 		}
 	}
 }
@@ -139,57 +141,21 @@ func TestZonesThatAreRefused(t *testing.T) {
 func TestNodeListsThatLookOdd(t *testing.T) {
 	for _, c := range []struct {
 		in   string
-		want Node
+		want discovery.Node
 	}{
-		{"1:a:11211", Node{ID: "1", Addr: "a:11211"}},
-		{"33:10.0.0.1:11211", Node{ID: "33", Addr: "10.0.0.1:11211"}},
-		{"n1:memcached-1:11211", Node{ID: "n1", Addr: "memcached-1:11211"}},
-		{"n1:a_b.c-d.:11211", Node{ID: "n1", Addr: "a_b.c-d.:11211"}},
-		{"n1:1a:11211", Node{ID: "n1", Addr: "1a:11211"}},
-		{"n1:0xa.example:11211", Node{ID: "n1", Addr: "0xa.example:11211"}},
-		{"n1:/run/memcached/instance/socketfile1", Node{ID: "n1", Addr: "/run/memcached/instance/socketfile1"}},
-		{"n1:[::ffff:10.0.0.1]:11211", Node{ID: "n1", Addr: "[::ffff:10.0.0.1]:11211"}},
-		{"n1:/run/ä", Node{ID: "n1", Addr: "/run/ä"}},
+		{"1:a:11211", discovery.Node{ID: "1", Addr: "a:11211"}},
+		{"33:10.0.0.1:11211", discovery.Node{ID: "33", Addr: "10.0.0.1:11211"}},
+		{"n1:memcached-1:11211", discovery.Node{ID: "n1", Addr: "memcached-1:11211"}},
+		{"n1:a_b.c-d.:11211", discovery.Node{ID: "n1", Addr: "a_b.c-d.:11211"}},
+		{"n1:1a:11211", discovery.Node{ID: "n1", Addr: "1a:11211"}},
+		{"n1:0xa.example:11211", discovery.Node{ID: "n1", Addr: "0xa.example:11211"}},
+		{"n1:/run/memcached/instance/socketfile1", discovery.Node{ID: "n1", Addr: "/run/memcached/instance/socketfile1"}},
+		{"n1:[::ffff:10.0.0.1]:11211", discovery.Node{ID: "n1", Addr: "[::ffff:10.0.0.1]:11211"}},
+		{"n1:/run/ä", discovery.Node{ID: "n1", Addr: "/run/ä"}},
 	} {
 		nodes, err := ParseNodes(c.in)
-		if err != nil || !slices.Equal(nodes, []Node{c.want}) {
+		if err != nil || !slices.Equal(nodes, []discovery.Node{c.want}) {
 			t.Errorf("%q: %v, %v", c.in, nodes, err)
-		}
-	}
-}
-
-// Other software has passwords in its node lists. What may be one is not shown: not by the
-// error of the list, nor by those of the variable and of the configuration.
-func TestAPasswordInANodeListIsNotShown(t *testing.T) {
-	for _, in := range []string{
-		"me:" + planted + "@a:1",
-		"memcached://me:" + planted + "@a:1",
-		"memcached://a:1/?password=" + planted,
-		"a:1?password=" + planted,
-		"n1:a:1?user=me&password=" + planted,
-		"n1:a:1;password=" + planted,
-		"password=" + planted + ";n1:a:1",
-		"me:" + planted + ":a:11211",
-		"n1:me:" + planted + ":a:11211",
-		"n1:a:1,n2:b:1?password=" + planted,
-		`{"nodes":["a:1"],"password":"` + planted + `"}`,
-		`[{"host":"a","password":"` + planted + `"}]`,
-		`n1:a:1,"` + planted + `"`,
-	} {
-		_, err := ParseNodes(in)
-		_, err2 := ConfigFromEnv(env("MEMCACHED_NODES", in))
-		_, err3 := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", in))
-		_, err4 := New(Config{Nodes: []Node{{Addr: in}}})
-		_, err5 := New(Config{Nodes: []Node{{ID: "n1", Addr: in}}})
-		c, err6 := New(Config{Nodes: []Node{{ID: in, Addr: "127.0.0.1:1"}}})
-		c.Close()
-		for i, err := range []error{err, err2, err3, err4, err5, err6} {
-			if err == nil && i < 5 {
-				t.Errorf("%q: accepted (%d)", in, i)
-			}
-			if err != nil && strings.Contains(err.Error(), planted) {
-				t.Errorf("%q: shown (%d): %v", in, i, err)
-			}
 		}
 	}
 }
@@ -198,11 +164,11 @@ func TestStandbyListsThatNameNothing(t *testing.T) {
 	for _, c := range []struct{ ids, want string }{
 		{" ", "names no node"}, {",", "names no node"}, {",n2", "entry 1 is empty"}, {"n1,,n2", "entry 2 is empty"},
 	} {
-		if _, err := ConfigFromEnv(env("MEMCACHED_FAILOVER_NODES", c.ids)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "n1, n2") {
+		if _, err := FromEnv(env("MEMCACHED_FAILOVER_NODES", c.ids)); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "n1, n2") {
 			t.Errorf("%q: %v, want %q", c.ids, err, c.want)
 		}
 	}
-	if cfg, err := ConfigFromEnv(env("MEMCACHED_STANDBY_NODES", "n2,\n")); err != nil || !cfg.Nodes[1].Standby {
+	if cfg, err := FromEnv(env("MEMCACHED_STANDBY_NODES", "n2,\n")); err != nil || !cfg.Nodes[1].Standby {
 		t.Errorf("a comma at the end: %v", err)
 	}
 }

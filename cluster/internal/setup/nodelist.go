@@ -1,4 +1,4 @@
-package cluster
+package setup
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/holdfast-go/holdfast/internal/discovery"
 )
 
 // This file decides how a node list is written as text.
@@ -14,12 +16,9 @@ import (
 // nodesForm is what every complaint about a node list ends with.
 const nodesForm = `want id:host:port, id@zone:host:port or host:port, separated by commas or spaces, such as "n1:10.0.0.1:11211,n2:10.0.0.2:11211"`
 
-// ParseNodes reads a node list: "n1:host:11211,n2:host:11212", separated by
-// commas or spaces. An entry is id:address, id@zone:address or an address alone, which
-// is then the id as well; an address is host:port, [v6]:port or the path of a unix
-// socket. The error names the entry and the form it wants; an entry that may hold a
-// password is told by its place in the list.
-func ParseNodes(s string) ([]Node, error) {
+// ParseNodes reads a node list (cluster.ParseNodes tells of its form). The error names the entry and the form that
+// it wants; an entry that may hold a password is told by its place in the list.
+func ParseNodes(s string) ([]discovery.Node, error) {
 	entries, err := listed(s), checkGaps(s)
 	switch {
 	case slices.ContainsFunc(entries, func(entry string) bool { rest, _, _ := cutZone(entry); return hasLogin(rest) }):
@@ -36,7 +35,7 @@ func ParseNodes(s string) ([]Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w: %s", err, nodesForm)
 	}
-	var nodes []Node
+	var nodes []discovery.Node
 	for i, entry := range entries {
 		n, err := parseNode(entry)
 		if err != nil {
@@ -48,7 +47,7 @@ func ParseNodes(s string) ([]Node, error) {
 		}
 		nodes = append(nodes, n)
 	}
-	if err := checkNodes(nodes); err != nil {
+	if err := CheckNodes(nodes); err != nil {
 		return nil, err
 	}
 	return nodes, nil
@@ -125,7 +124,7 @@ func cutZone(entry string) (rest, zone string, found bool) {
 }
 
 // parseNode reads one entry. The error goes on after the name of the entry.
-func parseNode(entry string) (Node, error) {
+func parseNode(entry string) (discovery.Node, error) {
 	rest, zone, found := cutZone(entry)
 	n, err := parsePlace(rest)
 	if err == nil && found {
@@ -136,9 +135,9 @@ func parseNode(entry string) (Node, error) {
 }
 
 // parsePlace reads an entry without a zone.
-func parsePlace(entry string) (Node, error) {
+func parsePlace(entry string) (discovery.Node, error) {
 	if err := checkNotation(entry); err != nil {
-		return Node{}, err
+		return discovery.Node{}, err
 	}
 	id, addr := "", entry
 	fields := strings.Split(entry, ":")
@@ -146,43 +145,43 @@ func parsePlace(entry string) (Node, error) {
 	case slash >= 0:
 		id, addr = strings.TrimSuffix(entry[:slash], ":"), entry[slash:]
 	case bracket > 0 && entry[bracket-1] != ':':
-		return Node{}, errors.New("has no colon between its id and its address")
+		return discovery.Node{}, errors.New("has no colon between its id and its address")
 	case bracket >= 0:
 		id, addr = strings.TrimSuffix(entry[:bracket], ":"), entry[bracket:]
 		if _, behind, _ := strings.Cut(addr, "]"); isWeighted(strings.Split(behind, ":")) {
-			return Node{}, errWeight
+			return discovery.Node{}, errWeight
 		}
 	case len(fields) == 1 && isNumber(entry):
-		return Node{}, errors.New("is a number alone: a host goes before a port, and weights are not supported")
+		return discovery.Node{}, errors.New("is a number alone: a host goes before a port, and weights are not supported")
 	case len(fields) == 1:
-		return Node{}, errors.New("has no port")
+		return discovery.Node{}, errors.New("has no port")
 	case len(fields) == 2 && fields[0] != "" && fields[1] != "" && !isNumber(strings.TrimLeft(fields[1], "+-")) && checkHost(fields[1]) == nil:
-		return Node{}, fmt.Errorf("has no port: %q is not a number from 1 to 65535: write %q", fields[1], entry+":11211")
+		return discovery.Node{}, fmt.Errorf("has no port: %q is not a number from 1 to 65535: write %q", fields[1], entry+":11211")
 	case isBareIPv6(entry) && len(fields) > 2:
-		return Node{}, errors.New("has too many colons (an IPv6 address goes in brackets: [::1]:11211)")
+		return discovery.Node{}, errors.New("has too many colons (an IPv6 address goes in brackets: [::1]:11211)")
 	case isWeighted(fields):
-		return Node{}, errWeight
+		return discovery.Node{}, errWeight
 	case len(fields) == 3:
 		id, addr, _ = strings.Cut(entry, ":")
 	case len(fields) > 3:
-		return Node{}, errors.New("has too many colons (an IPv6 address goes in brackets: [::1]:11211; an id has none; a username and a password are set apart)")
+		return discovery.Node{}, errors.New("has too many colons (an IPv6 address goes in brackets: [::1]:11211; an id has none; a username and a password are set apart)")
 	}
 	if strings.HasSuffix(id, ":") {
-		return Node{}, errors.New("has two colons behind its id")
+		return discovery.Node{}, errors.New("has two colons behind its id")
 	}
 	if err := checkAddr(addr); err != nil {
-		return Node{}, fmt.Errorf("has a wrong address: %w", err)
+		return discovery.Node{}, fmt.Errorf("has a wrong address: %w", err)
 	}
 	if id == "" {
 		if addr != entry {
-			return Node{}, errors.New("has an empty id")
+			return discovery.Node{}, errors.New("has an empty id")
 		}
-		return Node{ID: addr, Addr: addr}, nil
+		return discovery.Node{ID: addr, Addr: addr}, nil
 	}
 	if strings.ContainsAny(id, "[]%") {
-		return Node{}, fmt.Errorf("has the id %q: use letters, digits, '.', '_' or '-'", id)
+		return discovery.Node{}, fmt.Errorf("has the id %q: use letters, digits, '.', '_' or '-'", id)
 	}
-	return Node{ID: id, Addr: addr}, nil
+	return discovery.Node{ID: id, Addr: addr}, nil
 }
 
 var errWeight = errors.New("has a weight behind its port: weights are not supported, each node takes an equal share: write id:host:port")
@@ -228,7 +227,7 @@ const (
 )
 
 // markStandby marks the ids that the environment lists as standby nodes.
-func markStandby(nodes []Node, getenv func(string) string) error {
+func markStandby(nodes []discovery.Node, getenv func(string) string) error {
 	name, ids, former := standbyVariable, getenv(standbyVariable), getenv(formerStandbyVariable)
 	switch {
 	case ids == "" && former == "":

@@ -1,4 +1,4 @@
-package cluster
+package setup
 
 import (
 	"fmt"
@@ -60,7 +60,7 @@ func TestAMisspeltVariableIsAnError(t *testing.T) {
 		if c.wrong == "MEMCACHED_NODES" {
 			pairs = append(pairs, "MEMCACHED_NODES", "")
 		}
-		_, err := ConfigFromEnv(env(pairs...))
+		_, err := FromEnv(env(pairs...))
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%s is set, but nothing reads it: did you mean %s?", c.wrong, c.right)) {
 			t.Errorf("%q: %v", c.wrong, err)
 		}
@@ -90,14 +90,14 @@ func TestAnotherWordForAVariableIsAnError(t *testing.T) {
 		{"MEMCACHED_SSL_FILE", "MEMCACHED_TLS", "as with MEMCACHED_SSL"},
 	} {
 		said := fmt.Sprintf("%s is set, but nothing reads it: did you mean %s?", c.wrong, c.right)
-		_, err := ConfigFromEnv(env("MEMCACHED_NODES", "", c.wrong, planted))
+		_, err := FromEnv(env("MEMCACHED_NODES", "", c.wrong, planted))
 		if err == nil || !strings.Contains(err.Error(), said) || strings.Contains(err.Error(), planted) {
 			t.Errorf("%s (%s): %v", c.wrong, c.without, err)
 		}
 		if c.right == "MEMCACHED_NODES" {
 			continue
 		}
-		if _, err := ConfigFromEnv(env(c.wrong, planted)); err == nil || !strings.Contains(err.Error(), said) {
+		if _, err := FromEnv(env(c.wrong, planted)); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%s (%s), with nodes: %v", c.wrong, c.without, err)
 		}
 	}
@@ -105,7 +105,7 @@ func TestAnotherWordForAVariableIsAnError(t *testing.T) {
 
 // Beside the right variable it is that of another client. So is another word for the nodes.
 func TestAnotherWordBesideTheVariableIsLeftAlone(t *testing.T) {
-	if _, err := ConfigFromEnv(env(
+	if _, err := FromEnv(env(
 		"MEMCACHED_KEY_PREFIX", "app:", "MEMCACHED_PREFIX", "other:", "MEMCACHED_USERNAME", "u", "MEMCACHED_USER", "v",
 		"MEMCACHED_PASSWORD", planted, "MEMCACHED_PASS", "v", "MEMCACHED_PASSWD", "v", "MEMCACHED_TLS", "false", "MEMCACHED_SSL", "true",
 		"MEMCACHED_SERVERS", "a:1", "MEMCACHED_SERVER", "a:1", "MEMCACHED_HOSTS", "a:1",
@@ -154,17 +154,17 @@ func TestNamesThatOthersMakeUpAreLeftAlone(t *testing.T) {
 			pairs = append(pairs, service+"_"+name, "tcp://10.0.0.1:11211")
 		}
 	}
-	if _, err := ConfigFromEnv(env(pairs...)); err != nil {
+	if _, err := FromEnv(env(pairs...)); err != nil {
 		t.Error(err)
 	}
 }
 
 // What other clients read may stand beside the right variable.
 func TestOtherClientsHaveTheirVariables(t *testing.T) {
-	if _, err := ConfigFromEnv(env("MEMCACHE_NODES", "x", "MEMCACHED_NODES_FILE", "y")); err != nil {
+	if _, err := FromEnv(env("MEMCACHE_NODES", "x", "MEMCACHED_NODES_FILE", "y")); err != nil {
 		t.Error(err)
 	}
-	_, err := ConfigFromEnv(env("MEMCACHED_NODES", "", "MEMCACHE_NODES", "a:1"))
+	_, err := FromEnv(env("MEMCACHED_NODES", "", "MEMCACHE_NODES", "a:1"))
 	if err == nil || !strings.Contains(err.Error(), "MEMCACHE_NODES is set") || !strings.Contains(err.Error(), "MEMCACHED_NODES is not set") {
 		t.Error(err)
 	}
@@ -174,7 +174,7 @@ func TestOtherClientsHaveTheirVariables(t *testing.T) {
 func TestEveryVariableIsKnown(t *testing.T) {
 	pattern := regexp.MustCompile(`"(MEMCACHED_[A-Z_]*[A-Z])"`)
 	var read []string
-	for _, file := range []string{"env.go", "envsecrets.go", "nodelist.go"} {
+	for _, file := range []string{"env.go", "secrets.go", "nodelist.go"} {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -183,7 +183,7 @@ func TestEveryVariableIsKnown(t *testing.T) {
 			read = append(read, m[1])
 		}
 	}
-	page, err := os.ReadFile("../docs/configuration.md")
+	page, err := os.ReadFile("../../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,11 @@
-package cluster
+package setup
 
 import (
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -110,4 +111,19 @@ func checkPort(port string) error {
 		return fmt.Errorf("port %q begins with a zero: write %q", port, strings.TrimLeft(port, "0"))
 	}
 	return nil
+}
+
+// placeOf returns an address in the one form that all ways to write it have in common.
+func placeOf(addr string) string {
+	if memcached.IsUnix(addr) {
+		return filepath.Clean(addr)
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return net.JoinHostPort(memcached.DialledAs(a).String(), port)
+	}
+	return net.JoinHostPort(strings.ToLower(strings.TrimSuffix(host, ".")), port)
 }

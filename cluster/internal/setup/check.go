@@ -1,24 +1,27 @@
-package cluster
+package setup
 
 import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/holdfast-go/holdfast/internal/discovery"
 )
 
 // This file decides which configurations are refused, and says what to do instead.
 
 const (
 	maxPrefix = 100 // bytes
-	mostConns = 1 << 20
 	maxNodeID = 250
 )
 
-func checkNodes(nodes []Node) error {
+// CheckNodes refuses a list without a regular node, and one in which a node has no proper id, address or zone, or
+// has the id or the address of another.
+func CheckNodes(nodes []discovery.Node) error {
 	if len(nodes) == 0 {
 		return errors.New(`cluster: no nodes: list at least one, such as "n1:host1:11211,n2:host2:11211"`)
 	}
-	ids, places, regular := map[string]bool{}, map[string]Node{}, 0
+	ids, places, regular := map[string]bool{}, map[string]discovery.Node{}, 0
 	for _, n := range nodes {
 		if err := checkID(n.ID); err != nil {
 			return err
@@ -36,7 +39,7 @@ func checkNodes(nodes []Node) error {
 		}
 		place := placeOf(n.Addr)
 		if other, twice := places[place]; twice {
-			return oneServer(other, n, "have the same address")
+			return OneServer(other, n, "have the same address")
 		}
 		ids[n.ID], places[place] = true, n
 		if !n.Standby {
@@ -47,6 +50,12 @@ func checkNodes(nodes []Node) error {
 		return errors.New("cluster: all nodes are standby nodes: at least one must be a regular node")
 	}
 	return nil
+}
+
+// OneServer is the error for two nodes that are one; why says how that is known.
+func OneServer(a, b discovery.Node, why string) error {
+	return fmt.Errorf("cluster: nodes %q (%s) and %q (%s) %s: both copies of a session would lie on one server: "+
+		"give each node the address of a server of its own, or list the server once", a.ID, a.Addr, b.ID, b.Addr, why)
 }
 
 func checkID(id string) error {
@@ -85,8 +94,8 @@ func shownID(id string) string {
 	return fmt.Sprintf("node id %q", id)
 }
 
-// checkLogin refuses what memcached's login has no way to write.
-func checkLogin(username, password string) error {
+// CheckLogin refuses what memcached's login has no way to write.
+func CheckLogin(username, password string) error {
 	if (username == "") != (password == "") {
 		return errors.New("go together: set both or none")
 	}
@@ -96,7 +105,8 @@ func checkLogin(username, password string) error {
 	return nil
 }
 
-func checkPrefix(prefix string) error {
+// CheckPrefix refuses a prefix that memcached would not take in a key.
+func CheckPrefix(prefix string) error {
 	if len(prefix) > maxPrefix || strings.ContainsFunc(prefix, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return fmt.Errorf("cluster: KeyPrefix %q: use at most %d bytes without spaces or control characters", prefix, maxPrefix)
 	}
