@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -70,6 +72,7 @@ type Cluster struct {
 	readWide   wideReads
 	name       string // of this process, in markers
 	markerKey  string // under which the markers lie
+	beats      marker.Beats[beatOf]
 	kicked     chan struct{}
 	toldChange time.Time // when the log last told of a change of the list; of the goroutine that polls
 	made       time.Time
@@ -133,7 +136,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c.ownerKeys, c.owners.keep, c.handles = newOwnerKeys(&cfg), max(cfg.OwnerCheck, cfg.Local.Fresh, cfg.Local.Outage), newHandles()
 	c.name, c.polled = nameOf(c.writer), make(chan struct{})
-	c.markerKey, c.kicked = cfg.KeyPrefix+markerName, make(chan struct{}, 1)
+	c.markerKey, c.kicked = cfg.KeyPrefix+marker.Name, make(chan struct{}, 1)
 	c.local = newLocalCopies(&cfg, c.writer)
 	c.timestamps.always = cfg.Local.Outage > 0 || cfg.Local.WriteBehind
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
@@ -230,3 +233,6 @@ func (c *Cluster) begin() error {
 func (c *Cluster) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "cluster.Cluster(%d nodes)", len(c.Nodes()))
 }
+
+// nameOf writes a random number as a name.
+func nameOf(n uint64) string { return strconv.FormatUint(n, 36) }

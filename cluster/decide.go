@@ -88,10 +88,10 @@ func (a *answer) isCurrent() bool {
 // is behind.
 func (op *operation) saysWhole(v *view, l *list, a *answer) bool {
 	m := a.marker
-	if m == nil || m.Node != a.node.ID || !m.isWhole(l.name) || !l.hasBegun(a.node) || op.c.behindBy(a.node) != nil {
+	if m == nil || m.Node != a.node.ID || !m.IsWhole(l.name) || !l.hasBegun(a.node) || op.c.behindBy(a.node) != nil {
 		return false
 	}
-	return !slices.ContainsFunc(v.answers, func(o answer) bool { return o.marker != nil && o.marker.says(a.node.ID) })
+	return !slices.ContainsFunc(v.answers, func(o answer) bool { return o.marker != nil && o.marker.SaysBehind(a.node.ID) })
 }
 
 // hasChange reports whether what is stored now has what was made of base.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -34,18 +35,18 @@ func TestWhichHomeDecidesOnAnUpdate(t *testing.T) {
 			v.answers = []answer{*b}
 		}, nobody},
 		{"the same, and the backup is not whole for the list", func(op *operation, v *view, p, b *answer) {
-			b.marker = &marker{Node: b.marker.Node, Incarnation: b.marker.Incarnation}
+			b.marker = &marker.Marker{Node: b.marker.Node, Incarnation: b.marker.Incarnation}
 			v.answers = []answer{*b}
 		}, nobody},
 		{"the same, and the primary's marker, as it was last read, says that the backup is behind", func(op *operation, v *view, p, b *answer) {
 			m := *p.marker
-			m.setBehind(b.node.ID, "another process", 1)
+			m.SetBehind(b.node.ID, "another process", 1)
 			p.node.noteMarker(&m, p.node.epochNow(), nil)
 			v.answers = []answer{*b}
 		}, nobody},
 		{"the primary's copy cannot be read, and its marker says that the backup is behind", func(op *operation, v *view, p, b *answer) {
 			m := *p.marker
-			m.setBehind(b.node.ID, "another process", 1)
+			m.SetBehind(b.node.ID, "another process", 1)
 			p.unreadable, p.marker = true, &m
 		}, nobody},
 	} {

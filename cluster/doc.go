@@ -131,23 +131,22 @@
 // where.go shows what nodes hold of a session, iterate.go shows all sessions, under handles (handles.go);
 // memory.go how full a node is. trace.go is what an app is told of all that, and tracing.go tells it.
 //
-// Whose sessions they are: ownerrecord.go is what a session and its owner's record say of each other,
-// ownerwrite.go reads and changes that record, owners.go is what a save and a load have to do with
-// it, destroyall.go what an owner can do.
+// Whose sessions they are: ownerwrite.go reads and changes an owner's record, owners.go is what a save and a
+// load have to do with it, destroyall.go what an owner can do.
 //
 // The loop below them: converge.go reads, decides, and writes, again and again. read.go is
 // one read, ask.go one step of it, policy.go says whom it asks next, copy.go what an answer is
 // worth. write.go is one round of writes, conflict.go says when a node that keeps answering with
 // CAS conflicts is passed over, away.go which nodes lie so far down that others may not look there.
 //
-// Whether a node is whole: marker.go is what lies on it, markers.go reads and changes that. poll.go reads
-// all of them again and again, whole.go draws the verdict, waitwhole.go is for those who wait for it.
+// Whether a node is whole: markers.go reads and changes its marker. poll.go reads all of them again and
+// again, whole.go draws the verdict, waitwhole.go is for those who wait for it.
 //
 // Healing: hints.go says what a home misses, entries.go enters that in markers, and replay.go brings the
-// home up to date when it is back. beats.go says which process is gone. heal.go decides which node needs
-// a pass over all keys, and who makes it; pass.go makes it, passkeys.go lists the keys. restore.go brings
-// one session to all its targets, healpace.go says how fast, known.go which sessions are healed where keys
-// are not listed.
+// home up to date when it is back. lost.go says which entries belong to processes that are gone. heal.go decides
+// which node needs a pass over all keys, and who makes it; pass.go makes it, passkeys.go lists the keys.
+// restore.go brings one session to all its targets, healpace.go says how fast, known.go which sessions are
+// healed where keys are not listed.
 //
 // Local copies: version.go is what a client carries, localcopy.go what one copy proves to it, local.go who is
 // shown one, localroom.go which sessions have one here. outage.go says what is done with it while no home can
@@ -168,7 +167,8 @@
 //
 // What a Cluster may be: env.go, defaults.go, config.go, localconfig.go.
 //
-// internal/record says what a session is when several copies of it meet, internal/memcached
-// speaks to one server, internal/setup reads lists of nodes and configurations that are written as text, and
-// refuses those that cannot be used. internal/lateconn is a connection for tests.
+// internal/record says what a session is when several copies of it meet, internal/owner what a session and its
+// owner's record say of each other, internal/marker what a node's marker says. internal/memcached speaks to one
+// server, internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
+// cannot be used. internal/lateconn is a connection for tests.
 package cluster

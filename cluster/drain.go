@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides how a node is emptied of its duties before it is stopped: Drain and Undrain.
@@ -72,7 +74,7 @@ func (c *Cluster) Drain(ctx context.Context, nodeID string) error {
 		return fmt.Errorf("cluster: drain: without node %s only %d nodes are left for the %d copies of each session: add a node first, or stop it without a drain when all nodes are whole (WaitWhole)", n, len(others), c.cfg.Replicas)
 	}
 	serial := uint64(0)
-	if _, err := c.changeMarker(n, func(m *marker) bool {
+	if _, err := c.changeMarker(n, func(m *marker.Marker) bool {
 		begins := m.Draining == 0
 		if begins {
 			m.Draining = c.cfg.Rand() | 1
@@ -85,7 +87,7 @@ func (c *Cluster) Drain(ctx context.Context, nodeID string) error {
 	}
 	c.pollNow()
 	if !c.drains(n) { // another drain was faster, and leaves too few nodes
-		_, _ = c.changeMarker(n, func(m *marker) bool {
+		_, _ = c.changeMarker(n, func(m *marker.Marker) bool {
 			mine := m.Draining == serial
 			if mine {
 				m.Draining = 0
@@ -128,23 +130,11 @@ func (c *Cluster) Undrain(ctx context.Context, nodeID string) error {
 	if err != nil {
 		return err
 	}
-	if _, err = c.changeMarker(n, (*marker).endDrain); err != nil {
+	if _, err = c.changeMarker(n, (*marker.Marker).EndDrain); err != nil {
 		return fmt.Errorf("cluster: undrain: node %s: %w%s", n, err, ifDown(n, "start it first; one that comes back empty needs no undrain"))
 	}
 	c.pollNow()
 	return nil
-}
-
-// endDrain has the node fill, and reports whether it was draining.
-func (m *marker) endDrain() (any bool) {
-	if m.Draining == 0 {
-		return false
-	}
-	m.Draining = 0
-	for i := range m.Lists {
-		m.Lists[i].Whole = false // it may have missed writes
-	}
-	return true
 }
 
 // endDrains ends the drains that have lasted too long: else each process that begins later would take
@@ -157,7 +147,7 @@ func (c *Cluster) endDrains() {
 		serial := n.draining.serial
 		n.mu.Unlock()
 		if over && n.isUp() {
-			_, _ = c.changeMarker(n, func(m *marker) bool { return m.Draining == serial && m.endDrain() })
+			_, _ = c.changeMarker(n, func(m *marker.Marker) bool { return m.Draining == serial && m.EndDrain() })
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestAnUndrainedNodeIsWholeAgain(t *testing.T) {
 				w.change(c, "s", "a", "2")
 			}
 			w.undrain(c, n)
-			if m, _, err := c.readMarker(c.nodes()[w.indexOf(n)]); err != nil || m.isWhole(c.lists.Load().base.name) {
+			if m, _, err := c.readMarker(c.nodes()[w.indexOf(n)]); err != nil || m.IsWhole(c.lists.Load().base.name) {
 				w.Errorf("it begins as %+v, %v", m, err)
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -4,20 +4,16 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides how an entry that says that a home is behind is written into a node's marker, kept
 // and ended (rule 21).
 
-const (
-	// beatEvery is how often a process shows that it lives, in each entry that it has.
-	beatEvery = 4 * time.Second
-	// entryCounts is for how long an entry that was written or renewed is known to be there. It is
-	// shorter than deadAfter: nobody else has removed it.
-	entryCounts = 7 * time.Second
-	// deadAfter is how long a beat must have stood still before its process is taken for dead.
-	deadAfter = 15 * time.Second
-)
+// entryCounts is for how long an entry that was written or renewed is known to be there. It is
+// shorter than marker.DeadAfter: nobody else has removed it.
+const entryCounts = 7 * time.Second
 
 // entry is what is known of the entry in one node's marker.
 type entry struct {
@@ -63,7 +59,7 @@ func (c *Cluster) writeEntry(h *hint, e *entry, on *node, most time.Duration) er
 		return nil // another one has written it meanwhile
 	}
 	at, epoch := time.Now(), on.epochNow()
-	if _, err := c.changeMarker(on, func(m *marker) bool { m.setBehind(h.home.ID, c.name, serial); return true }); err != nil {
+	if _, err := c.changeMarker(on, func(m *marker.Marker) bool { m.SetBehind(h.home.ID, c.name, serial); return true }); err != nil {
 		return err
 	}
 	c.hints.mu.Lock()
@@ -103,7 +99,7 @@ func (c *Cluster) renewEntries() {
 	c.hints.mu.Lock()
 	for _, h := range c.hints.all {
 		for on, e := range h.entered {
-			if on.isUp() && !e.counts(on, beatEvery) {
+			if on.isUp() && !e.counts(on, marker.BeatEvery) {
 				renewals = append(renewals, renewal{h, e, on})
 				h.writing++
 			}
@@ -114,7 +110,7 @@ func (c *Cluster) renewEntries() {
 		return (a.h.home.index-b.h.home.index)*len(c.nodes()) + a.on.index - b.on.index
 	})
 	for _, r := range renewals {
-		_ = c.writeEntry(r.h, r.e, r.on, beatEvery) // an operation that needs it tries again
+		_ = c.writeEntry(r.h, r.e, r.on, marker.BeatEvery) // an operation that needs it tries again
 		c.hints.end(r.h)
 	}
 }
@@ -124,10 +120,10 @@ func (c *Cluster) endEntry(home *node, e endedEntry) error {
 	if !e.on.isUp() {
 		return errNotAsked
 	}
-	_, err := c.changeMarker(e.on, func(m *marker) bool {
-		any := m.endBehind(home.ID, c.name, e.serial)
+	_, err := c.changeMarker(e.on, func(m *marker.Marker) bool {
+		any := m.EndBehind(home.ID, c.name, e.serial)
 		if any && e.handOver {
-			m.setBehind(home.ID, "", c.cfg.Rand())
+			m.SetBehind(home.ID, "", c.cfg.Rand())
 		}
 		return any
 	})

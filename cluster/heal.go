@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides how a node becomes whole without a request (rule 22): its healer makes a pass
@@ -34,7 +36,6 @@ type HealReport struct {
 type healer struct {
 	mu      sync.Mutex // guards below
 	current *pass      // under way; nil: none
-	beats   map[beatOf]beatSeen
 	plans   map[*node]*plan
 }
 
@@ -52,7 +53,7 @@ type plan struct {
 }
 
 // done is the plan after a pass that was enough.
-func (p *plan) done() plan { return plan{marker: p.marker, rest: time.Now().Add(deadAfter)} }
+func (p *plan) done() plan { return plan{marker: p.marker, rest: time.Now().Add(marker.DeadAfter)} }
 
 // mostBetweenPasses is the longest wait before a node is tried again.
 const mostBetweenPasses = 5 * time.Minute
@@ -69,7 +70,7 @@ func (c *Cluster) heal() {
 			continue
 		}
 		ls := c.lists.Load()
-		l, lost := m.list(ls.now.name), c.lostEntries(n, now)
+		l, lost := m.List(ls.now.name), c.lostEntries(n, now)
 		if l == nil || l.Whole && len(lost) == 0 || !ls.now.has(n) || now.Before(ls.now.settled) || c.isRollout(ls, m) {
 			continue
 		}
@@ -79,7 +80,7 @@ func (c *Cluster) heal() {
 		}
 		c.healer.mu.Lock()
 		p := c.healer.plan(n, m.Incarnation)
-		taken := l.Healer != "" && l.Healer != c.name && !c.healer.isDead(beatOf{n, n, l.Healer}, l.Beat, now)
+		taken := l.Healer != "" && l.Healer != c.name && !c.beats.IsDead(beatOf{n, n, l.Healer}, l.Beat, now)
 		wait := c.healer.current != nil || n.pass.Load() != nil || taken || now.Before(p.next) || l.Whole && now.Before(p.rest)
 		c.healer.mu.Unlock()
 		if !wait && c.take(n, *l) {
@@ -92,13 +93,13 @@ func (c *Cluster) heal() {
 // it has begun not long ago, and the node was whole for another list, or markers tell of a former one.
 // In the latter case those who know it make the pass, if there are any. A list that this process itself
 // had in force, as while a node drained, it knows: it has waited for the others when it changed.
-func (c *Cluster) isRollout(ls *lists, m *marker) bool {
+func (c *Cluster) isRollout(ls *lists, m *marker.Marker) bool {
 	knows := func(name string) bool {
 		return ls.base.name == name || ls.now.name == name || slices.Contains(ls.had, name) || slices.ContainsFunc(ls.former, func(l *list) bool { return l.name == name })
 	}
 	age := time.Since(c.made)
 	return ls.joins && age < 2*c.cfg.TransitionFor ||
-		age < c.cfg.TransitionFor && slices.ContainsFunc(m.Lists, func(l listMark) bool { return l.Whole && !knows(l.List) })
+		age < c.cfg.TransitionFor && slices.ContainsFunc(m.Lists, func(l marker.List) bool { return l.Whole && !knows(l.List) })
 }
 
 // plan returns the plan for the node in that incarnation. The lock is held.
@@ -124,16 +125,9 @@ func (h *healer) tryAgain() {
 }
 
 // take enters this process as the node's healer, unless another one was faster.
-func (c *Cluster) take(n *node, seen listMark) bool {
-	taken := false
-	_, err := c.changeMarker(n, func(m *marker) bool {
-		l := m.list(c.listName())
-		taken = l != nil && l.Healer == seen.Healer && l.Beat == seen.Beat
-		if taken {
-			l.Healer, l.Beat, l.Done, l.Of = c.name, l.Beat+1, 0, 0
-		}
-		return taken
-	})
+func (c *Cluster) take(n *node, seen marker.List) bool {
+	lease, taken := marker.Lease{List: c.listName(), Healer: c.name}, false
+	_, err := c.changeMarker(n, func(m *marker.Marker) bool { taken = lease.Take(m, seen); return taken })
 	return err == nil && taken
 }
 
@@ -169,8 +163,8 @@ func (h *healer) outlived(n *node, incarnation string, longest time.Duration) (l
 
 // enterOutlived enters that the node is whole, if it was not emptied meanwhile.
 func (c *Cluster) enterOutlived(n *node, incarnation string, lost []lostEntry) {
-	_, err := c.changeMarker(n, func(m *marker) bool {
-		l := m.list(c.listName())
+	_, err := c.changeMarker(n, func(m *marker.Marker) bool {
+		l := m.List(c.listName())
 		if l == nil || m.Incarnation != incarnation {
 			return false
 		}
@@ -195,7 +189,7 @@ func (h *healer) knownOnly(n *node) bool {
 
 // restored is how many sessions the pass under way for the node has restored, and of how many: of
 // zero where none is known. A pass of another process is known by its marker.
-func (n *node) restored(l *listMark) (done, of int64) {
+func (n *node) restored(l *marker.List) (done, of int64) {
 	if p := n.pass.Load(); p != nil {
 		return p.progress.done.Load(), p.progress.of.Load()
 	}
@@ -206,7 +200,7 @@ func (n *node) restored(l *listMark) (done, of int64) {
 }
 
 // reason says why the node, whose marker does not say that it is whole for the list, is not.
-func (h *healer) reason(n *node, l *listMark) string {
+func (h *healer) reason(n *node, l *marker.List) string {
 	if done, of := n.restored(l); of > 0 {
 		return fmt.Sprintf("it is filling: %d of %d sessions", done, of)
 	}
@@ -242,12 +236,10 @@ func (c *Cluster) Heal(ctx context.Context, nodeID string) (HealReport, error) {
 		if err := ctx.Err(); err != nil {
 			return HealReport{Node: n.ID}, fmt.Errorf("cluster: heal: %w", err)
 		}
-		m, err := c.changeMarker(n, func(*marker) bool { return false })
+		m, err := c.changeMarker(n, func(*marker.Marker) bool { return false })
 		if err == nil {
-			c.healer.mu.Lock()
-			l := m.list(c.listName())
-			taken := l == nil || l.Healer != "" && !c.healer.isDead(beatOf{n, n, l.Healer}, l.Beat, time.Now())
-			c.healer.mu.Unlock()
+			l := m.List(c.listName())
+			taken := l == nil || l.Healer != "" && !c.beats.IsDead(beatOf{n, n, l.Healer}, l.Beat, time.Now())
 			if !taken && c.take(n, *l) {
 				report, err := c.newPass(ctx, n, m.Incarnation, c.lostEntries(n, time.Now())).run()
 				if err != nil && !errors.Is(err, ErrClosed) {

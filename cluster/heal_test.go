@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
@@ -308,8 +309,8 @@ func TestEntriesThatAreMadeUpCostAPassNowAndThen(t *testing.T) {
 		before := len(linesIn(logs, "node is healed"))
 		const minutes = 5
 		for i := range minutes * 60 {
-			if _, err := c.changeMarker(c.nodes()[0], func(m *marker) bool {
-				m.setBehind(c.nodes()[1].ID, "", uint64(i))
+			if _, err := c.changeMarker(c.nodes()[0], func(m *marker.Marker) bool {
+				m.SetBehind(c.nodes()[1].ID, "", uint64(i))
 				return true
 			}); err != nil {
 				w.Fatal(err)
@@ -317,7 +318,7 @@ func TestEntriesThatAreMadeUpCostAPassNowAndThen(t *testing.T) {
 			c.pollNow()
 			time.Sleep(time.Second)
 		}
-		if n, most := len(linesIn(logs, "node is healed"))-before, minutes*60/int(deadAfter/time.Second)+1; n > most || n == 0 {
+		if n, most := len(linesIn(logs, "node is healed"))-before, minutes*60/int(marker.DeadAfter/time.Second)+1; n > most || n == 0 {
 			w.Errorf("%d passes in %d minutes, want at most %d", n, minutes, most)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -70,7 +71,7 @@ func (w *world) idWith(name string, homes ...*testenv.Node) string {
 func (w *world) indexOf(n *testenv.Node) int { return slices.Index(w.env.All(), n) }
 
 // markerOn is what lies on a node about it, as a cluster reads it.
-func (w *world) markerOn(c *Cluster, n *testenv.Node) *marker {
+func (w *world) markerOn(c *Cluster, n *testenv.Node) *marker.Marker {
 	w.Helper()
 	m, _, err := c.readMarker(c.nodes()[w.indexOf(n)])
 	if err != nil || m == nil {
@@ -80,15 +81,15 @@ func (w *world) markerOn(c *Cluster, n *testenv.Node) *marker {
 }
 
 // entryOn is the entry of the process for a home in the marker of a node.
-func (w *world) entryOn(c *Cluster, on, home *testenv.Node) *behindMark {
+func (w *world) entryOn(c *Cluster, on, home *testenv.Node) *marker.Behind {
 	w.Helper()
-	return w.markerOn(c, on).behind(home.ID(), c.name)
+	return w.markerOn(c, on).Entry(home.ID(), c.name)
 }
 
 // healerOf is the process that heals a node, as its marker says.
 func (w *world) healerOf(c *Cluster, n *testenv.Node) string {
 	w.Helper()
-	return w.markerOn(c, n).list(c.listName()).Healer
+	return w.markerOn(c, n).List(c.listName()).Healer
 }
 
 // logsTo is a configuration of a process whose log is read alone.

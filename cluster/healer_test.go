@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // These tests tell which process heals a node, and until when.
@@ -69,7 +71,7 @@ func TestAHealerThatEndsIsFollowed(t *testing.T) {
 					w.Error(err)
 				}
 				w.waitWhole(second)
-				if took := time.Since(began); dies != (took > deadAfter-2*beatEvery) {
+				if took := time.Since(began); dies != (took > marker.DeadAfter-2*marker.BeatEvery) {
 					w.Errorf("whole after %v", took)
 				}
 				w.holdsAll(n, ids, "a=1")
@@ -84,9 +86,9 @@ func TestALongPassKeepsTheNode(t *testing.T) {
 		first := w.cluster(Config{HealPerSecond: 1})
 		ids, n := w.beginFilling(first, 60), w.env.Node(0)
 		second := w.cluster(Config{})
-		time.Sleep(3 * deadAfter)
+		time.Sleep(3 * marker.DeadAfter)
 		if by := w.healerOf(second, n); by != first.name {
-			w.Errorf("after %v %s heals", 3*deadAfter, by)
+			w.Errorf("after %v %s heals", 3*marker.DeadAfter, by)
 		}
 		w.waitWhole(second)
 		w.holdsAll(n, ids, "a=1")
@@ -100,7 +102,7 @@ func TestTheLeaseIsTakenByOne(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		seen := *m.list(one.listName())
+		seen := *m.List(one.listName())
 		if !one.take(one.nodes()[0], seen) {
 			w.Error("nobody has it, and it cannot be taken")
 		}
@@ -116,10 +118,10 @@ func TestAHealerThatLostItsNodeEnds(t *testing.T) {
 		c := w.cluster(Config{HealPerSecond: 1})
 		w.beginFilling(c, 60)
 		n := c.nodes()[0]
-		if _, err := c.changeMarker(n, func(m *marker) bool { m.list(c.listName()).Healer = "other"; return true }); err != nil {
+		if _, err := c.changeMarker(n, func(m *marker.Marker) bool { m.List(c.listName()).Healer = "other"; return true }); err != nil {
 			w.Fatal(err)
 		}
-		time.Sleep(2 * beatEvery)
+		time.Sleep(2 * marker.BeatEvery)
 		c.healer.mu.Lock()
 		defer c.healer.mu.Unlock()
 		if c.healer.current != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -127,7 +128,7 @@ func TestAnEntryIsRenewedWhileItsProcessLives(t *testing.T) {
 		w.changePast(c)
 		last := w.entryOn(c, n2, n1)
 		for range 10 {
-			time.Sleep(deadAfter)
+			time.Sleep(marker.DeadAfter)
 			now := w.entryOn(c, n2, n1)
 			if now == nil || now.Beat == last.Beat {
 				w.Fatalf("the entry is %+v, and was %+v", now, last)
@@ -151,7 +152,7 @@ func TestAnEntryStaysWhileANodeThatTookTheWriteIsDown(t *testing.T) {
 		w.until(c, n1, StateUp)
 		time.Sleep(pollEvery)
 		before := w.entryOn(c, n2, n1)
-		time.Sleep(deadAfter)
+		time.Sleep(marker.DeadAfter)
 		if now := w.entryOn(c, n2, n1); now == nil || now.Beat == before.Beat || statusOf(c, n1).Whole {
 			w.Errorf("%+v, and was %+v; %+v", now, before, statusOf(c, n1))
 		}
@@ -222,9 +223,9 @@ func TestANodeThatCannotTakeTheEntryTakesNoWrite(t *testing.T) {
 		n1, n2, n3 := w.env.Node(0), w.env.Node(1), w.env.Node(2)
 		id := w.idWith("s", n1, n2)
 		w.create(c, id, "a=1")
-		b, _ := n3.Get(markerName)
+		b, _ := n3.Get(marker.Name)
 		n1.Pause()
-		n3.Set(markerName, newerVersion(b))
+		n3.Set(marker.Name, newerVersion(b))
 		w.change(c, id, "a", "2")
 		w.holds(n2, id, "a=2")
 		if s := w.on(n3, id); s != nil {
@@ -243,8 +244,8 @@ func TestWhatWasReadIsKnownWhereNoNodeTakesTheEntry(t *testing.T) {
 		w.create(c, id, "a=1")
 		n1.Pause()
 		for _, n := range w.env.All()[1:] {
-			b, _ := n.Get(markerName)
-			n.Set(markerName, newerVersion(b))
+			b, _ := n.Get(marker.Name)
+			n.Set(marker.Name, newerVersion(b))
 		}
 		op := c.newOperation(id, intent{})
 		v, err := op.converge(nil, 1, func(v *view) decision { return decision{want: v.merged} })

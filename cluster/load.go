@@ -230,7 +230,7 @@ func (op *operation) haveAnswered(v *view, l *list) bool {
 			all = false
 			continue
 		}
-		if m := a.marker; m != nil && m.Node == n.ID && m.isWhole(l.name) && !a.tampered && op.c.behindBy(n) == nil {
+		if m := a.marker; m != nil && m.Node == n.ID && m.IsWhole(l.name) && !a.tampered && op.c.behindBy(n) == nil {
 			return true
 		}
 	}

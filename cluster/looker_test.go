@@ -3,6 +3,8 @@ package cluster
 import (
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // A process that only looks, as an operator's command, sees a node that hangs, and ends. The others'
@@ -23,9 +25,9 @@ func TestAProcessThatOnlyLooksLeavesNoWorkBehind(t *testing.T) {
 				w.until(c, home, StateDown)
 				time.Sleep(20 * time.Second) // until it is entered that the home is behind
 				c.Close()
-				b, _ := other.Get(markerName)
-				m, err := decodeMarker(b, nil, time.Now())
-				if err != nil || m.says(home.ID()) != writes {
+				b, _ := other.Get(marker.Name)
+				m, err := marker.Decode(b, nil, time.Now())
+				if err != nil || m.SaysBehind(home.ID()) != writes {
 					w.Errorf("%+v, %v", m, err)
 				}
 			})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -14,7 +15,7 @@ import (
 
 // readMarker asks the node for its marker. The marker is nil where there is none, or one that may be
 // replaced.
-func (c *Cluster) readMarker(n *node) (*marker, *memcached.Copy, error) {
+func (c *Cluster) readMarker(n *node) (*marker.Marker, *memcached.Copy, error) {
 	q := memcached.Request{Key: c.markerKey, Latch: memcached.NewLatch(1)}
 	n.server.Get(&q)
 	<-q.Latch.Done()
@@ -27,11 +28,11 @@ func (c *Cluster) readMarker(n *node) (*marker, *memcached.Copy, error) {
 
 // markerIn is the marker in what a node holds under its key; nil, as for damage, where it may be
 // replaced.
-func (c *Cluster) markerIn(item *memcached.Copy) (*marker, error) {
+func (c *Cluster) markerIn(item *memcached.Copy) (*marker.Marker, error) {
 	if item == nil {
 		return nil, nil
 	}
-	m, err := decodeMarker(item.Value, c.seal, c.cfg.Now())
+	m, err := marker.Decode(item.Value, c.seal, c.cfg.Now())
 	switch {
 	case err == nil:
 		return m, nil
@@ -48,11 +49,11 @@ const mostMarkerRounds = 16
 // changeMarker has the node's marker changed, on what it says at that moment. Change reports
 // whether there is something to write. A node without a marker, and a marker without this list, are
 // begun.
-func (c *Cluster) changeMarker(n *node, change func(m *marker) bool) (*marker, error) {
+func (c *Cluster) changeMarker(n *node, change func(m *marker.Marker) bool) (*marker.Marker, error) {
 	return c.changeMarkerWithin(mostMarkerRounds, n, change)
 }
 
-func (c *Cluster) changeMarkerWithin(rounds int, n *node, change func(m *marker) bool) (*marker, error) {
+func (c *Cluster) changeMarkerWithin(rounds int, n *node, change func(m *marker.Marker) bool) (*marker.Marker, error) {
 	for round := range rounds {
 		if round > 1 {
 			time.Sleep(conflictWait(round-1, c.cfg.jitter()))
@@ -66,15 +67,15 @@ func (c *Cluster) changeMarkerWithin(rounds int, n *node, change func(m *marker)
 		}
 		begins := m == nil || m.Node != n.ID
 		if begins {
-			m = &marker{Node: n.ID, Incarnation: nameOf(c.cfg.Rand())}
+			m = &marker.Marker{Node: n.ID, Incarnation: nameOf(c.cfg.Rand())}
 		}
-		m = m.clone()
+		m = m.Clone()
 		var anew []*list
 		for _, l := range c.listsOf(n) {
-			fresh := listMark{List: l.name, Whole: !l.mayBeHome(n), Former: c.formerEntries(l)}
-			switch mark := m.list(l.name); {
+			fresh := marker.List{List: l.name, Whole: !l.mayBeHome(n), Former: c.formerEntries(l)}
+			switch mark := m.List(l.name); {
 			case mark == nil:
-				m.addList(fresh, c.lists.Load().base.name)
+				m.AddList(fresh, c.lists.Load().base.name)
 			case !l.hasBegun(n):
 				*mark = fresh
 			default:
@@ -85,7 +86,7 @@ func (c *Cluster) changeMarkerWithin(rounds int, n *node, change func(m *marker)
 		if !change(m) && !begins {
 			return m, nil
 		}
-		value, err := m.encode(c.seal)
+		value, err := m.Encode(c.seal)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +107,7 @@ var errMarkerBusy = errors.New("its marker is being changed all the time")
 
 // checkMarker refuses a marker of another node of the list: both entries lead to one server. An ID
 // that is not on the list is a former one of the node.
-func (c *Cluster) checkMarker(n *node, m *marker) error {
+func (c *Cluster) checkMarker(n *node, m *marker.Marker) error {
 	if m == nil || m.Node == n.ID {
 		return nil
 	}
@@ -131,6 +132,6 @@ func (c *Cluster) listsOf(n *node) (of []*list) {
 }
 
 // lacksList reports whether the marker does not tell of a list that it is to tell of.
-func (c *Cluster) lacksList(n *node, m *marker) bool {
-	return slices.ContainsFunc(c.listsOf(n), func(l *list) bool { return m.list(l.name) == nil || !l.hasBegun(n) })
+func (c *Cluster) lacksList(n *node, m *marker.Marker) bool {
+	return slices.ContainsFunc(c.listsOf(n), func(l *list) bool { return m.List(l.name) == nil || !l.hasBegun(n) })
 }

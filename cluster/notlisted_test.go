@@ -115,7 +115,7 @@ func TestEverybodyCanSeeThatKeysAreNotListed(t *testing.T) {
 		c.healer.tryAgain()
 		time.Sleep(time.Minute) // a pass is made
 		w.waitWhole(c)
-		if m := w.markerOn(looks, n); m.list(c.listName()).Unlisted {
+		if m := w.markerOn(looks, n); m.List(c.listName()).Unlisted {
 			w.Error("it says so although keys are listed again")
 		}
 	})

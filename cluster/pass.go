@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides what one pass does: it lists the keys of all nodes (passkeys.go), restores each session
@@ -15,18 +17,18 @@ import (
 
 // pass is one pass under way.
 type pass struct {
-	c           *Cluster
-	list        *list
-	node        *node
-	incarnation string
-	lost        []lostEntry
-	ctx         context.Context
-	cancel      context.CancelCauseFunc
-	progress    progress
-	written     atomic.Int64
-	failed      atomic.Int64
-	unreadable  atomic.Int64
-	pace        healPace
+	c          *Cluster
+	list       *list
+	node       *node
+	lease      marker.Lease
+	lost       []lostEntry
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	progress   progress
+	written    atomic.Int64
+	failed     atomic.Int64
+	unreadable atomic.Int64
+	pace       healPace
 }
 
 // progress is how far a pass is.
@@ -35,7 +37,8 @@ type progress struct {
 }
 
 func (c *Cluster) newPass(ctx context.Context, n *node, incarnation string, lost []lostEntry) *pass {
-	p := &pass{c: c, list: c.lists.Load().now, node: n, incarnation: incarnation, lost: lost}
+	p := &pass{c: c, list: c.lists.Load().now, node: n, lost: lost}
+	p.lease = marker.Lease{List: p.list.name, Healer: c.name, Incarnation: incarnation}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	return p
 }
@@ -64,7 +67,7 @@ func (p *pass) run() (HealReport, error) {
 	c := p.c
 	c.stats.healed.Add(uint64(report.Written))
 	c.healer.mu.Lock()
-	plan := c.healer.plan(p.node, p.incarnation)
+	plan := c.healer.plan(p.node, p.lease.Incarnation)
 	if err == nil {
 		*plan = plan.done()
 	} else {
@@ -87,7 +90,7 @@ func (p *pass) run() (HealReport, error) {
 
 // keep raises the healer's beat until stop, and ends the pass when another one has taken over.
 func (p *pass) keep(stop <-chan struct{}) {
-	t := time.NewTicker(beatEvery)
+	t := time.NewTicker(marker.BeatEvery)
 	defer t.Stop()
 	for {
 		select {
@@ -98,13 +101,9 @@ func (p *pass) keep(stop <-chan struct{}) {
 			p.cancel(ErrClosed)
 			return
 		}
-		mine := true
-		_, err := p.c.changeMarker(p.node, func(m *marker) bool {
-			l := m.list(p.list.name)
-			if mine = l != nil && l.Healer == p.c.name && m.Incarnation == p.incarnation; mine {
-				l.Beat++
-				l.Done, l.Of = p.progress.done.Load(), p.progress.of.Load()
-			}
+		mine := false
+		_, err := p.c.changeMarker(p.node, func(m *marker.Marker) bool {
+			mine = p.lease.Keep(m, p.progress.done.Load(), p.progress.of.Load())
 			return mine
 		})
 		if err != nil {
@@ -170,14 +169,7 @@ func (p *pass) restoreOne(one []heldKey) {
 // enterWhole enters the result: the node is whole, and what the lost entries told of is done.
 func (p *pass) enterWhole() error {
 	mine := false
-	_, err := p.c.changeMarker(p.node, func(m *marker) bool {
-		l := m.list(p.list.name)
-		mine = l != nil && l.Healer == p.c.name && m.Incarnation == p.incarnation
-		if mine {
-			*l = listMark{List: l.List, Whole: true, Beat: l.Beat}
-		}
-		return mine
-	})
+	_, err := p.c.changeMarker(p.node, func(m *marker.Marker) bool { mine = p.lease.EnterWhole(m); return mine })
 	if err == nil && !mine {
 		err = errTakenOver
 	}
@@ -187,32 +179,7 @@ func (p *pass) enterWhole() error {
 	return err
 }
 
-// endLost ends entries whose processes are gone.
-func (c *Cluster) endLost(all []lostEntry) error {
-	for _, on := range c.nodes() {
-		var lost []behindMark
-		for _, l := range all {
-			if l.on == on {
-				lost = append(lost, l.entry)
-			}
-		}
-		if len(lost) > 0 {
-			if _, err := c.changeMarker(on, func(m *marker) bool { return m.endLost(lost) }); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // giveBack leaves the node to the next healer. Unlisted tells everybody why it is not whole.
 func (p *pass) giveBack(unlisted bool) {
-	_, _ = p.c.changeMarker(p.node, func(m *marker) bool {
-		l := m.list(p.list.name)
-		mine := l != nil && l.Healer == p.c.name
-		if mine {
-			l.Healer, l.Done, l.Of, l.Unlisted = "", 0, 0, unlisted
-		}
-		return mine
-	})
+	_, _ = p.c.changeMarker(p.node, func(m *marker.Marker) bool { return p.lease.GiveBack(m, unlisted) })
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides when the markers of all nodes are read, and what is done about what they say.
@@ -95,9 +97,9 @@ func (c *Cluster) poll() {
 	for _, n := range c.nodes() {
 		reason := c.whyNotWhole(n)
 		n.mu.Lock()
-		n.whole.judge(reason, began, c.cfg.Now(), c.settle())
-		now := n.whole.reason
-		isNews := n.whole.isNews()
+		n.whole.verdict.Judge(reason, n.whole.epoch, began, c.cfg.Now(), c.settle())
+		now := n.whole.verdict.Reason
+		isNews := n.whole.verdict.IsNews()
 		n.wholeIn.Store(0)
 		if now == "" {
 			n.wholeIn.Store(n.whole.epoch + 1)
@@ -125,7 +127,7 @@ func (c *Cluster) pollOne(n *node) {
 	}
 	n.noteMarker(m, epoch, err)
 	if err == nil && m != nil && !c.seal.IsCurrent(item.Value) && c.cfg.jitter() < resealShare {
-		_, _ = c.changeMarkerWithin(1, n, func(*marker) bool { return true }) // else at a later poll
+		_, _ = c.changeMarkerWithin(1, n, func(*marker.Marker) bool { return true }) // else at a later poll
 	}
 }
 
@@ -146,7 +148,7 @@ func (c *Cluster) looksOnly() bool {
 // beginMarker gives the node a marker that tells of all lists in force.
 func (c *Cluster) beginMarker(n *node) {
 	epoch := n.epochNow()
-	m, err := c.changeMarkerWithin(2, n, func(*marker) bool { return false }) // else at the next poll
+	m, err := c.changeMarkerWithin(2, n, func(*marker.Marker) bool { return false }) // else at the next poll
 	n.noteMarker(m, epoch, err)
 }
 

@@ -168,7 +168,7 @@ func (c *Cluster) status(n *node) NodeStatus {
 	entry, listed := ls.base.entry(n)
 	s.Zone, s.Standby, s.Leaving, s.Joining = entry.Zone, entry.Standby, !listed, ls.isJoining(n)
 	if m, _ := n.lastMarker(); m != nil {
-		done, of := n.restored(m.list(ls.now.name))
+		done, of := n.restored(m.List(ls.now.name))
 		s.Restored, s.ToRestore = int(done), int(of)
 	}
 	return s
@@ -191,7 +191,7 @@ func (n *node) status() NodeStatus {
 	}
 	s.Draining = n.draining.serial != 0 && time.Since(n.draining.since) < drainFor
 	if s.Whole = whole; !whole {
-		s.Reason = cmp.Or(n.whole.reason, "its marker was not read yet")
+		s.Reason = cmp.Or(n.whole.verdict.Reason, "its marker was not read yet")
 	}
 	return s
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides which lists of nodes are in force (rules 25 and 26). There is one, most of the time.
@@ -117,14 +119,29 @@ func (c *Cluster) nodeFor(n Node, nodes []*node, found []netip.Addr) *node {
 
 // formerEntries are the lists that were in force before this one, for processes that begin now. A list
 // that a drain has made needs none: they know the list with the node.
-func (c *Cluster) formerEntries(l *list) (former [][]Node) {
+func (c *Cluster) formerEntries(l *list) (former [][]marker.Server) {
 	ls := c.lists.Load()
 	for _, f := range ls.former {
 		if l.name == ls.base.name && f.name != l.name {
-			former = append(former, f.entries)
+			former = append(former, markedServers(f.entries))
 		}
 	}
 	return former
+}
+
+// markedServers are the nodes as markers tell of them.
+func markedServers(nodes []Node) (servers []marker.Server) {
+	for _, n := range nodes {
+		servers = append(servers, marker.Server(n))
+	}
+	return servers
+}
+
+func markedNodes(servers []marker.Server) (nodes []Node) {
+	for _, s := range servers {
+		nodes = append(nodes, Node(s))
+	}
+	return nodes
 }
 
 // adoptFormer puts the lists in force that markers tell of, in a process that has begun with the present
@@ -137,10 +154,11 @@ func (c *Cluster) adoptFormer(now time.Time) {
 	}
 	for _, n := range c.base.nodes {
 		m, _ := n.lastMarker()
-		if m == nil || m.list(c.base.name) == nil || m.isWhole(c.base.name) {
+		if m == nil || m.List(c.base.name) == nil || m.IsWhole(c.base.name) {
 			continue
 		}
-		for _, entries := range m.list(c.base.name).Former {
+		for _, servers := range m.List(c.base.name).Former {
+			entries := markedNodes(servers)
 			switch name := nameOfList(entries, c.cfg.Replicas); {
 			case slices.ContainsFunc(c.past, func(p pastList) bool { return p.name == name }):
 			case len(c.past) == mostPast, checkNodes(entries) != nil, c.seal == nil && !c.knowsAll(entries):

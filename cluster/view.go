@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -47,8 +48,8 @@ type answer struct {
 	tampered bool
 	// unsealed: the copy came without the seal that it should have.
 	unsealed bool
-	marker   *marker // that came with it; nil: it was not asked for, or there is none
-	epoch    uint64  // of the node when it was asked
+	marker   *marker.Marker // that came with it; nil: it was not asked for, or there is none
+	epoch    uint64         // of the node when it was asked
 }
 
 // on returns what the node answered, or nil if it did not.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides when an operator may go on: when every node is whole, by markers read at that moment.
@@ -46,28 +48,24 @@ func (c *Cluster) waitWhole(ctx context.Context, isMeant func(*node) bool) error
 		ctx = context.Background()
 	}
 	c.freshen() // so that it is known which nodes drain
-	var firstGood time.Time
-	var seen []string
+	var good marker.Row[string]
 	for {
 		began := time.Now()
 		incarnations, missing, err := c.lookWhole(isMeant)
 		switch {
 		case err != nil:
 			return err
-		case missing != "":
-			firstGood = time.Time{}
-			c.kick()
-		case firstGood.IsZero() || !slices.Equal(seen, incarnations):
-			firstGood, seen = began, incarnations
-		case began.Sub(firstGood) >= c.settle():
+		case good.Add(missing == "", strings.Join(incarnations, " "), began, c.settle()):
 			return nil
+		case missing != "":
+			c.kick()
 		}
 		t := time.NewTimer(c.settle())
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return fmt.Errorf("cluster: not whole: %s: %w", cmp.Or(missing, seenOnce), ctx.Err())
+			return fmt.Errorf("cluster: not whole: %s: %w", cmp.Or(missing, marker.SeenOnce), ctx.Err())
 		case <-c.closing:
 			t.Stop()
 			return ErrClosed
@@ -79,7 +77,7 @@ func (c *Cluster) waitWhole(ctx context.Context, isMeant func(*node) bool) error
 // that are meant are not whole, and why.
 func (c *Cluster) lookWhole(isMeant func(*node) bool) (incarnations []string, missing string, err error) {
 	nodes := c.nodes()
-	markers, errs := make([]*marker, len(nodes)), make([]error, len(nodes))
+	markers, errs := make([]*marker.Marker, len(nodes)), make([]error, len(nodes))
 	var wg sync.WaitGroup
 	for i, n := range nodes {
 		wg.Go(func() {
@@ -103,15 +101,15 @@ func (c *Cluster) lookWhole(isMeant func(*node) bool) (incarnations []string, mi
 			reason = "it has no marker yet"
 		case m.Draining != 0 && c.drains(n):
 			reason = "it is draining"
-		case !m.isWhole(c.listName()), !c.lists.Load().now.hasBegun(n):
-			reason = c.healer.reason(n, m.list(c.listName()))
+		case !m.IsWhole(c.listName()), !c.lists.Load().now.hasBegun(n):
+			reason = c.healer.reason(n, m.List(c.listName()))
 			if c.healer.knownOnly(n) {
 				unlisted++
 			}
 		default:
 			incarnations = append(incarnations, m.Incarnation)
 			for j, other := range markers {
-				if other != nil && other.says(n.ID) {
+				if other != nil && other.SaysBehind(n.ID) {
 					reason = "it missed writes that lie on node " + nodes[j].String()
 				}
 			}

@@ -2,8 +2,9 @@ package cluster
 
 import (
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides whether a node is whole: whether it holds a current copy of every session whose
@@ -15,50 +16,16 @@ import (
 
 // wholeness is what this process knows of how complete a node is.
 type wholeness struct {
-	marker *marker // as it was last read, also while the node is out of reach; nil: never
-	unread error   // why the last poll has not read it
-	epoch  uint64  // of the node, when that poll began
+	marker *marker.Marker // as it was last read, also while the node is out of reach; nil: never
+	unread error          // why the last poll has not read it
+	epoch  uint64         // of the node, when that poll began
 	// emptied is when this process has last noticed that the node lost its memory.
 	emptied time.Time
-
-	firstGood time.Time // of an unbroken row of polls that found the node whole; zero: there is none
-	goodIn    uint64    // the epoch of that row
-	reason    string    // why the node is not whole; empty: it is
-	since     time.Time // of not being whole, by Config.Now
-	said      string    // in the log last: the kind of reason; empty: it is whole
-}
-
-// judge takes in a poll: why the node is not whole, as far as the markers say.
-func (w *wholeness) judge(reason string, began, now time.Time, settle time.Duration) {
-	switch {
-	case reason != "":
-		w.firstGood = time.Time{}
-	case w.firstGood.IsZero() || w.goodIn != w.epoch:
-		w.firstGood, w.goodIn = began, w.epoch
-		reason = seenOnce
-	case began.Sub(w.firstGood) < settle:
-		reason = seenOnce
-	}
-	if reason != "" && (w.reason == "" || w.since.IsZero()) {
-		w.since = now
-	}
-	w.reason = reason
-}
-
-// isNews reports whether the log does not say so yet. How far a pass is makes no news.
-func (w *wholeness) isNews() bool {
-	kind, _, _ := strings.Cut(w.reason, ":")
-	if w.reason == seenOnce || kind == w.said {
-		return false
-	}
-	w.said = kind
-	return true
+	verdict marker.Verdict
 }
 
 // notMarked is all that a process which only looks can tell of a node that is not marked for its list.
 const notMarked = "no instance of the app has marked it for this list of nodes: does one run, and are the nodes, their ids, zones and roles, the copies and the seal keys those of the app?"
-
-const seenOnce = "it has been seen whole for a moment only"
 
 // epochNow goes up whenever the node may have been emptied: its state has changed, a connection to
 // it broke, or it has another incarnation.
@@ -73,7 +40,7 @@ func (n *node) isWhole() bool { return n.wholeIn.Load() == n.epochNow()+1 }
 func (c *Cluster) settle() time.Duration { return 2 * c.cfg.Timeout }
 
 // noteMarker notes what was read of the node's marker in that epoch.
-func (n *node) noteMarker(m *marker, epoch uint64, err error) {
+func (n *node) noteMarker(m *marker.Marker, epoch uint64, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	w := &n.whole
@@ -90,7 +57,7 @@ func (n *node) noteMarker(m *marker, epoch uint64, err error) {
 }
 
 // lastMarker is the node's marker as it was last read, and why it could not be read since.
-func (n *node) lastMarker() (*marker, error) {
+func (n *node) lastMarker() (*marker.Marker, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.whole.marker, n.whole.unread
@@ -106,7 +73,7 @@ func (c *Cluster) whyNotWhole(n *node) string {
 		return "it is down"
 	case err != nil:
 		return err.Error()
-	case c.looksOnly() && (m == nil || m.Node != n.ID || m.list(c.listName()) == nil) && c.pollsEnded.Load() > 0:
+	case c.looksOnly() && (m == nil || m.Node != n.ID || m.List(c.listName()) == nil) && c.pollsEnded.Load() > 0:
 		return notMarked
 	case m == nil:
 		return "its marker was not read yet"
@@ -114,11 +81,11 @@ func (c *Cluster) whyNotWhole(n *node) string {
 		return "it leaves the list"
 	case c.drains(n):
 		return "it is draining"
-	case !m.isWhole(c.listName()), !c.lists.Load().now.hasBegun(n):
+	case !m.IsWhole(c.listName()), !c.lists.Load().now.hasBegun(n):
 		if wait := c.lists.Load().unsettled(time.Now()); wait > 0 {
 			return fmt.Sprintf("it waits until every instance has the list of nodes: %v", wait.Round(time.Second))
 		}
-		return c.healer.reason(n, m.list(c.listName()))
+		return c.healer.reason(n, m.List(c.listName()))
 	}
 	if o := c.behindBy(n); o != nil {
 		return "it missed writes that lie on node " + o.String()
@@ -129,7 +96,7 @@ func (c *Cluster) whyNotWhole(n *node) string {
 // behindBy returns a node whose marker says that n is behind, as it was last read; nil: none does.
 func (c *Cluster) behindBy(n *node) *node {
 	for _, o := range c.nodes() {
-		if m, _ := o.lastMarker(); m != nil && m.says(n.ID) {
+		if m, _ := o.lastMarker(); m != nil && m.SaysBehind(n.ID) {
 			return o
 		}
 	}
@@ -140,5 +107,5 @@ func (c *Cluster) behindBy(n *node) *node {
 func (n *node) notWholeSince() time.Time {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.whole.since
+	return n.whole.verdict.Since
 }

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
@@ -54,7 +55,7 @@ func story(t *testing.T, n int, test func(w *world)) {
 		w.env = testenv.Start(t, n, testenv.InMemory())
 		for i, node := range w.env.All() {
 			node.OnCommand(func(verb, key string) {
-				if verb == "version" || verb == "lru_crawler" || verb == "stats" || strings.HasSuffix(key, markerName) {
+				if verb == "version" || verb == "lru_crawler" || verb == "stats" || strings.HasSuffix(key, marker.Name) {
 					return // of probes, markers and healers
 				}
 				w.mu.Lock()
@@ -201,7 +202,7 @@ func (w *world) on(n *testenv.Node, id string) *record.Record {
 // keys returns the keys of the sessions that a node holds: not that of its marker.
 func (w *world) keys(n *testenv.Node) []string {
 	w.Helper()
-	return slices.DeleteFunc(n.Keys(), func(key string) bool { return strings.HasSuffix(key, markerName) })
+	return slices.DeleteFunc(n.Keys(), func(key string) bool { return strings.HasSuffix(key, marker.Name) })
 }
 
 // put places a record on a node, as a leftover from before.

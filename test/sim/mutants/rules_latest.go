@@ -5,7 +5,7 @@ package main
 var latest = []rule{
 	one("nodes forget a session at the earlier end that its save asks for", "(*Record).KeepUntil",
 		"if r.latestEnd == 0 {", "if r.latestEnd >= 0 {"),
-	one("nodes forget the end that a save had loaded", "Change",
+	one("nodes forget the end that a save had loaded", "record.Change",
 		"out.setLatestEnd(base.LatestEnd())", ""),
 	one("a merge forgets the latest end", "Merge",
 		"out.setLatestEnd(max(a.LatestEnd(), b.LatestEnd()))", ""),

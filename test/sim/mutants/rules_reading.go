@@ -108,9 +108,9 @@ var reading = []rule{
 					}
 				}
 			} else if true {`),
-	one("a checksum that is wrong is taken", "Decode",
+	one("a checksum that is wrong is taken", "record.Decode",
 		"binary.BigEndian.Uint32(sum) != crc32.Checksum(body, castagnoli)", "crc32.Checksum(body, castagnoli) == 0 && len(sum) == 0"),
-	one("a copy of another key is taken", "Decode",
+	one("a copy of another key is taken", "record.Decode",
 		"if !bytes.Equal(b[3:headerSize], key[:keyPrefixSize]) {", "if !bytes.Equal(b[3:headerSize], b[3:headerSize]) {"),
 }
 
@@ -146,8 +146,8 @@ var merging = []rule{
 			}`, ""),
 	one("deadlines are rounded down", "DeadlineOf",
 		"+999_999)/1e6", ")/1e6"),
-	one("removals are not remembered", "Change",
+	one("removals are not remembered", "record.Change",
 		"a = attribute{name: a.name, timestamp: at, tombstone: true}", "continue"),
-	one("unchanged attributes get a new timestamp, too", "Change",
+	one("unchanged attributes get a new timestamp, too", "record.Change",
 		"if a.tombstone || !bytes.Equal(a.value, value) {", "if true {"),
 }
