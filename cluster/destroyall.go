@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -49,12 +50,12 @@ func (c *Cluster) Sessions(ctx context.Context, owner string) ([]SessionInfo, er
 
 // lookAtListed reads the listed sessions of an owner and returns those that live. The entries of the
 // others are removed.
-func (c *Cluster) lookAtListed(ctx context.Context, owner record.Key, o *ownerRecord) (all []SessionInfo, err error) {
-	infos, errs := make([]*SessionInfo, len(o.sessions)), make([]error, len(o.sessions))
-	atOnce(len(o.sessions), func(i int) {
-		op := c.operationOn(o.sessions[i].key, intent{mayBeMissing: true})
+func (c *Cluster) lookAtListed(ctx context.Context, key record.Key, o *owner.Record) (all []SessionInfo, err error) {
+	infos, errs := make([]*SessionInfo, len(o.Sessions)), make([]error, len(o.Sessions))
+	atOnce(len(o.Sessions), func(i int) {
+		op := c.operationOn(o.Sessions[i].Key, intent{mayBeMissing: true})
 		v, err := op.find(ctx)
-		if errs[i] = err; err == nil && c.isOwnedBy(v.merged, op.hash, owner, o) {
+		if errs[i] = err; err == nil && c.isOwnedBy(v.merged, op.hash, key, o) {
 			infos[i] = c.infoOf(op.hash, v)
 		}
 	})
@@ -65,34 +66,34 @@ func (c *Cluster) lookAtListed(ctx context.Context, owner record.Key, o *ownerRe
 			return nil, errs[i]
 		case s != nil:
 			all = append(all, *s)
-		case c.isSettled(o.sessions[i]):
-			gone = append(gone, o.sessions[i].key)
+		case c.isSettled(o.Sessions[i]):
+			gone = append(gone, o.Sessions[i].Key)
 		}
 	}
-	c.removeEntries(owner, gone)
+	c.removeEntries(key, gone)
 	return all, nil
 }
 
 // isOwnedBy reports whether the session lives, and is that owner's.
-func (c *Cluster) isOwnedBy(s *record.Record, hash, owner record.Key, o *ownerRecord) bool {
+func (c *Cluster) isOwnedBy(s *record.Record, hash, key record.Key, o *owner.Record) bool {
 	if !s.Live(c.cfg.Now()) {
 		return false
 	}
-	by, ok, err := ownedIn(s)
-	return ok && err == nil && by.owner == owner && !o.ends(hash, by.epochs)
+	by, ok, err := owner.Of(s)
+	return ok && err == nil && by.Owner == key && !o.Ends(hash, by.Epochs)
 }
 
 // isSettled reports whether the entry is so old that its session has been saved if it ever will: an
 // entry is made before the first save.
-func (c *Cluster) isSettled(l ownerEntry) bool {
-	return c.cfg.Now().UnixMilli()-l.created > time.Minute.Milliseconds()
+func (c *Cluster) isSettled(l owner.Entry) bool {
+	return c.cfg.Now().UnixMilli()-l.Created > time.Minute.Milliseconds()
 }
 
 // removeEntries removes entries from an owner's record. Those that cannot be removed now are found
 // gone again.
-func (c *Cluster) removeEntries(owner record.Key, gone []record.Key) {
+func (c *Cluster) removeEntries(key record.Key, gone []record.Key) {
 	if len(gone) > 0 {
-		_, _ = c.changeOwner(owner, ownerChange{remove: gone})
+		_, _ = c.changeOwner(key, owner.Remove(gone...))
 	}
 }
 
@@ -115,16 +116,16 @@ func (c *Cluster) Destroy(ctx context.Context, owner, ref string) error {
 		if err != nil {
 			return fmt.Errorf("cluster: destroy: %w", err)
 		}
-		for _, l := range o.sessions {
-			if refOf(l.key) != ref {
+		for _, l := range o.Sessions {
+			if refOf(l.Key) != ref {
 				continue
 			}
-			destroyed, err := c.destroyIf(l.key, func(s *record.Record) bool { return c.isOwnedBy(s, l.key, key, o) })
+			destroyed, err := c.destroyIf(l.Key, func(s *record.Record) bool { return c.isOwnedBy(s, l.Key, key, o) })
 			if err != nil {
 				return err
 			}
 			if destroyed {
-				c.removeEntries(key, []record.Key{l.key})
+				c.removeEntries(key, []record.Key{l.Key})
 				return nil
 			}
 		}
@@ -177,71 +178,61 @@ const looks = 3
 //
 // The epoch takes the place of those that were read before it. A session that one of these has ended
 // must not be spared by this one: what is spared is read first.
-func (c *Cluster) endAll(owner record.Key, name epoch, spare []record.Key) (count int, err error) {
+func (c *Cluster) endAll(key record.Key, name owner.Epoch, spare []record.Key) (count int, err error) {
 	ctx := context.Background()
-	o, err := c.readOwner(ctx, owner)
+	o, err := c.readOwner(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	e := begun{name: name}
-	for _, key := range spare {
-		op := c.operationOn(key, intent{mayBeMissing: true})
+	var spared []record.Key
+	for _, hash := range spare {
+		op := c.operationOn(hash, intent{mayBeMissing: true})
 		v, err := op.find(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if c.isOwnedBy(v.merged, key, owner, o) {
-			e.spare = append(e.spare, key)
+		if c.isOwnedBy(v.merged, hash, key, o) {
+			spared = append(spared, hash)
 		}
 	}
 	until := c.cfg.Now().UnixMilli() + max(c.longest.Load(), mostLifetime.Milliseconds())
-	o, err = c.changeOwner(owner, ownerChange{begin: []begun{e}, end: o.names(), until: until})
+	o, err = c.changeOwner(key, o.BeginEpoch(name, spared, until))
 	if err != nil {
 		return 0, err
 	}
 	var done, destroyed []record.Key
 	for range looks {
-		next := o.endedBut(done)
+		next := o.EndedBut(done)
 		if len(next) == 0 {
 			break
 		}
-		gone, err := c.destroyListed(next, owner, o)
+		gone, err := c.destroyListed(next, key, o)
 		if count += len(gone); err != nil {
 			return count, err
 		}
 		done, destroyed = append(done, next...), append(destroyed, gone...)
-		if o, err = c.readOwner(ctx, owner); err != nil {
+		if o, err = c.readOwner(ctx, key); err != nil {
 			return count, err
 		}
 	}
-	c.removeEntries(owner, destroyed)
+	c.removeEntries(key, destroyed)
 	return count, nil
 }
 
-func (c *Cluster) newEpoch() (name epoch) {
+func (c *Cluster) newEpoch() (name owner.Epoch) {
 	binary.BigEndian.PutUint64(name[:], c.cfg.Rand())
 	return name
 }
 
-// endedBut are the listed sessions that no epoch spares, without those.
-func (o *ownerRecord) endedBut(those []record.Key) (keys []record.Key) {
-	for _, l := range o.sessions {
-		if o.ends(l.key, nil) && !slices.Contains(those, l.key) {
-			keys = append(keys, l.key)
-		}
-	}
-	return keys
-}
-
 // destroyListed destroys those of the sessions that an epoch has ended, and returns them.
-func (c *Cluster) destroyListed(keys []record.Key, owner record.Key, o *ownerRecord) (gone []record.Key, err error) {
-	errs, was := make([]error, len(keys)), make([]bool, len(keys))
-	atOnce(len(keys), func(i int) { was[i], errs[i] = c.destroyOwned(keys[i], owner, o) })
-	for i := range keys {
+func (c *Cluster) destroyListed(hashes []record.Key, key record.Key, o *owner.Record) (gone []record.Key, err error) {
+	errs, was := make([]error, len(hashes)), make([]bool, len(hashes))
+	atOnce(len(hashes), func(i int) { was[i], errs[i] = c.destroyOwned(hashes[i], key, o) })
+	for i := range hashes {
 		if errs[i] != nil {
 			err = errs[i]
 		} else if was[i] {
-			gone = append(gone, keys[i])
+			gone = append(gone, hashes[i])
 		}
 	}
 	return gone, err
@@ -249,10 +240,10 @@ func (c *Cluster) destroyListed(keys []record.Key, owner record.Key, o *ownerRec
 
 // destroyOwned destroys a session that an epoch of its owner has ended, if it is still that owner's:
 // who has logged in anew, or as somebody else, stays.
-func (c *Cluster) destroyOwned(hash, owner record.Key, o *ownerRecord) (destroyed bool, err error) {
+func (c *Cluster) destroyOwned(hash, key record.Key, o *owner.Record) (destroyed bool, err error) {
 	return c.destroyIf(hash, func(s *record.Record) bool {
-		by, ok, err := ownedIn(s)
-		return s.Live(c.cfg.Now()) && ok && err == nil && by.owner == owner && o.ends(hash, by.epochs)
+		by, ok, err := owner.Of(s)
+		return s.Live(c.cfg.Now()) && ok && err == nil && by.Owner == key && o.Ends(hash, by.Epochs)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -307,8 +308,8 @@ func (c *Cluster) infoOf(hash record.Key, v *view) *SessionInfo {
 			s.Bytes = max(s.Bytes, len(a.item.Value))
 		}
 	}
-	if by, ok, err := ownedIn(v.merged); ok && err == nil {
-		s.Created, s.Label, s.Ref = time.UnixMilli(by.created), by.label, refOf(hash)
+	if by, ok, err := owner.Of(v.merged); ok && err == nil {
+		s.Created, s.Label, s.Ref = time.UnixMilli(by.Created), by.Label, refOf(hash)
 	}
 	return s
 }

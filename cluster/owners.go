@@ -4,15 +4,21 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // This file decides what owners have to do with a save and a load: a save gives the session its
 // owner, and a load asks whether an epoch has ended the session.
+
+// MaxLabelBytes is how much of a label is kept (Record.SetOwner).
+const MaxLabelBytes = owner.MaxLabelBytes
 
 // ownership is what the app says of a session's owner, for the next save.
 type ownership struct {
@@ -22,9 +28,9 @@ type ownership struct {
 	// same where that has an owner.
 	succeeds    string
 	successorOf *predecessor
-	// changed: the next save writes value as the owner; nil: the session has none from then on.
+	// changed: the next save writes gives; nil: the session has no owner from then on.
 	changed bool
-	value   []byte
+	gives   *owner.Owned
 	// kept are the owner's keys under which the session may be his already: then it stays so.
 	kept []record.Key
 }
@@ -32,7 +38,7 @@ type ownership struct {
 // predecessor is a session that continues under another id.
 type predecessor struct {
 	id string
-	owned
+	owner.Owned
 }
 
 // SetOwner says whose session it is: the user's id in the app. An empty owner means that it is
@@ -60,7 +66,7 @@ func (r *Record) Succeeds(old *Record) {
 		return
 	}
 	r.own.succeeds = old.key
-	if o, ok, err := ownedIn(old.snap.base); ok && err == nil {
+	if o, ok, err := owner.Of(old.snap.base); ok && err == nil {
 		r.own.successorOf = &predecessor{old.key, o}
 	}
 }
@@ -68,10 +74,10 @@ func (r *Record) Succeeds(old *Record) {
 // enter returns the session with its owner. One that has that owner already keeps what it says: the
 // epochs that it has seen begin are those of its login, not of this save.
 func (own *ownership) enter(s *record.Record, at record.Timestamp) *record.Record {
-	if has, ok, err := ownedIn(s); ok && err == nil && own.value != nil && slices.Contains(own.kept, has.owner) {
+	if has, ok, err := owner.Of(s); ok && err == nil && own.gives != nil && slices.Contains(own.kept, has.Owner) {
 		return s
 	}
-	return s.WithReserved(ownerAttr, own.value, at)
+	return own.gives.In(s, at)
 }
 
 // ownerKeys are the keys of an owner's records: one for each seal key, the first for new sessions.
@@ -110,8 +116,8 @@ func newOwnerKeys(cfg *Config) ownerKeys {
 // be nobody's when that key is removed. The error is that of a reading that proves nothing.
 func (c *Cluster) giveOwner(ctx context.Context, r *Record) error {
 	own := &r.own
-	own.changed, own.value = false, nil
-	has, isOwned, err := ownedIn(r.snap.base)
+	own.changed, own.gives = false, nil
+	has, isOwned, err := owner.Of(r.snap.base)
 	if own.owner == "" {
 		own.changed = isOwned || r.snap.base == nil // the session that it replaces may be somebody's
 		return nil
@@ -121,87 +127,70 @@ func (c *Cluster) giveOwner(ctx context.Context, r *Record) error {
 	if !r.Deadline.IsZero() {
 		deadline = r.Deadline
 	}
-	first := owned{owner: keys[0], created: c.cfg.Now().UnixMilli(), label: shortened(own.label)}
+	first := owner.Owned{Owner: keys[0], Created: c.cfg.Now().UnixMilli(), Label: own.label}
 	goesOn := own.successorOf
 	own.kept = keys
-	if isOwned && err == nil && slices.Contains(keys, has.owner) {
-		if has.owner == keys[0] {
+	if isOwned && err == nil && slices.Contains(keys, has.Owner) {
+		if has.Owner == keys[0] {
 			c.enterAgain(ctx, has, hash, deadline)
 			return nil
 		}
-		first.created, first.label = has.created, has.label
+		first.Created, first.Label = has.Created, has.Label
 		goesOn, own.kept = &predecessor{r.key, has}, keys[:1]
 	}
 	o, err := c.enterSession(ctx, first, hash, deadline)
 	if err != nil {
 		return err
 	}
-	first.epochs = o.names()
-	if goesOn != nil && slices.Contains(keys, goesOn.owner) {
-		if first.epochs, err = c.epochsOfSuccessor(ctx, goesOn, keys[0], o); err != nil {
+	first.Epochs = o.Epochs()
+	if goesOn != nil && slices.Contains(keys, goesOn.Owner) {
+		if first.Epochs, err = c.epochsOfSuccessor(ctx, goesOn, keys[0], o); err != nil {
 			return err
 		}
 	}
-	own.changed, own.value = true, first.encode()
+	own.changed, own.gives = true, &first
 	return nil
 }
 
 // epochsOfSuccessor are the epochs that a session has seen begin which goes on from another one, and is
-// told of in that record. Where the other one was told of in another record, an epoch that only the
-// first of them shows yet ends the session: a DestroyAll under way begins it in both, under one name.
-// The error is ErrDestroyed where the other one has ended.
-func (c *Cluster) epochsOfSuccessor(ctx context.Context, p *predecessor, owner record.Key, o *ownerRecord) ([]epoch, error) {
+// told of in the record o, under that key. The error is ErrDestroyed where the other one has ended.
+func (c *Cluster) epochsOfSuccessor(ctx context.Context, p *predecessor, key record.Key, o *owner.Record) ([]owner.Epoch, error) {
 	was := o
-	if p.owner != owner {
+	if p.Owner != key {
 		var err error
-		if was, err = c.readOwner(ctx, p.owner); err != nil {
+		if was, err = c.readOwner(ctx, p.Owner); err != nil {
 			return nil, err
 		}
 	}
-	if was.ends(c.handles.keyOf(p.id), p.epochs) {
+	if was.Ends(c.handles.keyOf(p.id), p.Epochs) {
 		c.stats.destroyed.Add(1)
 		return nil, ErrDestroyed
 	}
-	if p.owner == owner {
-		return o.names(), nil
-	}
-	seen := slices.Clone(p.epochs)
-	for _, e := range o.names() {
-		if slices.Contains(was.names(), e) && !slices.Contains(seen, e) {
-			seen = append(seen, e)
-		}
-	}
-	return seen, nil
+	return p.SeenBySuccessor(was, o), nil
 }
 
 // enterSession enters the session in its owner's record, and returns what the record says then. Where
 // the entry cannot be written the record is read: the session is not listed, and an epoch ends it all
 // the same.
-func (c *Cluster) enterSession(ctx context.Context, s owned, hash record.Key, deadline time.Time) (*ownerRecord, error) {
+func (c *Cluster) enterSession(ctx context.Context, s owner.Owned, hash record.Key, deadline time.Time) (*owner.Record, error) {
 	// Twice what is left: an entry is renewed when the session lives longer than it says, which is
 	// then not at each save.
 	end := record.DeadlineOf(deadline)
 	end = min(end+max(end-c.cfg.Now().UnixMilli(), 0), record.MaxDeadline)
 	c.noteLifetime(end)
-	o, err := c.changeOwner(s.owner, ownerChange{enter: []ownerEntry{{hash, s.created, end}}, until: end})
+	o, err := c.changeOwner(s.Owner, owner.Enter(owner.Entry{Key: hash, Created: s.Created, Until: end}))
 	if err == nil {
 		return o, nil
 	}
-	return c.readOwner(ctx, s.owner)
+	return c.readOwner(ctx, s.Owner)
 }
 
 // enterAgain enters the session anew where the owner's record, as it was read of late, lists it no
 // more, or not for as long as it is to live.
-func (c *Cluster) enterAgain(ctx context.Context, s owned, hash record.Key, deadline time.Time) {
-	o, _ := c.owners.get(s.owner)
-	if o == nil {
-		return
+func (c *Cluster) enterAgain(ctx context.Context, s owner.Owned, hash record.Key, deadline time.Time) {
+	if o, _ := c.owners.get(s.Owner); o != nil && !o.ListsUntil(hash, record.DeadlineOf(deadline)) {
+		_, _ = c.enterSession(ctx, s, hash, deadline)
 	}
-	l, ok := o.lists(hash)
-	if ok && l.until >= record.DeadlineOf(deadline) || !ok && len(o.sessions) >= mostListed {
-		return
-	}
-	_, _ = c.enterSession(ctx, s, hash, deadline)
 }
 
 // checkOwner returns ErrNotFound for a session that an epoch of its owner has ended (rule 41). A reading
@@ -209,24 +198,27 @@ func (c *Cluster) enterAgain(ctx context.Context, s owned, hash record.Key, dead
 // after the session was read ends it, because the session may have seen epochs begin that an older
 // reading does not show. The error is ErrUnavailable where the owner's record cannot be read.
 func (c *Cluster) checkOwner(ctx context.Context, hash record.Key, s *record.Record) error {
-	by, ok, err := ownedIn(s)
-	if !ok || err != nil {
+	by, ok, err := owner.Of(s)
+	switch {
+	case errors.Is(err, owner.ErrDamaged):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case !ok || err != nil:
 		return err
 	}
-	o, readAt := c.owners.get(by.owner)
-	if o != nil && time.Since(readAt) < c.cfg.OwnerCheck && !o.ends(hash, by.epochs) {
+	o, readAt := c.owners.get(by.Owner)
+	if o != nil && time.Since(readAt) < c.cfg.OwnerCheck && !o.Ends(hash, by.Epochs) {
 		return nil
 	}
-	if o, err = c.readOwner(ctx, by.owner); err != nil {
+	if o, err = c.readOwner(ctx, by.Owner); err != nil {
 		return err
 	}
-	if !o.ends(hash, by.epochs) {
+	if !o.Ends(hash, by.Epochs) {
 		return nil
 	}
 	c.running.Add(1)
 	go func() { // so that the session stays ended where the owner's record is lost
 		defer c.running.Done()
-		_, _ = c.destroyOwned(hash, by.owner, o)
+		_, _ = c.destroyOwned(hash, by.Owner, o)
 	}()
 	return ErrNotFound
 }
@@ -234,12 +226,12 @@ func (c *Cluster) checkOwner(ctx context.Context, hash record.Key, s *record.Rec
 // mayHaveEnded reports whether an epoch that this process knows of may have ended a session that it has a
 // local copy of: then the nodes are asked.
 func (c *Cluster) mayHaveEnded(hash record.Key, s *record.Record) bool {
-	by, ok, err := ownedIn(s)
+	by, ok, err := owner.Of(s)
 	if !ok || err != nil {
 		return ok
 	}
-	o, _ := c.owners.get(by.owner)
-	return o != nil && o.ends(hash, by.epochs)
+	o, _ := c.owners.get(by.Owner)
+	return o != nil && o.Ends(hash, by.Epochs)
 }
 
 // mostOwned bounds what is remembered of owners, in sessions, epochs and owners: of some 50 bytes each. With
@@ -257,33 +249,33 @@ type owners struct {
 
 // ownerReading is one reading of an owner's record.
 type ownerReading struct {
-	*ownerRecord
+	*owner.Record
 	at time.Time // when it began
 }
 
-func (os *owners) get(owner record.Key) (*ownerRecord, time.Time) {
+func (os *owners) get(key record.Key) (*owner.Record, time.Time) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	r := os.read.get(owner)
-	return r.ownerRecord, r.at
+	r := os.read.get(key)
+	return r.Record, r.at
 }
 
 // put remembers a reading, unless a younger one is known.
-func (os *owners) put(owner record.Key, o *ownerRecord, at time.Time) {
+func (os *owners) put(key record.Key, o *owner.Record, at time.Time) {
 	os.mu.Lock()
 	defer os.mu.Unlock()
-	if os.read.get(owner).at.After(at) {
+	if os.read.get(key).at.After(at) {
 		return
 	}
-	size := o.size()
-	if was, known := os.read.young[owner]; known {
-		size -= was.size()
+	size := o.Size()
+	if was, known := os.read.young[key]; known {
+		size -= was.Size()
 	}
 	most := mostRecent
 	if len(os.read.young) > 0 && os.size+size > mostOwned/2 || time.Since(os.begun) > os.keep {
 		// The older half is of no use any more, or there is no room for it.
-		os.begun, os.size, most, size = time.Now(), 0, 0, o.size()
+		os.begun, os.size, most, size = time.Now(), 0, 0, o.Size()
 	}
 	os.size += size
-	os.read.put(owner, ownerReading{o, at}, most)
+	os.read.put(key, ownerReading{o, at}, most)
 }

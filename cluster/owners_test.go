@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -54,9 +55,9 @@ func (w *world) evict(c *Cluster, owner string) {
 }
 
 // unlist takes one entry out of the owner's record, as one that never came there.
-func (w *world) unlist(c *Cluster, owner, id string) {
+func (w *world) unlist(c *Cluster, user, id string) {
 	w.Helper()
-	if _, err := c.changeOwner(c.ownerKeys(owner)[0], ownerChange{remove: []record.Key{record.KeyOf(id)}}); err != nil {
+	if _, err := c.changeOwner(c.ownerKeys(user)[0], owner.Remove(record.KeyOf(id))); err != nil {
 		w.Fatal(err)
 	}
 }
@@ -226,8 +227,8 @@ func TestTwoEpochsAtOnceSpareNobody(t *testing.T) {
 			w.Fatal(err)
 		}
 		for i, spared := range []string{"s1", "s2"} { // both have read before the other one writes
-			e := begun{name: epoch{byte(i)}, spare: []record.Key{record.KeyOf(spared)}}
-			if _, err := c.changeOwner(key, ownerChange{begin: []begun{e}, end: o.names(), until: time.Now().Add(time.Hour).UnixMilli()}); err != nil {
+			spare := []record.Key{record.KeyOf(spared)}
+			if _, err := c.changeOwner(key, o.BeginEpoch(owner.Epoch{byte(i)}, spare, time.Now().Add(time.Hour).UnixMilli())); err != nil {
 				w.Fatal(err)
 			}
 		}
@@ -237,8 +238,8 @@ func TestTwoEpochsAtOnceSpareNobody(t *testing.T) {
 		w.sees(c, "s3", "a=1")
 		w.destroyAll(c, "ann", 0, "s3")
 		w.sees(c, "s3", "a=1")
-		if o, _ := c.readOwner(context.Background(), key); len(o.epochs) != 1 {
-			w.Errorf("%d epochs are in force", len(o.epochs))
+		if o, _ := c.readOwner(context.Background(), key); len(o.Epochs()) != 1 {
+			w.Errorf("%d epochs are in force", len(o.Epochs()))
 		}
 	})
 }
@@ -330,4 +331,36 @@ func TestAReplacementMayBeNobodys(t *testing.T) {
 		w.destroyAll(c, "ann", 0)
 		w.sees(c, "s", "a=1")
 	})
+}
+
+// Readings are forgotten when they are of no use any more.
+func TestReadingsOfOwnersAreFewAndNewest(t *testing.T) {
+	os := &owners{keep: time.Hour}
+	at := time.Now()
+	first, later := &owner.Record{}, &owner.Record{}
+	os.put(record.Key{1}, later, at)
+	os.put(record.Key{1}, first, at.Add(-time.Second))
+	if o, _ := os.get(record.Key{1}); o != later {
+		t.Error("an older reading has taken the place of a newer one")
+	}
+	large := &owner.Record{Sessions: make([]owner.Entry, owner.MostListed+7)}
+	for i := range 10 * mostOwned / owner.MostListed {
+		os.put(record.Key{9, byte(i >> 16), byte(i >> 8), byte(i)}, large, at)
+	}
+	if held := len(os.read.young) + len(os.read.old); held > mostOwned/owner.MostListed || held < mostOwned/owner.MostListed/4 {
+		t.Errorf("%d large records are kept", held)
+	}
+	for range 2 * mostOwned / owner.MostListed { // the same one again and again takes no more room
+		os.put(record.Key{8}, large, at)
+	}
+	if held := len(os.read.young) + len(os.read.old); held < mostOwned/owner.MostListed/4 {
+		t.Errorf("%d are left", held)
+	}
+	os.put(record.Key{1}, later, at)
+	os.keep = 0
+	os.put(record.Key{2}, later, at)
+	os.put(record.Key{3}, later, at)
+	if o, _ := os.get(record.Key{1}); o != nil {
+		t.Error("an old reading is kept")
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -13,8 +14,8 @@ import (
 
 // readOwner reads the owner's record, which may be missing, and remembers it. It is repaired like a
 // session. The error is ErrUnavailable where it is not known what it says.
-func (c *Cluster) readOwner(ctx context.Context, owner record.Key) (*ownerRecord, error) {
-	op := c.operationOn(owner, intent{mayBeMissing: true})
+func (c *Cluster) readOwner(ctx context.Context, key record.Key) (*owner.Record, error) {
+	op := c.operationOn(key, intent{mayBeMissing: true})
 	v, err := op.find(ctx)
 	if err != nil {
 		return nil, err
@@ -25,8 +26,8 @@ func (c *Cluster) readOwner(ctx context.Context, owner record.Key) (*ownerRecord
 }
 
 // noteOwner remembers what was found.
-func (c *Cluster) noteOwner(op *operation, v *view) *ownerRecord {
-	o := ownerRecordIn(v.merged, c.cfg.Now().UnixMilli())
+func (c *Cluster) noteOwner(op *operation, v *view) *owner.Record {
+	o := owner.Read(v.merged, c.cfg.Now().UnixMilli())
 	c.owners.put(op.hash, o, v.readAt)
 	if v.merged != nil {
 		c.known.note(op.hash)
@@ -42,34 +43,34 @@ type ownerWrites struct {
 
 // ownerWrite is one change on its way, and then what came of it.
 type ownerWrite struct {
-	change ownerChange
+	change owner.Change
 	turn   chan []*ownerWrite // those that it carries out, itself first; nil: it was taken along
-	found  *ownerRecord
+	found  *owner.Record
 	err    error
 }
 
 // changeOwner changes the owner's record, and returns what it says then: the change is made on a
 // reading that began after the call. The error is ErrUnavailable, ErrConflict or ErrTooLarge; the
 // change may then be made or not.
-func (c *Cluster) changeOwner(owner record.Key, change ownerChange) (*ownerRecord, error) {
+func (c *Cluster) changeOwner(key record.Key, change owner.Change) (*owner.Record, error) {
 	w := &ownerWrite{change: change, turn: make(chan []*ownerWrite, 1), err: ErrUnavailable}
 	together := []*ownerWrite{w}
-	if !c.ownerTurns.enter(owner, w) {
+	if !c.ownerTurns.enter(key, w) {
 		if together = <-w.turn; together == nil {
 			return w.found, w.err
 		}
 	}
-	defer c.ownerTurns.leave(owner)
+	defer c.ownerTurns.leave(key)
 	defer func() {
 		for _, o := range together[1:] {
 			o.turn <- nil
 		}
 	}()
-	var all ownerChange
+	var all owner.Change
 	for _, o := range together {
-		all = all.and(o.change)
+		all = all.And(o.change)
 	}
-	found, err := c.writeOwner(owner, all)
+	found, err := c.writeOwner(key, all)
 	for _, o := range together {
 		o.found, o.err = found, err
 	}
@@ -77,36 +78,36 @@ func (c *Cluster) changeOwner(owner record.Key, change ownerChange) (*ownerRecor
 }
 
 // enter reports whether the change is made at once. Otherwise it waits for its turn.
-func (ws *ownerWrites) enter(owner record.Key, w *ownerWrite) bool {
+func (ws *ownerWrites) enter(key record.Key, w *ownerWrite) bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if ws.busy == nil {
 		ws.busy = map[record.Key][]*ownerWrite{}
 	}
-	waiting, busy := ws.busy[owner]
+	waiting, busy := ws.busy[key]
 	if busy {
 		waiting = append(waiting, w)
 	}
-	ws.busy[owner] = waiting
+	ws.busy[key] = waiting
 	return !busy
 }
 
 // leave gives the turn to all that wait.
-func (ws *ownerWrites) leave(owner record.Key) {
+func (ws *ownerWrites) leave(key record.Key) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	waiting := ws.busy[owner]
+	waiting := ws.busy[key]
 	if len(waiting) == 0 {
-		delete(ws.busy, owner)
+		delete(ws.busy, key)
 		return
 	}
-	ws.busy[owner] = nil
+	ws.busy[key] = nil
 	waiting[0].turn <- waiting
 }
 
 // writeOwner makes the change on what it reads.
-func (c *Cluster) writeOwner(owner record.Key, change ownerChange) (*ownerRecord, error) {
-	op := c.operationOn(owner, intent{mayBeNew: true, mayBeMissing: true})
+func (c *Cluster) writeOwner(key record.Key, change owner.Change) (*owner.Record, error) {
+	op := c.operationOn(key, intent{mayBeNew: true, mayBeMissing: true})
 	var mine *record.Record // the first reading with the change
 	v, err := op.converge(nil, saveRounds, func(v *view) decision {
 		read := v.merged
@@ -116,11 +117,11 @@ func (c *Cluster) writeOwner(owner record.Key, change ownerChange) (*ownerRecord
 		if err := op.mayBelieve(context.Background(), v); err != nil {
 			return decision{err: err} // a login would not know of the epochs that are out of reach
 		}
-		if read == nil && change.until == 0 {
+		if read == nil && change.RemovesOnly() {
 			return decision{} // there is nothing to remove from
 		}
 		if mine == nil {
-			mine = op.changedOwner(read, change)
+			mine = change.On(read, c.cfg.Now().UnixMilli(), op.stampAfter(read))
 		}
 		return decision{want: record.Merge(read, mine).CollectTombstones(read)}
 	})
@@ -130,15 +131,4 @@ func (c *Cluster) writeOwner(owner record.Key, change ownerChange) (*ownerRecord
 	op.expireOrphans(v, v.merged)
 	op.noteWide(v)
 	return c.noteOwner(op, v), nil
-}
-
-// changedOwner is the record with the change. It keeps the latest end that it ever had, and is read
-// until then (ownerRecordIn): of two changes made at once the newer one sets the deadline, and that may
-// be the earlier one.
-func (op *operation) changedOwner(read *record.Record, change ownerChange) *record.Record {
-	end := change.until
-	if read != nil {
-		end = max(end, read.LatestEnd())
-	}
-	return record.Change(read, change.apply(read, op.c.cfg.Now().UnixMilli()), end, op.stampAfter(read))
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -47,7 +48,7 @@ func TestAnOwnersRecordOutlivesItsSessions(t *testing.T) {
 		long, short := time.Now().Add(24*time.Hour).UnixMilli(), time.Now().Add(time.Hour).UnixMilli()
 		write := func(id string, until int64) *record.Record {
 			op := c.operationOn(key, intent{mayBeNew: true})
-			return op.changedOwner(nil, ownerChange{enter: []ownerEntry{{record.KeyOf(id), 1, until}}, until: until})
+			return owner.Enter(owner.Entry{Key: record.KeyOf(id), Created: 1, Until: until}).On(nil, time.Now().UnixMilli(), op.stampAfter(nil))
 		}
 		a := write("long", long)
 		time.Sleep(time.Millisecond)
@@ -65,7 +66,7 @@ func TestAnOwnersRecordOutlivesItsSessions(t *testing.T) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if _, ok := o.lists(record.KeyOf("long")); !ok {
+		if _, ok := o.Entry(record.KeyOf("long")); !ok {
 			w.Error("a session that lives is listed no more")
 		}
 		w.logIn(c, "s1", "ann")
@@ -73,7 +74,7 @@ func TestAnOwnersRecordOutlivesItsSessions(t *testing.T) {
 		if o, err = c.readOwner(context.Background(), key); err != nil {
 			w.Fatal(err)
 		}
-		if _, ok := o.lists(record.KeyOf("long")); !ok {
+		if _, ok := o.Entry(record.KeyOf("long")); !ok {
 			w.Error("a later login has shortened the record's life")
 		}
 	})
@@ -120,8 +121,8 @@ func TestADestroyedSessionIsListedNoMore(t *testing.T) {
 		w.delete(c, "s1")
 		w.delete(c, "s2")
 		w.lists(c, "ann", "s4", "s3", "s0")
-		if o, err := c.readOwner(context.Background(), c.ownerKeys("ann")[0]); err != nil || len(o.sessions) != 3 {
-			w.Errorf("%d entries, %v", len(o.sessions), err)
+		if o, err := c.readOwner(context.Background(), c.ownerKeys("ann")[0]); err != nil || len(o.Sessions) != 3 {
+			w.Errorf("%d entries, %v", len(o.Sessions), err)
 		}
 	})
 }
