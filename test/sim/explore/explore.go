@@ -93,6 +93,9 @@ func (r *Result) String() string {
 	if s.Local != (cluster.Local{}) {
 		fault += ", local copies"
 	}
+	if s.Local.WriteBehind {
+		fault += " written behind"
+	}
 	if s.Moments > 0 {
 		fault += fmt.Sprintf(", %d moments that pass", s.Moments)
 	}

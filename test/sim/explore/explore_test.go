@@ -23,6 +23,10 @@ var (
 // copy may be shown.
 var copies = cluster.Local{Sessions: 10}
 
+// behind are copies whose changes the nodes get after the save has returned. Another instance may lack them
+// then, and must say so.
+var behind = cluster.Local{Sessions: 10, WriteBehind: true}
+
 var scopes = []Scope{
 	{Name: "two writers/primary", Actors: []string{"save x", "save x"}, Faulty: 0, Losses: 1, Ahead: time.Minute},
 	{Name: "two writers/backup", Actors: []string{"save x", "save x"}, Faulty: 1, Losses: 1, Ahead: -time.Minute},
@@ -41,6 +45,8 @@ var scopes = []Scope{
 	{Name: "two lock holders", Actors: []string{"lock, guard, unlock", "lock, guard"}, Faulty: -1, Moments: 1, Most: 2000},
 	{Name: "a lock holder and an updater", Actors: []string{"lock, guard", "raise"}, Faulty: -1, Moments: 1, Most: 2000},
 	{Name: "local copies/a client that is moved", Actors: []string{"put x@0, show @1", "put y@1, show @0"}, Faulty: -1, Local: copies},
+	{Name: "written behind/two instances", Actors: []string{"put x@0", "put y@1"}, Faulty: -1, Local: behind},
+	{Name: "written behind/a client that stays", Actors: []string{"put x@0, put x@0, show @0", "show @1"}, Faulty: -1, Local: behind},
 	{Name: "updater and deleter/primary", Actors: []string{"raise", "delete"}, Faulty: 0, Losses: 1},
 	{Name: "saves that go together/primary", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 0, Losses: 1},
 	{Name: "saves that go together/restart", Actors: []string{"save x", "save x", "save y"}, Together: 3, Faulty: 1, Restarts: 1},
@@ -82,6 +88,9 @@ var large = []Scope{
 	{Name: "two writers/lists, restart", Actors: []string{"save x", "save y"}, From: []int{0, 1}, To: []int{1, 2}, Moved: 1, Faulty: 0, Restarts: 1, Ahead: time.Minute},
 	{Name: "a deleter who knows and a writer/lists, loss", Actors: []string{"delete", "save x"}, From: []int{0, 1}, To: []int{2, 1}, Moved: 1, Faulty: 0, Losses: 1},
 	{Name: "local copies/a client that is moved and comes back", Actors: []string{"put x@0, show @1, show @0", "put y@1"}, Faulty: -1, Local: copies},
+	{Name: "written behind/two instances/primary", Actors: []string{"put x@0", "put y@1"}, Faulty: 0, Losses: 1, Local: behind},
+	{Name: "written behind/two instances/restart", Actors: []string{"put x@0", "put y@1"}, Faulty: 1, Restarts: 1, Local: behind},
+	{Name: "written behind/restart", Actors: []string{"put x@0, show @0", "show @1"}, Faulty: 0, Restarts: 1, Local: behind},
 	{Name: "local copies/primary", Actors: []string{"put x@0, show @1", "put y@1, show @0"}, Faulty: 0, Losses: 1, Local: copies},
 	{Name: "two updaters and a saver/primary", Actors: []string{"raise", "raise", "save x"}, Faulty: 0, Losses: 1},
 	{Name: "two updaters and a saver/backup", Actors: []string{"raise", "raise", "save x"}, Faulty: 1, Losses: 1, Ahead: time.Minute},
