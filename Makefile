@@ -80,8 +80,8 @@ profile: peers ## CPU, allocation, block and mutex profiles: make profile CELL=s
 	cd bench && $(GO) run . -profile ../.bin/profiles -only '^$(CELL)$$'
 
 scale: ## What grows with the number of nodes.
-	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster
-	$(GO) test -run '^$$' -bench 'Preference|Targets|Node' ./cluster
+	HOLDFAST_SCALE=10000000 $(GO) test -count=1 -timeout 60m -v -run Scale ./cluster ./cluster/internal/placement
+	$(GO) test -run '^$$' -bench 'Preference|Targets|Node' ./cluster ./cluster/internal/placement
 
 iterate: memcached ## How long it takes to see a million sessions one after the other, and how much memory.
 	cd bench && $(GO) run ./iterate && $(GO) run ./iterate -owners 250000

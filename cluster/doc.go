@@ -162,13 +162,19 @@
 // asks whether a node is back. operation.go is what one operation knows of itself, view.go what
 // its read has found. cluster.go makes a Cluster; session.go is what the app holds of a session,
 // recent.go what a process remembers of keys, limiter.go bounds unverified ids, stats.go counts,
-// placement.go says which nodes a key belongs to, node.go what a node is to this process,
+// targets.go says which nodes are to hold a session now, node.go what a node is to this process,
 // membership.go whether it is up, journal.go logs.
 //
 // What a Cluster may be: env.go, defaults.go, config.go, localconfig.go.
 //
-// internal/record says what a session is when several copies of it meet, internal/owner what a session and its
-// owner's record say of each other, internal/marker what a node's marker says. internal/memcached speaks to one
-// server, internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
-// cannot be used. internal/lateconn is a connection for tests.
+// The packages below know nothing of a Cluster:
+//
+//   - internal/record says what a session is when several copies of it meet,
+//   - internal/owner what a session and its owner's record say of each other,
+//   - internal/marker what a node's marker says,
+//   - internal/placement in which order a key prefers the nodes of a list,
+//   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
+//     cannot be used,
+//   - internal/memcached speaks to one server,
+//   - internal/lateconn is a connection for tests.
 package cluster

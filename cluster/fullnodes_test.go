@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
@@ -46,7 +47,7 @@ func onLittleMemory(t *testing.T, n int, story func(p *pantry)) {
 // cluster is one instance of the app.
 func (p *pantry) cluster() *Cluster {
 	at := map[string]*testenv.Server{}
-	for place, i := range newPlacement(p.nodes).preference(record.KeyOf("s"), len(p.nodes), nil) {
+	for place, i := range placement.New(placed(p.nodes)).Preference(record.KeyOf("s"), len(p.nodes), nil) {
 		at[p.nodes[i].Addr] = p.servers[place]
 	}
 	c, err := New(Config{

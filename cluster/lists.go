@@ -1,14 +1,12 @@
 package cluster
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -19,7 +17,7 @@ type list struct {
 	name    string // markers tell of it under this name
 	nodes   []*node
 	entries []Node // of the nodes: one server may have another role, or zone, on another list
-	*placement
+	*placement.List
 	replicas int
 	// settled is from when on every process knows the list. What another one has written by an
 	// older list may lie elsewhere until then, so no pass begins earlier.
@@ -34,21 +32,17 @@ type list struct {
 // newList returns a list of these servers, with what the entries say of each.
 func newList(nodes []*node, entries []Node, replicas int, settled time.Time) *list {
 	return &list{
-		name: nameOfList(entries, replicas), nodes: nodes, entries: entries, placement: newPlacement(entries), replicas: replicas,
+		name: placement.Name(placed(entries), replicas), nodes: nodes, entries: entries, List: placement.New(placed(entries)), replicas: replicas,
 		settled: settled, begun: &sync.Map{},
 	}
 }
 
-// nameOfList is a fingerprint of what decides where sessions lie: the nodes, and the number of
-// copies.
-func nameOfList(nodes []Node, replicas int) string {
-	var lines []string
-	for _, n := range nodes {
-		lines = append(lines, fmt.Sprintf("%q %t %q", n.ID, n.Standby, n.Zone))
+// placed is what decides which sessions lie on the nodes.
+func placed(entries []Node) (nodes []placement.Node) {
+	for _, n := range entries {
+		nodes = append(nodes, placement.Node{ID: n.ID, Zone: n.Zone, Standby: n.Standby})
 	}
-	slices.Sort(lines)
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", replicas, strings.Join(lines, "\n")))
-	return hex.EncodeToString(sum[:6])
+	return nodes
 }
 
 // without returns the list without some of its nodes.
@@ -91,13 +85,13 @@ func (l *list) has(n *node) bool { return slices.Contains(l.nodes, n) }
 // mayBeHome reports whether any session has the node among its homes.
 func (l *list) mayBeHome(n *node) bool {
 	i := slices.Index(l.nodes, n)
-	return i >= 0 && l.canBeHome(i, l.replicas)
+	return i >= 0 && l.CanBeHome(i, l.replicas)
 }
 
 // isHome reports whether the node is among the homes of the key.
 func (l *list) isHome(n *node, key record.Key) bool {
 	var room [8]int
-	return slices.ContainsFunc(l.preference(key, l.replicas, room[:0]), func(i int) bool { return l.nodes[i] == n })
+	return slices.ContainsFunc(l.Preference(key, l.replicas, room[:0]), func(i int) bool { return l.nodes[i] == n })
 }
 
 // lists are all that are in force. They are never changed once built.

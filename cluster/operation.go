@@ -105,7 +105,7 @@ func (op *operation) preferred(i int) *node {
 	}
 	if i >= len(op.order) {
 		most := max(2*op.c.cfg.Replicas+2, 2*i)
-		op.order = l.preference(op.hash, min(most, len(l.nodes)), op.order[:0])
+		op.order = l.Preference(op.hash, min(most, len(l.nodes)), op.order[:0])
 	}
 	return l.nodes[op.order[i]]
 }
@@ -142,7 +142,7 @@ func (op *operation) targets(ts []*node) []*node {
 	ts = targets(list, replicas, ts)
 	for _, l := range op.lists.former {
 		var all []candidate
-		for _, i := range l.preference(op.hash, len(l.nodes), nil) {
+		for _, i := range l.Preference(op.hash, len(l.nodes), nil) {
 			all = append(all, op.candidate(l, i))
 		}
 		for _, n := range targets(all, replicas, nil) {
@@ -177,7 +177,7 @@ func (op *operation) homes(l *list) []*node {
 		}
 		return homes
 	}
-	for _, i := range l.preference(op.hash, op.c.cfg.Replicas, nil) {
+	for _, i := range l.Preference(op.hash, op.c.cfg.Replicas, nil) {
 		homes = append(homes, l.nodes[i])
 	}
 	return homes
@@ -195,7 +195,7 @@ func (op *operation) missingHomes(targets []*node) (missing []*node) {
 		note(op.preferred(i))
 	}
 	for _, l := range op.lists.former {
-		for _, i := range l.preference(op.hash, replicas, nil) {
+		for _, i := range l.Preference(op.hash, replicas, nil) {
 			note(l.nodes[i])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
@@ -174,7 +175,7 @@ func TestAnOwnerOutOfReachIsAnOutage(t *testing.T) {
 
 // homesOf are the nodes on which that key lies.
 func (w *world) homesOf(c *Cluster, key record.Key) (nodes []*testenv.Node) {
-	for _, i := range newPlacement(c.cfg.Nodes).preference(key, 2, nil) {
+	for _, i := range placement.New(placed(c.cfg.Nodes)).Preference(key, 2, nil) {
 		nodes = append(nodes, w.env.Node(i))
 	}
 	return nodes

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 )
 
 // This file decides which lists of nodes are in force (rules 25 and 26). There is one, most of the time.
@@ -159,7 +160,7 @@ func (c *Cluster) adoptFormer(now time.Time) {
 		}
 		for _, servers := range m.List(c.base.name).Former {
 			entries := markedNodes(servers)
-			switch name := nameOfList(entries, c.cfg.Replicas); {
+			switch name := placement.Name(placed(entries), c.cfg.Replicas); {
 			case slices.ContainsFunc(c.past, func(p pastList) bool { return p.name == name }):
 			case len(c.past) == mostPast, checkNodes(entries) != nil, c.seal == nil && !c.knowsAll(entries):
 				c.joins = true

@@ -17,6 +17,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
@@ -179,7 +180,7 @@ func (w *world) preference(id string) []*testenv.Node {
 		w.Fatal(err)
 	}
 	var ns []*testenv.Node
-	for _, i := range newPlacement(nodes).preference(record.KeyOf(id), len(nodes), nil) {
+	for _, i := range placement.New(placed(nodes)).Preference(record.KeyOf(id), len(nodes), nil) {
 		ns = append(ns, w.env.Node(i))
 	}
 	return ns

@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -31,14 +30,14 @@ func TestTargetsLieInZones(t *testing.T) {
 	const replicas = 2
 	for _, zones := range []string{"aabb", "aaaab", "aabbcc", "aaabc", "abc", "aab"} {
 		nodes := zoned(zones)
-		p := newPlacement(nodes)
+		p := placement.New(placed(nodes))
 		all := make([]*node, len(nodes))
 		for i, n := range nodes {
 			all[i] = &node{Node: n}
 		}
 		for k := range 500 {
 			key := record.KeyOf(fmt.Sprint(k))
-			order := p.preference(key, len(nodes), nil)
+			order := p.Preference(key, len(nodes), nil)
 			for _, down := range append(strings.Split(zones, ""), idsOf(nodes)...) {
 				var list []candidate
 				left := map[string]bool{}
@@ -83,14 +82,14 @@ func TestHomesThatAreUpAreTheTargets(t *testing.T) {
 		for i, z := range zones {
 			nodes = append(nodes, Node{ID: fmt.Sprint("n", i), Zone: strings.ToLower(strings.Trim(string(z), "-")), Standby: z < 'a'})
 		}
-		p := newPlacement(nodes)
+		p := placement.New(placed(nodes))
 		all := make([]*node, len(nodes))
 		for i, n := range nodes {
 			all[i] = &node{Node: n}
 		}
 		for k := range 200 {
 			var list []candidate
-			for _, i := range p.preference(record.KeyOf(fmt.Sprint(k)), len(nodes), nil) {
+			for _, i := range p.Preference(record.KeyOf(fmt.Sprint(k)), len(nodes), nil) {
 				list = append(list, candidate{node: all[i], zone: nodes[i].Zone})
 			}
 			ts := targets(list, replicas, nil)
@@ -99,51 +98,6 @@ func TestHomesThatAreUpAreTheTargets(t *testing.T) {
 			}
 			if zones[0] == 'a' && zones[1] == 'A' && ts[1].Zone != "b" {
 				t.Fatalf("%s: both copies lie in one zone: %v", zones, ts)
-			}
-		}
-	}
-}
-
-// The preference list is what it is said to be: by how many of its zone come before a node, then by score;
-// regular nodes before standby nodes, and without zones by score alone.
-func TestThePreferenceListTakesZonesInTurn(t *testing.T) {
-	for _, zones := range []string{"aabb", "aaaab", "aabbccc", "aab-", "a--b", "aaabbbAABB", "ab" + strings.Repeat("-", 20)} {
-		var nodes []Node
-		for i, z := range zones {
-			n := Node{ID: fmt.Sprint("n", i), Zone: strings.ToLower(strings.Trim(string(z), "-")), Standby: z >= 'A' && z <= 'Z'}
-			nodes = append(nodes, n)
-		}
-		p := newPlacement(nodes)
-		for k := range 200 {
-			key := record.KeyOf(fmt.Sprint(k))
-			score := func(i int) uint64 { return mix(p.seeds[i] ^ binary.BigEndian.Uint64(key[:])) }
-			var want []int
-			for _, standby := range []bool{false, true} {
-				type ranked struct{ rank, node int }
-				var all []ranked
-				for i, n := range nodes {
-					before := 0
-					for j, o := range nodes {
-						earlier := n.Standby && !o.Standby || o.Standby == n.Standby && score(j) > score(i)
-						if n.Zone != "" && o.Zone == n.Zone && earlier {
-							before++
-						}
-					}
-					if n.Standby == standby {
-						all = append(all, ranked{before, i})
-					}
-				}
-				slices.SortFunc(all, func(a, b ranked) int {
-					return cmp.Or(a.rank-b.rank, cmp.Compare(score(b.node), score(a.node)))
-				})
-				for _, r := range all {
-					want = append(want, r.node)
-				}
-			}
-			for most := range len(nodes) + 1 {
-				if got := p.preference(key, most, nil); !slices.Equal(got, want[:most]) {
-					t.Fatalf("%s, key %d: %v, want %v", zones, k, got, want[:most])
-				}
 			}
 		}
 	}

@@ -111,7 +111,7 @@ var nodes = []rule{
 		"const goodAnswers = 2", "const goodAnswers = 1"),
 	one("nodes that refuse are never tried", "targets",
 		"isSuspect, isDownButFast}", "isSuspect}"),
-	one("preference lists follow the order of the node list", "(*placement).best",
+	one("preference lists follow the order of the node list", "(*List).best",
 		"s := mix(seed ^ key)", "s := mix(uint64(i) ^ key); _ = seed"),
 }
 

@@ -1,8 +1,11 @@
-package cluster
+package placement
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
@@ -11,18 +14,18 @@ import (
 func nodesNamed(n int, standby ...int) []Node {
 	var nodes []Node
 	for i := range n {
-		nodes = append(nodes, Node{ID: fmt.Sprintf("n%d", i+1), Addr: fmt.Sprintf("host%d:11211", i+1), Standby: slices.Contains(standby, i)})
+		nodes = append(nodes, Node{ID: fmt.Sprintf("n%d", i+1), Standby: slices.Contains(standby, i)})
 	}
 	return nodes
 }
 
-func listOf(r *placement, i int) []int {
-	return r.preference(record.KeyOf(fmt.Sprint("session", i)), 1000, nil)
+func listOf(r *List, i int) []int {
+	return r.Preference(record.KeyOf(fmt.Sprint("session", i)), 1000, nil)
 }
 
 // Instances of different versions share nodes: they must agree where a session lives.
 func TestGoldenPreferenceLists(t *testing.T) {
-	r := newPlacement(nodesNamed(7, 1, 5))
+	r := New(nodesNamed(7, 1, 5))
 	for i, want := range goldenLists {
 		if got := fmt.Sprint(listOf(r, i)); got != want {
 			t.Errorf("session%d: %s, want %s", i, got, want)
@@ -41,11 +44,11 @@ var goldenLists = []string{
 func TestKeysSpreadEvenly(t *testing.T) {
 	for _, n := range []int{3, 10} {
 		const keys = 100_000
-		r := newPlacement(nodesNamed(n))
+		r := New(nodesNamed(n))
 		first, pair := make([]float64, n), make([]float64, n*n)
 		var order [2]int
 		for i := range keys {
-			o := r.preference(record.KeyOf(fmt.Sprint(i)), 2, order[:0])
+			o := r.Preference(record.KeyOf(fmt.Sprint(i)), 2, order[:0])
 			first[o[0]]++
 			pair[o[0]*n+o[1]]++
 		}
@@ -69,7 +72,7 @@ func TestKeysSpreadEvenly(t *testing.T) {
 }
 
 func TestANodeMovesOnlyTheKeysItWinsOrHeld(t *testing.T) {
-	small, large := newPlacement(nodesNamed(9)), newPlacement(nodesNamed(10))
+	small, large := New(nodesNamed(9)), New(nodesNamed(10))
 	moved := 0
 	const keys = 20_000
 	for i := range keys {
@@ -91,7 +94,7 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 	nodes := nodesNamed(8, 3)
 	turned := slices.Clone(nodes)
 	slices.Reverse(turned)
-	a, b := newPlacement(nodes), newPlacement(turned)
+	a, b := New(nodes), New(turned)
 	for i := range 1000 {
 		x, y := listOf(a, i), listOf(b, i)
 		for j := range x {
@@ -103,7 +106,7 @@ func TestTheOrderOfTheListDoesNotMatter(t *testing.T) {
 }
 
 func TestStandbyNodesComeLastInThePreferenceList(t *testing.T) {
-	r := newPlacement(nodesNamed(6, 0, 4))
+	r := New(nodesNamed(6, 0, 4))
 	firstOfStandby := map[int]int{}
 	for i := range 5000 {
 		o := listOf(r, i)
@@ -118,7 +121,7 @@ func TestStandbyNodesComeLastInThePreferenceList(t *testing.T) {
 		t.Errorf("standby nodes do not share: %v", firstOfStandby)
 	}
 	// A node keeps its place among its like when it becomes a standby node.
-	all := newPlacement(nodesNamed(6))
+	all := New(nodesNamed(6))
 	for i := range 100 {
 		want := slices.DeleteFunc(listOf(all, i), func(n int) bool { return n == 0 || n == 4 })
 		if got := listOf(r, i)[:4]; !slices.Equal(got, want) {
@@ -129,7 +132,7 @@ func TestStandbyNodesComeLastInThePreferenceList(t *testing.T) {
 
 func TestShortPreferenceListBeginsALongOne(t *testing.T) {
 	for _, nodes := range [][]Node{nodesNamed(1), nodesNamed(5, 1), nodesNamed(40, 3, 5, 7), nodesNamed(25, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19)} {
-		r := newPlacement(nodes)
+		r := New(nodes)
 		for i := range 200 {
 			all := listOf(r, i)
 			if len(all) != len(nodes) {
@@ -141,7 +144,7 @@ func TestShortPreferenceListBeginsALongOne(t *testing.T) {
 				t.Fatalf("a node twice: %v", all)
 			}
 			for _, most := range []int{0, 1, 2, 3, 10, 16, 17, 33, len(nodes), 1000} {
-				got := r.preference(record.KeyOf(fmt.Sprint("session", i)), most, nil)
+				got := r.Preference(record.KeyOf(fmt.Sprint("session", i)), most, nil)
 				if want := all[:min(most, len(all))]; !slices.Equal(got, want) {
 					t.Fatalf("first %d of %d: %v, want %v", most, len(nodes), got, want)
 				}
@@ -151,9 +154,54 @@ func TestShortPreferenceListBeginsALongOne(t *testing.T) {
 }
 
 func TestPreferenceListAllocatesNothing(t *testing.T) {
-	r := newPlacement(nodesNamed(100, 7, 8))
+	r := New(nodesNamed(100, 7, 8))
 	order, key := make([]int, 0, 16), record.KeyOf("x")
-	if n := testing.AllocsPerRun(100, func() { order = r.preference(key, 6, order[:0]) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { order = r.Preference(key, 6, order[:0]) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// The preference list is what it is said to be: by how many of its zone come before a node, then by score;
+// regular nodes before standby nodes, and without zones by score alone.
+func TestThePreferenceListTakesZonesInTurn(t *testing.T) {
+	for _, zones := range []string{"aabb", "aaaab", "aabbccc", "aab-", "a--b", "aaabbbAABB", "ab" + strings.Repeat("-", 20)} {
+		var nodes []Node
+		for i, z := range zones {
+			n := Node{ID: fmt.Sprint("n", i), Zone: strings.ToLower(strings.Trim(string(z), "-")), Standby: z >= 'A' && z <= 'Z'}
+			nodes = append(nodes, n)
+		}
+		p := New(nodes)
+		for k := range 200 {
+			key := record.KeyOf(fmt.Sprint(k))
+			score := func(i int) uint64 { return mix(p.seeds[i] ^ binary.BigEndian.Uint64(key[:])) }
+			var want []int
+			for _, standby := range []bool{false, true} {
+				type ranked struct{ rank, node int }
+				var all []ranked
+				for i, n := range nodes {
+					before := 0
+					for j, o := range nodes {
+						earlier := n.Standby && !o.Standby || o.Standby == n.Standby && score(j) > score(i)
+						if n.Zone != "" && o.Zone == n.Zone && earlier {
+							before++
+						}
+					}
+					if n.Standby == standby {
+						all = append(all, ranked{before, i})
+					}
+				}
+				slices.SortFunc(all, func(a, b ranked) int {
+					return cmp.Or(a.rank-b.rank, cmp.Compare(score(b.node), score(a.node)))
+				})
+				for _, r := range all {
+					want = append(want, r.node)
+				}
+			}
+			for most := range len(nodes) + 1 {
+				if got := p.Preference(key, most, nil); !slices.Equal(got, want[:most]) {
+					t.Fatalf("%s, key %d: %v, want %v", zones, k, got, want[:most])
+				}
+			}
+		}
 	}
 }
