@@ -66,7 +66,7 @@ var healing = []rule{
 		"n.server.Write(c.markerKey, value, item, 0)", "memcached.Stored, item == nil, n.server.Set(c.markerKey, value, 0)"),
 	one("a node without a marker begins whole", "(*Cluster).changeMarkerWithin",
 		"!l.mayBeHome(n)", "true"),
-	one("all lists of nodes are one", "Name",
+	one("all lists of nodes are one", "placement.Name",
 		"return hex.EncodeToString(sum[:6])", "return hex.EncodeToString(sum[:0])"),
 	one("a healer that died is never followed", "(*Beats).IsDead",
 		"return now.Sub(seen.since) > DeadAfter", "return false"),
