@@ -66,9 +66,9 @@ type Cluster struct {
 	seal       *record.Sealer // nil: records are plain
 	writer     uint64         // names this process in timestamps
 	lanes      lanes
-	updates    keyedQueue   // of sessions that are being updated
-	locks      lockWatches  // of others, that this process has seen
-	local      *localCopies // nil: there are none
+	updates    keyedQueue  // of sessions that are being updated
+	locks      lockWatches // of others, that this process has seen
+	local      *localLayer // nil: there are no local copies
 	readWide   wideReads
 	name       string // of this process, in markers
 	markerKey  string // under which the markers lie
@@ -137,7 +137,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.ownerKeys, c.owners.keep, c.handles = newOwnerKeys(&cfg), max(cfg.OwnerCheck, cfg.Local.Fresh, cfg.Local.Outage), newHandles()
 	c.name, c.polled = nameOf(c.writer), make(chan struct{})
 	c.markerKey, c.kicked = cfg.KeyPrefix+marker.Name, make(chan struct{}, 1)
-	c.local = newLocalCopies(&cfg, c.writer)
+	c.local = newLocalLayer(c)
 	c.timestamps.always = cfg.Local.Outage > 0 || cfg.Local.WriteBehind
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
@@ -169,10 +169,10 @@ func New(cfg Config) (*Cluster, error) {
 		c.running.Go(c.follow)
 	}
 	if c.timestamps.always {
-		c.running.Go(c.writeLoop)
+		c.running.Go(c.local.writeLoop)
 	}
 	if cfg.Local.Outage > 0 {
-		c.running.Go(c.returnLoop)
+		c.running.Go(c.local.returnLoop)
 	}
 	return c, nil
 }
@@ -205,7 +205,10 @@ func (c *Cluster) Close() error {
 	}
 	c.mu.Unlock()
 	c.running.Wait()
-	err := c.writeRest()
+	var err error
+	if c.local != nil {
+		err = c.local.writeRest()
+	}
 	c.handOverHints()
 	c.clock.Stop()
 	for _, n := range append(c.retired, c.nodes()...) {

@@ -41,12 +41,10 @@ func (c *Cluster) delete(ctx context.Context, key string, t *tracing) error {
 	op := c.newOperation(key, intent{isDeletion: true})
 	op.trace = t
 	v, err := op.converge(nil, saveRounds, op.decideDestroy)
-	if err == nil {
-		c.local.destroyed(op.hash, v.merged)
-		return nil
+	if c.local != nil {
+		err = c.local.deleted(op, v, err)
 	}
-	if err = c.deleteInOutage(op, v, err); err != nil {
-		c.local.ended(op.hash, nil) // it may be destroyed: the nodes are to say
+	if err != nil {
 		c.stats.unavailable.Add(1)
 	}
 	return err

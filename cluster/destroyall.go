@@ -260,11 +260,8 @@ func (c *Cluster) destroyIf(hash record.Key, is func(*record.Record) bool) (dest
 		destroyed = true
 		return op.decideDestroy(v)
 	})
-	switch {
-	case destroyed && err == nil:
-		c.local.destroyed(hash, v.merged)
-	case destroyed:
-		c.local.ended(hash, nil) // it may be destroyed: the nodes are to say
+	if destroyed && c.local != nil {
+		c.local.destroyed(hash, v.merged, err)
 	}
 	return destroyed, err
 }

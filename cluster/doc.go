@@ -28,28 +28,23 @@
 //
 // # Load
 //
-//  1. Show the local copy, if the process keeps one that is fresh and includes what the client has seen (see
-//     Local copies). Else write what is pending of the session, and ask the nodes:
-//  2. Read all targets at once. A target that fails is replaced by its fallback.
-//  3. Read wide where the targets do not settle it: a copy is missing, copies differ, a home is
+//  1. Read all targets at once. A target that fails is replaced by its fallback.
+//  2. Read wide where the targets do not settle it: a copy is missing, copies differ, a home is
 //     not among the targets, or a target is not whole.
-//  4. Merge the copies. None: [ErrNotFound] if every home says so, or one that is whole, else
+//  3. Merge the copies. None: [ErrNotFound] if every home says so, or one that is whole, else
 //     [ErrUnavailable].
-//  5. Bring every target up to date, by cas or add: the read repair, which is how sessions
+//  4. Bring every target up to date, by cas or add: the read repair, which is how sessions
 //     migrate. Expire the orphans.
-//  6. If the session has an owner, read his record, unless that was done of late: DestroyAll may have
+//  5. If the session has an owner, read his record, unless that was done of late: DestroyAll may have
 //     ended the session.
-//  7. Return the session with its snapshot: the merged record and the CAS token of each
-//     target's copy. With Config.Local keep a local copy of it.
-//
-// With Local.Outage a local copy that was confirmed of late is shown after all where no home can be reached.
+//  6. Return the session with its snapshot: the merged record and the CAS token of each
+//     target's copy.
 //
 // # Save
 //
 //  1. Who has the session's lock saves by an update (see Locks).
 //  2. Enter the session in its owner's record, if the app has told an owner.
-//  3. Do without a write where nothing has changed but the deadline, by less than RefreshSlack. With
-//     WriteBehind change the local copy, and leave the rest to the background.
+//  3. Do without a write where nothing has changed but the deadline, by less than RefreshSlack.
 //  4. Wait where another save of the session is under way in this process. Those that wait
 //     go together, with one write that has the changes of all of them.
 //  5. Give what differs from the snapshot one new timestamp, above everything read.
@@ -58,13 +53,10 @@
 //  7. Else read, merge, and write where it is missing, until one round finds or puts the
 //     record on every target, and on at least MinCopies nodes.
 //
-// With Local.Outage the local copy is changed where no home can be reached, and the nodes get the changes later.
-//
 // # Delete
 //
 // Read how long the session could have lived, and put a tombstone that lasts as long on the
-// targets, over each live copy found, and on the next nodes of the preference list. With Local.Outage the
-// tombstone takes the place of the local copy where no home can be reached, and the nodes get it later.
+// targets, over each live copy found, and on the next nodes of the preference list.
 //
 // # Update
 //
@@ -74,9 +66,6 @@
 //  4. Write to one home by cas, the primary as a rule. After a CAS conflict begin again with 2.
 //  5. Write to the other targets. All stored: done.
 //  6. Else read again, until the change is known to be stored and lies on all targets.
-//
-// An update needs a home: it is never made on a local copy. What is pending of the session is written first, and
-// the local copy is dropped in the end.
 //
 // # Locks
 //
@@ -95,9 +84,17 @@
 // # Local copies
 //
 // With Config.Local a process keeps copies of sessions for clients that are sent to the same instance again
-// and again. A client brings the version of what it has seen ([Record.Version], [Cluster.LoadVersion]). A copy that
-// includes that is shown without asking a node while it is fresh, and for longer while no home can be reached. What
-// is saved and deleted then is pending, and is merged with what the nodes have when they are back.
+// and again. They are a layer around the verbs above, which know nothing of them:
+//
+//   - A load shows the local copy where that is fresh and includes what the client has seen: the client brings
+//     the version of that ([Record.Version], [Cluster.LoadVersion]). Else it writes what is pending of the session, loads
+//     from the nodes, and keeps a copy of what it shows.
+//   - A save does without a write where the copy still stands on the nodes. With WriteBehind it changes the
+//     copy, and leaves the nodes to the background.
+//   - With Local.Outage the copy is shown, changed, and replaced by a tombstone where no home can be
+//     reached and the nodes have confirmed it of late. That is pending, and merged with what the nodes have when they are back.
+//     Each write of the session takes along what is pending of it.
+//   - An update needs a home: it is never made on a local copy. It writes what is pending first.
 //
 // # Traces
 //
@@ -148,11 +145,12 @@
 // restore.go brings one session to all its targets, healpace.go says how fast, known.go which sessions are
 // healed where keys are not listed.
 //
-// Local copies: version.go is what a client carries, localcopy.go what one copy proves to it, local.go who is
-// shown one, localroom.go which sessions have one here. outage.go says what is done with it while no home can
-// be reached, writebehind.go when the nodes get what only this process has, writequeue.go of which session next.
-// localmark.go marks the copies whose homes have come back empty, and localreturn.go brings them back though
-// nobody has used them.
+// Local copies: version.go is what a client carries, local.go what each verb does with local copies, localcopies.go
+// who is shown one and what it learns from the nodes. outage.go says what is done with it while no home can
+// be reached, writebehind.go when the nodes get what only this process has, localreturn.go brings copies back whose
+// homes have come back empty, though nobody has used them, and localmark.go marks those. writequeue.go says of which
+// session something is written next, localroom.go which sessions have a copy here, localcopy.go what one copy
+// proves to a client.
 //
 // Lists of nodes: lists.go is one of them, transition.go says which are in force, drain.go empties a
 // node of its duties, discover.go follows a list that comes from elsewhere, change.go tells how far a

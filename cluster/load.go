@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -50,49 +51,25 @@ func (c *Cluster) load(ctx context.Context, key, version string, t *tracing) (*R
 	}
 	hash := c.handles.keyOf(key)
 	seen := c.parseVersion(version, hash)
-	if r := c.loadFresh(ctx, key, hash, seen); r != nil {
-		return c.hitHere(r)
+	if c.lockOf(ctx, hash) != "" { // who has the lock sees what the one before has written, whatever the client has seen
+		seen = seenVersion{}
 	}
-
-	c.writeFirst(ctx, hash)
-	isKnown := seen.ok && c.local.has(hash, seen.Version) // in an outage no node can say so
-	op, v, err := c.findLive(ctx, hash, isKnown, t)
-	if op.foundNone(v, err) && c.local.mayReturn(hash) && c.bringBackFirst(ctx, op, v) {
-		op, v, err = c.findLive(ctx, hash, isKnown, t)
+	if c.local != nil {
+		return c.local.load(ctx, key, hash, seen, t)
 	}
-	if c.lockOf(ctx, hash) != "" {
-		seen = seenVersion{} // no copy is shown, as by loadFresh
+	op, v, err := c.findLive(ctx, hash, intent{unverifiedID: true}, t)
+	if err != nil {
+		return nil, c.notLoaded(op, v, seen, err)
 	}
-	switch {
-	case err == ErrNotFound && c.isKeptHere(op, v):
-		return c.loadInOutage(op, v, key, seen, errNotWritten)
-	case err == ErrNotFound:
-		return nil, c.notFound(op, v, seen)
-	case err != nil:
-		return c.loadInOutage(op, v, key, seen, err)
-	case v.unrepaired && op.noHome(v):
-		if r := c.serveInOutage(op, key, seen); r != nil { // what was found proves nothing
-			return c.hitHere(r)
-		}
-	}
-
-	op.enterMissed(v) // what a reader has seen must not be forgotten
-	op.endMissed()
-	c.noteLifetime(v.merged.Deadline())
-	c.known.note(hash)
-	v.unrepaired = v.unrepaired || op.isOld(v.readAt)
-	r := c.local.loaded(v.record(key), hash, v)
-	if r.snap.base != v.merged && !r.snap.base.Live(c.cfg.Now()) { // it was destroyed here meanwhile
-		return nil, c.notFound(op, v, seen)
-	}
+	r := op.record(v, key)
 	c.stats.hits.Add(1)
-	c.noteBehind(r, v.merged, hash, seen, t)
+	c.noteBehind(r, v.merged, seen, t)
 	return r, nil
 }
 
-// findLive takes steps 2 to 5. The error is ErrNotFound for what is no session.
-func (c *Cluster) findLive(ctx context.Context, hash record.Key, isKnown bool, t *tracing) (*operation, *view, error) {
-	op := c.operationOn(hash, intent{unverifiedID: !isKnown, mayBeMissing: isKnown})
+// findLive takes steps 1 to 5. The error is ErrNotFound for what is no session.
+func (c *Cluster) findLive(ctx context.Context, hash record.Key, in intent, t *tracing) (*operation, *view, error) {
+	op := c.operationOn(hash, in)
 	op.trace = t
 	v, err := op.find(ctx)
 	if err == nil {
@@ -110,20 +87,21 @@ func (c *Cluster) mustLive(ctx context.Context, hash record.Key, found *record.R
 	return c.checkOwner(ctx, hash, found)
 }
 
-// isKeptHere reports whether this process alone has a session of which no node has anything: no node has taken it yet.
-func (c *Cluster) isKeptHere(op *operation, v *view) bool {
-	_, pending := c.local.pendingOf(op.hash)
-	return (pending.Live(c.cfg.Now()) || c.local.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(c.cfg.Now())
+// notLoaded counts a load that shows no session, and returns its error.
+func (c *Cluster) notLoaded(op *operation, v *view, seen seenVersion, err error) error {
+	switch {
+	case err == ErrNotFound:
+		c.noteLost(v.merged, seen, op.trace)
+		c.stats.notFound.Add(1)
+	case v.isOutage(err):
+		c.stats.unavailable.Add(1)
+	}
+	return err
 }
 
-var errNotWritten = fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
-
-// notFound is the error of a load that has found no session.
-func (c *Cluster) notFound(op *operation, v *view, seen seenVersion) error {
-	c.local.ended(op.hash, v.merged)
-	c.noteLost(v.merged, seen, op.trace)
-	c.stats.notFound.Add(1)
-	return ErrNotFound
+// isOutage reports whether a load has ended in this error for want of nodes.
+func (v *view) isOutage(err error) bool {
+	return errors.Is(err, ErrUnavailable) && v != nil && !v.throttled
 }
 
 // find reads and repairs until what was found is new enough, and may be believed.
@@ -235,6 +213,16 @@ func (op *operation) haveAnswered(v *view, l *list) bool {
 		}
 	}
 	return all && !(l == op.lists.now && op.lists.joins)
+}
+
+// record returns the session that was found, for the app: from now on what was read of it must not be forgotten.
+func (op *operation) record(v *view, id string) *Record {
+	op.enterMissed(v)
+	op.endMissed()
+	op.c.noteLifetime(v.merged.Deadline())
+	op.c.known.note(op.hash)
+	v.unrepaired = v.unrepaired || op.isOld(v.readAt)
+	return v.record(id)
 }
 
 // loaded is a Record with room for the copies that most loads see.

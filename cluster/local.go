@@ -3,221 +3,117 @@ package cluster
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
-// This file decides to whom a local copy may be shown without asking a node, and what becomes of the copy
-// when a load, a save or a delete has learned what the nodes have.
-//
-// A copy may be shown to a client that brings a version, if the copy includes what that client has
-// seen (rule 35), has been confirmed by the nodes of late, and its deadline has not passed. What the nodes confirm
-// is merged into the copy, and never put in its place (rule 37).
+// This file decides what local copies (Config.Local) add to each verb. The layer lies around the verbs: it shows or changes
+// the local copy where it may, else has the verb do its work with the nodes, and takes up what that has found.
 
-// loadFresh returns the session where a load asks no node: its copy is fresh, and includes what the client
-// has seen. Else it returns nil.
-func (c *Cluster) loadFresh(ctx context.Context, id string, key record.Key, seen seenVersion) *Record {
-	if c.lockOf(ctx, key) != "" { // who has the lock sees what the one before has written
-		return nil
-	}
-	r := c.local.serve(id, key, seen, c.cfg.Local.Fresh)
-	if r == nil || c.mayHaveEnded(key, r.snap.base) {
-		return nil
-	}
-	return r
+// localLayer is the layer of local copies, for clients that stick to this process.
+type localLayer struct {
+	c *Cluster
+	*localCopies
 }
 
-// serve returns the session where its copy may be shown, else nil.
-func (l *localCopies) serve(id string, key record.Key, seen seenVersion, within time.Duration) *Record {
-	if l == nil || !seen.ok {
+func newLocalLayer(c *Cluster) *localLayer {
+	if !c.cfg.Local.isOn() {
 		return nil
 	}
-	r := &Record{key: id}
-	if !l.take(r, key, seen.Version, within) {
-		return nil
-	}
-	base := r.snap.base
-	r.Attrs, r.Deadline = base.Values(), time.UnixMilli(base.Deadline()).UTC()
-	return r
+	return &localLayer{c, newLocalCopies(&c.cfg, c.writer)}
 }
 
-// take has r go on from the copy, and reports false where the copy may not be shown.
-func (l *localCopies) take(r *Record, key record.Key, seen record.Version, within time.Duration) bool {
-	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[key]
-	if c == nil || !c.includes(seen, l.writer) || c.age(now) > within || !c.record().Live(l.wallNow()) {
-		return false
+// load is Cluster.load with local copies.
+func (l *localLayer) load(ctx context.Context, id string, key record.Key, seen seenVersion, t *tracing) (*Record, error) {
+	c := l.c
+	if r := l.show(id, key, seen, l.cfg.Fresh); r != nil {
+		return l.hit(r)
 	}
-	if c.place != nil {
-		l.spare.MoveToFront(c.place)
-	}
-	r.snap = c.snapshot(l.writer)
-	return true
-}
 
-// hitHere counts a hit that asked no node, or found none.
-func (c *Cluster) hitHere(r *Record) (*Record, error) {
+	l.writeFirst(ctx, key)
+	isKnown := l.has(key, seen) // in an outage no node can say so
+	in := intent{unverifiedID: !isKnown, mayBeMissing: isKnown}
+	op, v, err := c.findLive(ctx, key, in, t)
+	if op.foundNone(v, err) && l.mayReturn(key) && l.bringBackFirst(ctx, op, v) {
+		op, v, err = c.findLive(ctx, key, in, t)
+	}
+	switch {
+	case err == ErrNotFound && l.isKeptHere(op, v):
+		return l.loadInOutage(op, v, id, seen, errNotWritten)
+	case err == ErrNotFound:
+		l.ended(key, v.merged)
+		return nil, c.notLoaded(op, v, seen, err)
+	case err != nil:
+		return l.loadInOutage(op, v, id, seen, err)
+	case v.unrepaired && op.noHome(v):
+		if r := l.showInOutage(op, id, seen); r != nil { // what was found proves nothing
+			return l.hit(r)
+		}
+	}
+
+	r := l.loaded(op.record(v, id), key, v)
+	if r.snap.base != v.merged && !r.snap.base.Live(c.cfg.Now()) { // it was destroyed here meanwhile
+		l.ended(key, v.merged)
+		return nil, c.notLoaded(op, v, seen, ErrNotFound)
+	}
 	c.stats.hits.Add(1)
-	c.stats.localHits.Add(1)
+	if !l.has(key, seen) {
+		c.noteBehind(r, v.merged, seen, t)
+	}
 	return r, nil
 }
 
-// has reports whether there is a copy that includes what a client with that version has seen.
-func (l *localCopies) has(key record.Key, seen record.Version) bool {
-	if l == nil {
-		return false
+// show returns the session where its copy may be shown: it includes what the client has seen, was confirmed no longer
+// ago than within, and no epoch of its owner that this process knows of may have ended the session. Else it returns nil.
+func (l *localLayer) show(id string, key record.Key, seen seenVersion, within time.Duration) *Record {
+	r := l.serve(id, key, seen, within)
+	if r == nil || l.c.mayHaveEnded(key, r.snap.base) {
+		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[key]
-	return c != nil && c.includes(seen, l.writer)
-}
-
-// stands reports whether a save that asks for nothing needs no node: what it goes on from is the copy, and
-// the nodes that are its targets now have confirmed that of late.
-func (l *localCopies) stands(s *save) bool {
-	if l == nil || s.hasEnded() {
-		return false
-	}
-	var room [2]*node
-	targets := s.targets(room[:0])
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[s.hash]
-	return c != nil && c.pending == nil && c.stood == s.snap.base && c.age(time.Now()) <= l.cfg.Fresh &&
-		len(targets) > 0 && !slices.ContainsFunc(targets, func(n *node) bool { return !slices.Contains(c.on, n) })
-}
-
-// loaded returns what a load shows: what was found, together with what the copy has beyond that
-// (rule 37).
-func (l *localCopies) loaded(r *Record, key record.Key, v *view) *Record {
-	if l == nil {
-		return r
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var c *localCopy
-	if !v.unrepaired {
-		c = l.confirmLocked(key, v.merged, r.snap.seen, slices.Clone(v.targets), v.readAt)
-	}
-	switch {
-	case c != nil && !c.changed && c.stood.Equal(v.merged):
-		return r
-	case c != nil:
-		r.snap = c.snapshot(l.writer)
-	default: // nothing is confirmed, or there is no room for it
-		switch c = l.copies[key]; {
-		case c == nil:
-			return r
-		case c.stood != nil && c.record().Includes(v.merged): // what is shown was confirmed before
-			r.snap = c.snapshot(l.writer)
-		case c.pending == nil:
-			return r
-		default:
-			r.snap = snapshot{base: record.Merge(v.merged, c.pending), pending: true}
-		}
-	}
-	r.Attrs, r.Deadline = r.snap.base.Values(), time.UnixMilli(r.snap.base.Deadline()).UTC()
 	return r
 }
 
-// saved takes up what stands on all targets after a save, and tells its client of changes that the
-// nodes still do not have.
-func (l *localCopies) saved(r *Record, key record.Key, on []*node, at time.Time) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c := l.confirmLocked(key, r.snap.stood, nil, on, at); c != nil && c.changed {
-		r.snap.version = c.versionText(l.writer)
-	}
+// hit counts a hit that asked no node, or found none.
+func (l *localLayer) hit(r *Record) (*Record, error) {
+	l.c.stats.hits.Add(1)
+	l.c.stats.localHits.Add(1)
+	return r, nil
 }
 
-// updated takes up what stands on all targets after an update, or drops the copy where it may be older than what
-// the update has stored.
-func (l *localCopies) updated(key record.Key, u *update, err error) {
-	switch {
-	case l == nil || u.operation == nil:
-	case err == nil && u.stood != nil:
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.confirmLocked(key, u.stood, nil, nil, u.before.readAt)
-	case u.mayBeStored || err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrDestroyed):
-		l.ended(key, nil)
-	}
-}
-
-// confirmLocked takes up what stood on all targets, which are on, at that time. Seen are the copies that
-// equal it. It returns the copy, or nil where none is kept.
-func (l *localCopies) confirmLocked(key record.Key, stood *record.Record, seen []seen, on []*node, at time.Time) *localCopy {
-	c := l.copies[key]
-	if c == nil {
-		if at.Before(l.endDropped) {
-			return nil
-		}
-		c = &localCopy{key: key, at: at}
-	}
-	next := *c
-	if !at.Before(c.at) {
-		next.at, next.on = at, on
-	}
-	switch merged := record.Merge(c.stood, stood); {
-	case c.stood == nil || !merged.Equal(c.stood):
-		if next.stood, next.seen = merged.Compact(), nil; merged.Equal(stood) {
-			next.seen = slices.Clone(seen) // seen lies in the Record of the app
-		}
-		next.version = next.stood.Version(key)
-		next.text = next.version.Text(key)
-	case merged.Equal(stood) && seen != nil:
-		next.seen = slices.Clone(seen)
-	}
-	if next.pending != nil {
-		if next.pending = record.Merge(next.pending, next.stood).Compact(); next.stood.Includes(next.pending) {
-			next.pending, next.changed = nil, false
-		}
-	}
-	if !l.putLocked(c, next) {
+// save is Cluster.store with local copies.
+func (l *localLayer) save(ctx context.Context, s *save) error {
+	if s.asksForNothing() && l.stands(s) {
+		l.c.stats.idleSaves.Add(1)
 		return nil
 	}
-	return c
+	if l.saveBehind(s) {
+		return nil
+	}
+	err := l.c.store(ctx, s)
+	if err == nil {
+		l.saved(s)
+		return nil
+	}
+	if err = l.saveInOutage(s, err); errors.Is(err, ErrDestroyed) {
+		l.ended(s.hash, s.last.merged)
+	}
+	return err
 }
 
-// ended takes up that the session was found to be destroyed, or to have ended: found is its tombstone, if there is
-// one. What is pending of it stays, for the nodes to say what becomes of it.
-func (l *localCopies) ended(key record.Key, found *record.Record) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c := l.copies[key]; c != nil && c.pending == nil {
-		l.endLocked(key, found)
-	}
+// update is update.run with local copies. An update is never made on a local copy.
+func (l *localLayer) update(ctx context.Context, key record.Key, u *update) error {
+	l.writeFirst(ctx, key)
+	err := u.run(ctx)
+	l.updated(key, u, err)
+	return err
 }
 
-// destroyed takes up that this process has destroyed the session.
-func (l *localCopies) destroyed(key record.Key, tombstone *record.Record) {
-	if l == nil {
-		return
+// deleted takes up what a deletion has come to. It returns its error, or nil where the tombstone is pending here.
+func (l *localLayer) deleted(op *operation, v *view, err error) error {
+	if l.deleteInOutage(op, v, err) {
+		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.endLocked(key, tombstone)
-}
-
-// endLocked drops the copy. A load under way that has read the session before its end must not bring
-// the copy back: the tombstone is kept in its place. Where there is no tombstone, no load that is under way now
-// begins a copy, of whatever session.
-func (l *localCopies) endLocked(key record.Key, tombstone *record.Record) {
-	if c := l.copies[key]; c != nil {
-		l.dropLocked(c)
-	}
-	if !tombstone.IsTombstone() || l.confirmLocked(key, tombstone, nil, nil, time.Now()) == nil {
-		l.endDropped = time.Now()
-	}
+	l.destroyed(op.hash, v.merged, err)
+	return err
 }

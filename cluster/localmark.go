@@ -9,6 +9,24 @@ import (
 // This file decides which local copies are marked: an outage could still show them, and what their homes held when
 // the nodes confirmed them is lost (rule 44). localreturn.go brings them back.
 
+// emptiedAt is when this process has last noticed that the node has lost its memory.
+func (n *node) emptiedAt() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.whole.emptied
+}
+
+// isOutOfReach reports whether nothing can be learned from the node, as far as this process knows.
+func (n *node) isOutOfReach() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.health.state != StateUp || n.whole.unread != nil
+}
+
+// hasLost reports whether the node has lost what it held at that time, and has not been filled from
+// others since.
+func (n *node) hasLost(at time.Time) bool { return n.emptiedAt().After(at) && !n.isWhole() }
+
 // homesLost reports whether all that the homes held at that time is lost, or out of reach, and one of them
 // is back.
 func (op *operation) homesLost(at time.Time) bool {
@@ -27,7 +45,7 @@ func (l *localCopies) isReturning(c *localCopy, now time.Time) bool {
 
 // mayReturn reports whether the session has a copy that an outage could still show, and that the nodes may have lost.
 func (l *localCopies) mayReturn(key record.Key) bool {
-	if l == nil || l.cfg.Outage == 0 {
+	if l.cfg.Outage == 0 {
 		return false
 	}
 	l.mu.Lock()
@@ -38,13 +56,12 @@ func (l *localCopies) mayReturn(key record.Key) bool {
 
 // noteEmptied marks the copies that are to be brought back, after a poll has found that nodes have lost their memory.
 // It belongs to the goroutine that polls.
-func (c *Cluster) noteEmptied() {
-	l := c.local
-	if l == nil || l.cfg.Outage == 0 {
+func (l *localLayer) noteEmptied() {
+	if l.cfg.Outage == 0 {
 		return
 	}
 	last := l.emptied
-	for _, n := range c.nodes() {
+	for _, n := range l.c.nodes() {
 		if at := n.emptiedAt(); at.After(last) {
 			last = at
 		}
@@ -66,7 +83,7 @@ func (c *Cluster) noteEmptied() {
 		}
 	}
 	l.mu.Unlock()
-	op := c.operationOn(record.Key{}, intent{})
+	op := l.c.operationOn(record.Key{}, intent{})
 	for _, one := range candidates {
 		op.hash, op.order = one.key, op.order[:0]
 		if op.homesLost(one.at) {
@@ -113,9 +130,6 @@ func (l *localCopies) unmark(key record.Key) {
 
 // isMarked reports whether the copy is to be brought back.
 func (l *localCopies) isMarked(key record.Key) bool {
-	if l == nil {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.copies[key]
@@ -140,5 +154,17 @@ func (l *localCopies) markAgain(key record.Key) {
 		l.markedKeys = append(l.markedKeys, key) // for the next tick
 	default:
 		l.unmarkLocked(c)
+	}
+}
+
+// releaseLocked takes back that a copy which nobody has used is pending: it could not be written. It is tried
+// again for as long as an outage could show it.
+func (l *localCopies) releaseLocked(c *localCopy) {
+	next := *c
+	next.pending = nil
+	if l.putLocked(c, next) && l.isReturning(c, time.Now()) {
+		c.marked = true
+		l.marked++
+		l.markedKeys = append(l.markedKeys, c.key)
 	}
 }

@@ -15,24 +15,6 @@ import (
 //
 // A home that answers with the memory that it had is the one to say that there is no session.
 
-// emptiedAt is when this process has last noticed that the node has lost its memory.
-func (n *node) emptiedAt() time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.whole.emptied
-}
-
-// isOutOfReach reports whether nothing can be learned from the node, as far as this process knows.
-func (n *node) isOutOfReach() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.health.state != StateUp || n.whole.unread != nil
-}
-
-// hasLost reports whether the node has lost what it held at that time, and has not been filled from
-// others since.
-func (n *node) hasLost(at time.Time) bool { return n.emptiedAt().After(at) && !n.isWhole() }
-
 // isEmptiedNow asks the node whether it has lost its memory since its marker was last read.
 func (c *Cluster) isEmptiedNow(n *node) bool {
 	was, _ := n.lastMarker()
@@ -41,16 +23,6 @@ func (c *Cluster) isEmptiedNow(n *node) bool {
 	}
 	m, _, err := c.readMarker(n)
 	return err == nil && (m == nil || m.Incarnation != was.Incarnation)
-}
-
-// allHomes calls f with the homes of the key by each list in force, until it returns false.
-func (op *operation) allHomes(f func(*node) bool) bool {
-	for _, l := range append([]*list{op.lists.now}, op.lists.former...) {
-		if slices.ContainsFunc(op.homes(l), func(n *node) bool { return !f(n) }) {
-			return false
-		}
-	}
-	return true
 }
 
 // hasFoundHomesEmpty reports whether nothing was found since the homes have lost what they held at that
@@ -75,7 +47,8 @@ func (op *operation) hasFoundHomesEmpty(v *view, at time.Time, marked bool) bool
 
 // returnLoop brings the marked copies back until the Cluster is closed, at the pace at which sessions are
 // healed: users come first.
-func (c *Cluster) returnLoop() {
+func (l *localLayer) returnLoop() {
+	c := l.c
 	tick := time.NewTicker(writeRetry)
 	defer tick.Stop()
 	var pace healPace
@@ -83,14 +56,14 @@ func (c *Cluster) returnLoop() {
 		select {
 		case <-c.closing:
 			return
-		case <-c.local.returns:
+		case <-l.returns:
 		case <-tick.C:
 		}
 		if !slices.ContainsFunc(c.nodes(), (*node).isUp) {
 			continue
 		}
-		if keys := c.local.takeMarked(); len(keys) > 0 {
-			c.restoreEach(c.ending, &pace, len(keys), func(i int) { c.settleMarked(keys[i]) })
+		if keys := l.takeMarked(); len(keys) > 0 {
+			c.restoreEach(c.ending, &pace, len(keys), func(i int) { l.settleMarked(keys[i]) })
 			tick.Reset(writeRetry)
 		}
 	}
@@ -98,25 +71,24 @@ func (c *Cluster) returnLoop() {
 
 // settleMarked asks the homes for the session of a marked copy, and brings the copy back where they know nothing
 // of it. Where no home answers it stays marked, for as long as an outage could show it.
-func (c *Cluster) settleMarked(key record.Key) {
-	if !c.local.isMarked(key) {
+func (l *localLayer) settleMarked(key record.Key) {
+	if !l.isMarked(key) {
 		return
 	}
-	op := c.operationOn(key, intent{restores: true})
+	op := l.c.operationOn(key, intent{restores: true})
 	v, err := op.read(context.Background())
 	switch {
 	case err != nil || v.homeAnswers == 0 || op.passedOverLocally():
-		c.local.markAgain(key)
-	case !c.bringBack(op, v):
-		c.local.unmark(key)
+		l.markAgain(key)
+	case !l.bringBack(op, v):
+		l.unmark(key)
 	}
 }
 
 // bringBack writes the copy of a session of which nothing was found, where its homes have come back
 // empty. It reports whether it has tried: then the copy is confirmed, or still marked.
-func (c *Cluster) bringBack(op *operation, v *view) bool {
-	l := c.local
-	if l == nil || l.cfg.Outage == 0 || v.merged != nil {
+func (l *localLayer) bringBack(op *operation, v *view) bool {
+	if l.cfg.Outage == 0 || v.merged != nil {
 		return false
 	}
 	l.mu.Lock()
@@ -127,10 +99,10 @@ func (c *Cluster) bringBack(op *operation, v *view) bool {
 	}
 	at, stood, marked := lc.at, lc.stood, lc.marked
 	l.mu.Unlock()
-	if c.mayHaveEnded(op.hash, stood) || !op.hasFoundHomesEmpty(v, at, marked) || !l.holdUnused(op.hash, at) {
+	if l.c.mayHaveEnded(op.hash, stood) || !op.hasFoundHomesEmpty(v, at, marked) || !l.holdUnused(op.hash, at) {
 		return false
 	}
-	l.tried(op.hash, c.writeBack(op.hash))
+	l.tried(op.hash, l.writeBack(op.hash))
 	return true
 }
 
@@ -140,17 +112,16 @@ func (op *operation) foundNone(v *view, err error) bool {
 }
 
 // bringBackFirst is bringBack for a load, which has found nothing. It reports false where ctx ends before.
-func (c *Cluster) bringBackFirst(ctx context.Context, op *operation, v *view) bool {
+func (l *localLayer) bringBackFirst(ctx context.Context, op *operation, v *view) bool {
 	if v.merged != nil {
 		return false
 	}
 	tried := false
-	return c.within(ctx, func() { tried = c.bringBack(op, v) || c.isBroughtBack(op.hash, v) }) && tried
+	return l.c.within(ctx, func() { tried = l.bringBack(op, v) || l.isBroughtBack(op.hash, v) }) && tried
 }
 
 // isBroughtBack reports whether the copy was brought back while the load read, and waits for what is under way.
-func (c *Cluster) isBroughtBack(key record.Key, v *view) bool {
-	l := c.local
+func (l *localLayer) isBroughtBack(key record.Key, v *view) bool {
 	l.mu.Lock()
 	lc := l.copies[key]
 	switch {
@@ -159,11 +130,11 @@ func (c *Cluster) isBroughtBack(key record.Key, v *view) bool {
 		return false
 	case lc.unused:
 		l.mu.Unlock()
-		_ = c.writeBack(key) // what cannot be written is an error of the load
+		_ = l.writeBack(key) // what cannot be written is an error of the load
 		return true
 	}
 	defer l.mu.Unlock()
-	return v.readAt.Sub(lc.at) < 2*c.cfg.Timeout // as long as a write may take (rule 9)
+	return v.readAt.Sub(lc.at) < 2*l.c.cfg.Timeout // as long as a write may take (rule 9)
 }
 
 // holdUnused has the copy that was confirmed at that time written, by the caller.
@@ -178,16 +149,4 @@ func (l *localCopies) holdUnused(key record.Key, at time.Time) bool {
 	next := *c
 	next.pending, next.unused = c.stood, true
 	return l.putLocked(c, next) // takes no room
-}
-
-// releaseLocked takes back that a copy which nobody has used is pending: it could not be written. It is tried
-// again for as long as an outage could show it.
-func (l *localCopies) releaseLocked(c *localCopy) {
-	next := *c
-	next.pending = nil
-	if l.putLocked(c, next) && l.isReturning(c, time.Now()) {
-		c.marked = true
-		l.marked++
-		l.markedKeys = append(l.markedKeys, c.key)
-	}
 }

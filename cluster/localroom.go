@@ -11,7 +11,7 @@ import (
 // This file decides how many local copies there are, and which goes when there is no room: the one that was used
 // longest ago. A copy with changes that the nodes do not have never goes for want of room.
 
-// localCopies are the copies of a process. Nil has none.
+// localCopies are the copies of a process.
 type localCopies struct {
 	cfg     Local
 	writer  uint64 // this process
@@ -41,9 +41,6 @@ type localCopies struct {
 const copyRoom = 512
 
 func newLocalCopies(cfg *Config, writer uint64) *localCopies {
-	if !cfg.Local.isOn() {
-		return nil
-	}
 	l := &localCopies{cfg: cfg.Local, writer: writer, wallNow: cfg.Now, copies: map[record.Key]*localCopy{}}
 	l.queue.kicked, l.returns = make(chan struct{}, 1), make(chan struct{}, 1)
 	return l
@@ -139,9 +136,6 @@ func (l *localCopies) dropLocked(c *localCopy) {
 // count returns the number of copies, their bytes, and how many of them have something that the nodes may
 // lack.
 func (l *localCopies) count() (copies int, bytes int64, unwritten int) {
-	if l == nil {
-		return 0, 0, 0
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.copies), l.bytes, l.unwritten + l.marked

@@ -39,7 +39,7 @@ func TestASaveThatMovesBehindTakesAlongWhatIsPending(t *testing.T) {
 		if !ok || !v.Pending || atOnce != nil {
 			w.Fatalf("%+v", v)
 		}
-		if a := string(s.stood.Values()["a"]); s.stood.Shows(v) && a != "1" {
+		if a := string(s.last.merged.Values()["a"]); s.last.merged.Shows(v) && a != "1" {
 			w.Errorf("what stands says that the change is there, and a is %s", a)
 		}
 		w.written(app1)

@@ -56,15 +56,9 @@ type operation struct {
 	// timestamp must not change.
 	mayBeStored   bool
 	copiesWritten int
-	missed        []*hint // of the homes that this operation writes past
-	// stood is what a save has found, or put, on all targets, by a read or a write that began at
-	// stoodAt; a tombstone that has ended the save, wherever it was found. Outage is true for one that has reached no home.
-	stood        *record.Record
-	stoodOn      []*node
-	stoodAt      time.Time
-	outage       bool
-	awakeAtStart time.Duration // the awake clock when the operation began
-	trace        *tracing      // what the app is told of it; nil: nothing
+	missed        []*hint       // of the homes that this operation writes past
+	awakeAtStart  time.Duration // the awake clock when the operation began
+	trace         *tracing      // what the app is told of it; nil: nothing
 
 	// Room for what most operations need.
 	orderRoom   [8]int
@@ -181,6 +175,16 @@ func (op *operation) homes(l *list) []*node {
 		homes = append(homes, l.nodes[i])
 	}
 	return homes
+}
+
+// allHomes calls f with the homes of the key by each list in force, until it returns false.
+func (op *operation) allHomes(f func(*node) bool) bool {
+	for _, l := range append([]*list{op.lists.now}, op.lists.former...) {
+		if slices.ContainsFunc(op.homes(l), func(n *node) bool { return !f(n) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // missingHomes are the homes by any list in force that are not among the targets.

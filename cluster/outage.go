@@ -22,46 +22,48 @@ func (op *operation) noHome(v *view) bool {
 	}) {
 		return false
 	}
-	return v == nil || v.homeAnswers == 0 || op.allHomes(func(n *node) bool {
+	return v.homeAnswers == 0 || op.allHomes(func(n *node) bool {
 		return v.on(n) == nil || op.isPassedOver(n) || !n.isUp()
 	})
 }
 
 // loadInOutage returns what a load shows that has ended in this error. While what was shown in an outage is not
 // written, the outage lasts for its session, whatever home is back.
-func (c *Cluster) loadInOutage(op *operation, v *view, id string, seen seenVersion, err error) (*Record, error) {
-	unavailable := errors.Is(err, ErrUnavailable) && v != nil && !v.throttled
-	if c.local == nil || c.cfg.Local.Outage == 0 || !unavailable || !op.noHome(v) && !c.local.isUnwritten(op.hash) {
-		if unavailable {
-			c.stats.unavailable.Add(1)
-		}
-		return nil, err
+func (l *localLayer) loadInOutage(op *operation, v *view, id string, seen seenVersion, err error) (*Record, error) {
+	if l.cfg.Outage == 0 || !v.isOutage(err) || !op.noHome(v) && !l.isUnwritten(op.hash) {
+		return nil, l.c.notLoaded(op, v, seen, err)
 	}
-	if _, pending := c.local.pendingOf(op.hash); pending.IsTombstone() {
-		c.stats.notFound.Add(1)
+	if _, pending := l.pendingOf(op.hash); pending.IsTombstone() {
+		l.c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
-	r := c.serveInOutage(op, id, seen)
+	r := l.showInOutage(op, id, seen)
 	if r == nil {
-		c.stats.unavailable.Add(1)
-		return nil, err
+		return nil, l.c.notLoaded(op, v, seen, err)
 	}
-	return c.hitHere(r)
+	return l.hit(r)
 }
 
-// serveInOutage returns the session where its copy may be shown in an outage, and keeps that copy. Else it
+// showInOutage returns the session where its copy may be shown in an outage, and keeps that copy. Else it
 // returns nil.
-func (c *Cluster) serveInOutage(op *operation, id string, seen seenVersion) *Record {
-	if c.local == nil || c.cfg.Local.Outage == 0 {
+func (l *localLayer) showInOutage(op *operation, id string, seen seenVersion) *Record {
+	if l.cfg.Outage == 0 {
 		return nil
 	}
-	r := c.local.serve(id, op.hash, seen, c.cfg.Local.Outage)
-	if r == nil || c.mayHaveEnded(op.hash, r.snap.base) {
-		return nil
+	r := l.show(id, op.hash, seen, l.cfg.Outage)
+	if r != nil {
+		l.hold(op.hash)
 	}
-	c.local.hold(op.hash)
 	return r
 }
+
+// isKeptHere reports whether this process alone has a session of which no node has anything: no node has taken it yet.
+func (l *localLayer) isKeptHere(op *operation, v *view) bool {
+	_, pending := l.pendingOf(op.hash)
+	return (pending.Live(l.wallNow()) || l.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(l.wallNow())
+}
+
+var errNotWritten = fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
 
 // isUnwritten reports whether this process has something of the session that is to be written.
 func (l *localCopies) isUnwritten(key record.Key) bool {
@@ -86,11 +88,11 @@ func (l *localCopies) hold(key record.Key) {
 
 // saveInOutage makes the changes of a save that has ended in this error on the local copy, where that may be.
 // It returns what has become of the save then.
-func (c *Cluster) saveInOutage(s *save, because error) error {
-	if c.local == nil || c.cfg.Local.Outage == 0 || !errors.Is(because, ErrUnavailable) || !s.outage {
+func (l *localLayer) saveInOutage(s *save, because error) error {
+	if l.cfg.Outage == 0 || !errors.Is(because, ErrUnavailable) || s.last == nil || !s.noHome(s.last) {
 		return because
 	}
-	switch kept, err := c.local.keep(s, c.cfg.Local.Outage, true); {
+	switch kept, err := l.keep(s, l.cfg.Outage, true); {
 	case errors.Is(err, errNoRoom):
 		return fmt.Errorf("%w; %w", because, err)
 	case kept:
@@ -145,14 +147,11 @@ func (l *localCopies) keep(s *save, within time.Duration, outage bool) (kept boo
 	return true, nil
 }
 
-// deleteInOutage destroys the session on its local copy, where the nodes have confirmed that of late. The
-// tombstone is pending then.
-func (c *Cluster) deleteInOutage(op *operation, v *view, because error) error {
-	if c.local == nil || c.cfg.Local.Outage == 0 || !errors.Is(because, ErrUnavailable) || !op.noHome(v) ||
-		!c.local.writeTombstone(op.hash, c.cfg.Local.Outage, op.tombstoneFor) {
-		return because
-	}
-	return nil
+// deleteInOutage destroys the session of a deletion that has ended in this error on its local copy, where the nodes have
+// confirmed that of late. It reports whether it has: the tombstone is pending then.
+func (l *localLayer) deleteInOutage(op *operation, v *view, because error) bool {
+	return l.cfg.Outage > 0 && errors.Is(because, ErrUnavailable) && op.noHome(v) &&
+		l.writeTombstone(op.hash, l.cfg.Outage, op.tombstoneFor)
 }
 
 func (l *localCopies) writeTombstone(key record.Key, within time.Duration, tombstone func(*record.Record) *record.Record) bool {

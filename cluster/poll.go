@@ -111,7 +111,9 @@ func (c *Cluster) poll() {
 			c.log.info(n, "cluster: node is whole")
 		}
 	}
-	c.noteEmptied()
+	if c.local != nil {
+		c.local.noteEmptied()
+	}
 }
 
 // pollOne reads the node's marker.

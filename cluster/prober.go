@@ -27,7 +27,7 @@ func (c *Cluster) nodeChanged(n *node, from State) {
 	if s.State != StateUp {
 		c.startProber(n)
 	}
-	if s.State == StateUp {
+	if s.State == StateUp && c.local != nil {
 		c.local.retry(true)
 	}
 	if s.State == StateDown || from == StateDown {

@@ -58,26 +58,31 @@ func (c *Cluster) save(ctx context.Context, r *Record, t *tracing) error {
 			return err
 		}
 	}
-	if s.needsNoWrite() {
+	if s.asksForNothing() && s.fromSnapshot() != nil { // what it goes on from still lies on all targets, as far as is known
 		c.stats.idleSaves.Add(1)
 		return nil
 	}
-	if c.saveBehind(s) {
-		return nil
+	var err error
+	if c.local != nil {
+		err = c.local.save(ctx, s)
+	} else {
+		err = c.store(ctx, s)
 	}
+	if errors.Is(err, ErrDestroyed) {
+		r.snap.ended = true
+	}
+	c.stats.countFailure(err)
+	return err
+}
+
+// store has the nodes store the save, and the Record go on from there.
+func (c *Cluster) store(ctx context.Context, s *save) error {
 	if err := c.takeTurn(ctx, s); err != nil {
-		err = c.saveInOutage(s, err)
-		if errors.Is(err, ErrDestroyed) {
-			r.snap.ended = true
-			c.local.ended(s.hash, s.stood)
-		}
-		c.stats.countFailure(err)
 		return err
 	}
 	c.known.note(s.hash)
-	r.own.changed = false
-	r.snap = snapshot{base: s.withChanges.CollectTombstones(s.lastRead), stood: s.stood}
-	c.local.saved(r, s.hash, s.stoodOn, s.stoodAt)
+	s.rec.own.changed = false
+	s.rec.snap = snapshot{base: s.withChanges.CollectTombstones(s.lastRead), stood: s.last.merged}
 	return nil
 }
 
@@ -92,9 +97,10 @@ type save struct {
 	withChanges *record.Record   // the snapshot's record with the app's changes
 	lastRead    *record.Record   // what was read last: removals that it lists may be collected
 	replace     bool             // no snapshot: the first record found is replaced, not merged
-	idle        bool             // it asks for nothing (asksForNothing)
-	pending     *record.Record   // what only this process has, and what this save is to write; rec is nil then
+	idle        bool             // it asks for no change that needs a write (isIdle)
 	fault       error            // why this save cannot be done, whatever becomes of others
+	last        *view            // what its turn has read, or written, last; nil: it had none
+	pending     *record.Record   // of a write-back (writebehind.go): what it is to write; rec is nil then
 
 	// Of a save that has to wait:
 	turn   chan []*save // its turn, with those that it takes along; nil: another one has taken it along
@@ -111,7 +117,7 @@ func (c *Cluster) newSave(r *Record) *save {
 	s.deadline = r.snap.base.CapDeadline(s.deadline)
 	c.noteLifetime(s.deadline)
 	if slack := c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
-		s.idle = s.asksForNothing(slack)
+		s.idle = s.isIdle(slack)
 		if base := s.snap.base; base == nil || s.deadline != base.Deadline() { // what was loaded has the slack already
 			s.deadline = min(s.deadline+slack, record.MaxDeadline)
 		}
@@ -119,15 +125,12 @@ func (c *Cluster) newSave(r *Record) *save {
 	return s
 }
 
-// needsNoWrite reports whether the save asks for nothing, and what it goes on from still lies on all its
-// targets, as far as the snapshot or the local copy tells.
-func (s *save) needsNoWrite() bool {
-	return s.idle && !s.rec.own.changed && (s.fromSnapshot() != nil || s.c.local.stands(s))
-}
+// asksForNothing reports whether the save asks for nothing that the snapshot does not have.
+func (s *save) asksForNothing() bool { return s.idle && !s.rec.own.changed }
 
-// asksForNothing reports whether the save asks for nothing that the snapshot does not have:
-// no change, and a deadline at most the slack before that which is stored.
-func (s *save) asksForNothing(slack int64) bool {
+// isIdle reports whether the app has changed nothing, and the deadline is at most the slack before that which is
+// stored.
+func (s *save) isIdle(slack int64) bool {
 	base := s.snap.base
 	return base != nil && s.deadline <= base.Deadline() && s.deadline >= base.Deadline()-slack &&
 		record.Change(base, s.rec.Attrs, base.Deadline(), record.Timestamp{}).OnlyExtends(base)
@@ -138,7 +141,6 @@ func (s *save) asksForNothing(slack int64) bool {
 func (s *save) prepare() {
 	s.lastRead, s.replace, s.fault = s.snap.base, s.snap.base == nil, nil
 	if s.pending != nil {
-		s.withChanges = s.pending
 		return
 	}
 	if s.snap.pending {
@@ -202,11 +204,7 @@ func (s *save) fromSnapshot() *view {
 func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 	switch {
 	case s.pending != nil:
-		want, ok := record.Take(before, s.pending, s.snap.base, s.c.cfg.Now(), s.c.writer)
-		if !ok {
-			return nil, ErrDestroyed
-		}
-		return want, nil
+		return s.planWriteBack(before)
 	case v.merged == nil && s.hasEnded():
 		return nil, ErrDestroyed
 	case before == nil:

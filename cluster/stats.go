@@ -119,8 +119,7 @@ func (c *Cluster) Stats() Stats {
 	if ls == nil {
 		return Stats{}
 	}
-	copies, bytes, unwritten := c.local.count()
-	return Stats{
+	all := Stats{
 		Lists: ls.count(), Settling: ls.unsettled(time.Now()), FormerUnknown: ls.joins,
 		Loads: s.loads.Load(), Saves: s.saves.Load(), Deletes: s.deletes.Load(),
 		Updates: s.updates.Load(), UpdateRounds: s.updateRounds.Load(),
@@ -129,8 +128,12 @@ func (c *Cluster) Stats() Stats {
 		FastSaves: s.fastSaves.Load(), IdleSaves: s.idleSaves.Load(), Merges: s.merges.Load(),
 		Conflicts: s.conflicts.Load(), Destroyed: s.destroyed.Load(), TooLarge: s.tooLarge.Load(),
 		Damaged: s.damaged.Load(), Unreadable: s.unreadable.Load(), Unsealed: s.unsealed.Load(), Busy: busy,
-		LocalHits: s.localHits.Load(), Behind: s.behind.Load(), LocalCopies: copies, LocalBytes: bytes, Unwritten: unwritten,
+		LocalHits: s.localHits.Load(), Behind: s.behind.Load(),
 	}
+	if c.local != nil {
+		all.LocalCopies, all.LocalBytes, all.Unwritten = c.local.count()
+	}
+	return all
 }
 
 // countFailure counts how a save or an update has failed; nil: not at all.

@@ -73,20 +73,12 @@ func (t *turn) carryOut(known *view) {
 	if err == nil {
 		t.expireOrphans(v, v.merged)
 		t.noteWide(v)
-		t.stood, t.stoodAt = v.merged, v.readAt
-		if t.c.local != nil {
-			t.stoodOn = slices.Clone(v.targets)
-		}
-	} else {
-		t.outage = t.noHome(v)
-		if v.merged.IsTombstone() {
-			t.stood = v.merged
-		}
 	}
 	if err == nil && t.ending != nil {
 		err = ErrDestroyed
 	}
 	for _, s := range t.saves {
+		s.last = v
 		s.trace.joins(t.trace)
 		if s.result = s.fault; s.fault == nil {
 			s.result = err

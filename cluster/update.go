@@ -74,19 +74,14 @@ func (c *Cluster) update(ctx context.Context, t *tracing, key string, change fun
 		return nil, err
 	}
 	defer c.updates.leave(hash)
-	c.writeFirst(ctx, hash)
 	u := &update{c: c, id: key, change: change, lock: c.lockOf(ctx, hash), trace: t}
-	err := errBeginAgain
-	for round := 0; err == errBeginAgain && round < updateRounds; round++ {
-		if err = c.pause(ctx, round); err == nil {
-			err = u.attempt(ctx)
-		}
-	}
-	if err == errBeginAgain {
-		err = fmt.Errorf("%w: an update was overtaken %d times: nothing of it is stored", ErrConflict, updateRounds)
+	var err error
+	if c.local != nil {
+		err = c.local.update(ctx, hash, u)
+	} else {
+		err = u.run(ctx)
 	}
 	c.stats.countFailure(err)
-	c.local.updated(hash, u, err)
 	if err == nil {
 		c.known.note(hash)
 		u.made.snap, u.made.own.changed = snapshot{base: u.want, stood: u.stood}, false
@@ -128,6 +123,19 @@ type update struct {
 
 // errBeginAgain: somebody was faster, and nothing is stored.
 var errBeginAgain = errors.New("cluster: begin again")
+
+// run makes the attempts.
+func (u *update) run(ctx context.Context) error {
+	for round := range updateRounds {
+		if err := u.c.pause(ctx, round); err != nil {
+			return err
+		}
+		if err := u.attempt(ctx); err != errBeginAgain {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: an update was overtaken %d times: nothing of it is stored", ErrConflict, updateRounds)
+}
 
 // attempt makes the change on what is stored now.
 func (u *update) attempt(ctx context.Context) error {

@@ -41,8 +41,8 @@ func (c *Cluster) parseVersion(text string, key record.Key) (v seenVersion) {
 
 // noteBehind marks the record where it shows less than the client has seen. Found is what stands on
 // the nodes.
-func (c *Cluster) noteBehind(r *Record, found *record.Record, key record.Key, seen seenVersion, t *tracing) {
-	if !seen.ok || found.Shows(seen.Version) || c.local.has(key, seen.Version) {
+func (c *Cluster) noteBehind(r *Record, found *record.Record, seen seenVersion, t *tracing) {
+	if !seen.ok || found.Shows(seen.Version) {
 		return
 	}
 	r.behind = true

@@ -30,19 +30,16 @@ const (
 // saveBehind makes the changes of a save on the local copy, and leaves the writing to the background.
 // It reports false where the save has to wait for the nodes: there is no fresh copy, or no room, or
 // the save has an error to tell.
-func (c *Cluster) saveBehind(s *save) bool {
-	if c.local == nil || !c.cfg.Local.WriteBehind || s.snap.base == nil {
+func (l *localLayer) saveBehind(s *save) bool {
+	if !l.cfg.WriteBehind || s.snap.base == nil {
 		return false
 	}
-	kept, _ := c.local.keep(s, c.cfg.Local.Fresh, false)
+	kept, _ := l.keep(s, l.cfg.Fresh, false)
 	return kept
 }
 
 // pendingOf returns what is pending of a session, and what is known to stand on the nodes.
 func (l *localCopies) pendingOf(key record.Key) (known, pending *record.Record) {
-	if l == nil {
-		return nil, nil
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c := l.copies[key]; c != nil {
@@ -54,6 +51,9 @@ func (l *localCopies) pendingOf(key record.Key) (known, pending *record.Record) 
 // withPending is what was found, with what this process holds beyond it: every write of a session
 // takes along all that is pending (rule 38).
 func (op *operation) withPending(found *record.Record) *record.Record {
+	if op.c.local == nil {
+		return found
+	}
 	known, pending := op.c.local.pendingOf(op.hash)
 	if pending == nil {
 		return found
@@ -67,14 +67,13 @@ func (op *operation) withPending(found *record.Record) *record.Record {
 
 // writeFirst writes what the nodes do not have of the session, before it is read there (rule 39): nodes that
 // came back empty would say that there is none.
-func (c *Cluster) writeFirst(ctx context.Context, key record.Key) {
-	_, pending := c.local.pendingOf(key)
-	if pending == nil && !c.local.isMarked(key) {
+func (l *localLayer) writeFirst(ctx context.Context, key record.Key) {
+	if !l.isUnwritten(key) {
 		return
 	}
-	c.within(ctx, func() {
-		c.settleMarked(key)
-		_ = c.writeBack(key) // what cannot be written is served from here, or an error of the load
+	l.c.within(ctx, func() {
+		l.settleMarked(key)
+		_ = l.writeBack(key) // what cannot be written is served from here, or an error of the load
 	})
 }
 
@@ -97,25 +96,24 @@ func (c *Cluster) within(ctx context.Context, f func()) bool {
 }
 
 // writeBack writes what is pending of the session.
-func (c *Cluster) writeBack(key record.Key) error {
-	s := c.newWriteBack(key)
+func (l *localLayer) writeBack(key record.Key) error {
+	s := l.newWriteBack(key)
 	if s == nil {
 		return nil
 	}
 	var err error
 	if s.pending.IsTombstone() {
-		s.operation = c.operationOn(key, intent{isDeletion: true})
+		s.operation = l.c.operationOn(key, intent{isDeletion: true})
 		_, err = s.converge(nil, saveRounds, s.decideDestroy)
 	} else {
-		err = c.takeTurn(context.Background(), s)
+		err = l.c.takeTurn(context.Background(), s)
 	}
-	c.writtenBack(s, err)
+	l.writtenBack(s, err)
 	return err
 }
 
 // newWriteBack is a save of what is pending; nil where nothing is.
-func (c *Cluster) newWriteBack(key record.Key) *save {
-	l := c.local
+func (l *localLayer) newWriteBack(key record.Key) *save {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lc := l.copies[key]
@@ -126,14 +124,22 @@ func (c *Cluster) newWriteBack(key record.Key) *save {
 	if lc.unused { // those copies are gone
 		s.snap.seen = nil
 	}
-	s.at = record.Timestamp{Clock: lc.own, Writer: c.writer}
-	s.operation = c.operationOn(key, intent{mayBeNew: lc.stood == nil})
+	s.at = record.Timestamp{Clock: lc.own, Writer: l.writer}
+	s.operation = l.c.operationOn(key, intent{mayBeNew: lc.stood == nil})
 	return s
 }
 
+// planWriteBack is plan for a write-back.
+func (s *save) planWriteBack(before *record.Record) (*record.Record, error) {
+	want, ok := record.Take(before, s.pending, s.snap.base, s.c.cfg.Now(), s.c.writer)
+	if !ok {
+		return nil, ErrDestroyed
+	}
+	return want, nil
+}
+
 // writtenBack takes up what has become of that.
-func (c *Cluster) writtenBack(s *save, err error) {
-	l := c.local
+func (l *localLayer) writtenBack(s *save, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	lc := l.copies[s.hash]
@@ -144,18 +150,18 @@ func (c *Cluster) writtenBack(s *save, err error) {
 	case err == nil && s.pending.IsTombstone():
 		l.endLocked(s.hash, s.pending)
 	case err == nil:
-		l.confirmLocked(s.hash, s.stood, nil, s.stoodOn, s.stoodAt)
+		l.confirmLocked(s.hash, s.last.merged, nil, slices.Clone(s.last.targets), s.last.readAt)
 	case errors.Is(err, ErrDestroyed) && !lc.stood.IsTombstone(): // else it was destroyed here
-		l.endLocked(s.hash, s.stood) // the changes have ended with their session
+		l.endLocked(s.hash, s.last.merged) // the changes have ended with their session
 	case errors.Is(err, ErrTooLarge):
-		c.log.warn(nil, "cluster: changes that were pending are too large for the nodes, and lost", "reason", err.Error())
+		l.c.log.warn(nil, "cluster: changes that were pending are too large for the nodes, and lost", "reason", err.Error())
 		l.dropLocked(lc)
 	}
 }
 
 // writeLoop writes what is pending until the Cluster is closed.
-func (c *Cluster) writeLoop() {
-	l := c.local
+func (l *localLayer) writeLoop() {
+	c := l.c
 	tick := time.NewTicker(writeRetry)
 	defer tick.Stop()
 	room := make(chan struct{}, writersAtOnce)
@@ -175,7 +181,7 @@ func (c *Cluster) writeLoop() {
 			}
 			c.running.Go(func() {
 				defer func() { <-room }()
-				l.tried(key, c.writeBack(key))
+				l.tried(key, l.writeBack(key))
 			})
 		}
 	}
@@ -183,38 +189,36 @@ func (c *Cluster) writeLoop() {
 
 // writeRest is for Close: it writes what is pending, as far as the nodes take it in a few seconds, and
 // returns an error that says how many sessions they have not taken.
-func (c *Cluster) writeRest() error {
-	if c.local == nil {
-		return nil
-	}
-	until := time.Now().Add(max(mostClosing, 20*c.cfg.Timeout))
-	left := len(c.local.unwrittenKeys())
+func (l *localLayer) writeRest() error {
+	timeout := l.c.cfg.Timeout
+	until := time.Now().Add(max(mostClosing, 20*timeout))
+	left := len(l.unwrittenKeys())
 	for try := 0; left > 0 && try < 3 && time.Now().Before(until); try++ { // a node may come back just now
-		time.Sleep(time.Duration(try) * c.cfg.Timeout)
-		c.writeAll(until)
-		left = len(c.local.unwrittenKeys())
+		time.Sleep(time.Duration(try) * timeout)
+		l.writeAll(until)
+		left = len(l.unwrittenKeys())
 	}
 	if left == 0 {
 		return nil
 	}
-	c.log.warn(nil, "cluster: closed with changes that no node has taken; they are lost", "sessions", left)
+	l.c.log.warn(nil, "cluster: closed with changes that no node has taken; they are lost", "sessions", left)
 	return fmt.Errorf("%w: closed with changes that no node has taken: %d session(s)", ErrUnavailable, left)
 }
 
 // writeAll tries to write each session that has pending changes, until that time.
-func (c *Cluster) writeAll(until time.Time) {
+func (l *localLayer) writeAll(until time.Time) {
 	keys := make(chan record.Key)
 	var wg sync.WaitGroup
 	for range writersAtOnce {
 		wg.Go(func() {
 			for key := range keys {
 				if time.Now().Before(until) {
-					_ = c.writeBack(key) // what is left is counted below
+					_ = l.writeBack(key) // what is left is counted below
 				}
 			}
 		})
 	}
-	for _, key := range c.local.unwrittenKeys() {
+	for _, key := range l.unwrittenKeys() {
 		keys <- key
 	}
 	close(keys)

@@ -134,7 +134,7 @@ func TestASaveTakesAlongWhatIsPending(t *testing.T) {
 			w.Fatal(err)
 		}
 		w.far.Store(false)
-		found := s.stood
+		found := s.last.merged
 		if !found.Shows(record.PendingVersion(app1.writer, app1.local.copies[key].own)) {
 			w.Error("the change is not there")
 		}

@@ -79,9 +79,6 @@ func (l *localCopies) tried(key record.Key, err error) {
 // retry has the keys that could not be written tried again, if that may go better now. Sessions that
 // have ended meanwhile are dropped.
 func (l *localCopies) retry(mayWork bool) {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.wallNow()

@@ -78,10 +78,10 @@ var owned = []rule{
 	one("a save under a lock gives no owner", "(*Cluster).saveWithLock",
 		"now.own = r.own", ""),
 
-	one("a local copy is shown although this process knows of the epoch", "(*Cluster).loadFresh",
-		"|| c.mayHaveEnded(key, r.snap.base)", ""),
+	one("a local copy is shown although this process knows of the epoch", "(*localLayer).show",
+		"|| l.c.mayHaveEnded(key, r.snap.base)", ""),
 	one("a local copy of a session that Destroy has destroyed is shown", "(*Cluster).destroyIf",
-		"c.local.destroyed(hash, v.merged)", "_ = v"),
+		"c.local.destroyed(hash, v.merged, err)", "_ = v"),
 
 	// Handles.
 	one("a handle needs no signature", "handles.keyOf",

@@ -24,7 +24,7 @@ var turns = []rule{
 	one("a save that was taken along ends with its context", "(*lanes).wait",
 		"if l.giveUp(key, s) {", "if l.giveUp(key, s) || true {"),
 	one("a save that asks for nothing waits for its turn", "(*Cluster).save",
-		"if s.needsNoWrite() {", "if false {"),
+		"if s.asksForNothing() && s.fromSnapshot() != nil {", "if false {"),
 	one("the fault of one save is that of all", "(*turn).decideSaves",
 		"if s.fault != nil { d.err = s.fault }", "if s.fault != nil { return decision{err: s.fault} }"),
 	one("a save with a fault is acknowledged with the others", "(*turn).carryOut",

@@ -80,7 +80,7 @@ var writing = []rule{
 		`s.newWrite("cas", key, 0, -1, nil, seen)`, `s.newCommand("delete", key)`),
 	one("full nodes are not read", "(*operation).nextStep",
 		"len(ask) > 0 && !v.askedFullNodes {", "false {"),
-	one("a save that changes something counts as a refresh", "(*save).asksForNothing",
+	one("a save that changes something counts as a refresh", "(*save).isIdle",
 		"&& record.Change(base, s.rec.Attrs, base.Deadline(), record.Timestamp{}).OnlyExtends(base)", ""),
 	one("a refresh is written though the stored record lasts longer", "(*save).plan",
 		"if s.withChanges.OnlyExtends(s.snap.base) && before.Deadline() >= s.withChanges.Deadline() {", "if false {"),
