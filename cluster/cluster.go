@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
+	"github.com/holdfast-go/holdfast/cluster/internal/turns"
 )
 
 // Errors to test for with errors.Is. What is returned wraps one of them and says
@@ -65,8 +66,9 @@ type Cluster struct {
 	newNode    func(n Node, found []netip.Addr) *node
 	seal       *record.Sealer // nil: records are plain
 	writer     uint64         // names this process in timestamps
-	lanes      lanes
-	updates    keyedQueue  // of sessions that are being updated
+	saves      turns.Queue[record.Key, *save]
+	updates    turns.Queue[record.Key, struct{}]
+	changes    changes     // of these updates
 	locks      lockWatches // of others, that this process has seen
 	local      *localLayer // nil: there are no local copies
 	readWide   wideReads
@@ -91,7 +93,7 @@ type Cluster struct {
 	timestamps timestamps
 	ownerKeys  ownerKeys
 	owners     owners
-	ownerTurns ownerWrites
+	ownerTurns turns.Queue[record.Key, *ownerWrite]
 	handles    handles
 	latches    sync.Pool // of *memcached.Latch, with nobody at the other end
 	unknown    *limiter
@@ -137,6 +139,8 @@ func New(cfg Config) (*Cluster, error) {
 	c.ownerKeys, c.owners.keep, c.handles = newOwnerKeys(&cfg), max(cfg.OwnerCheck, cfg.Local.Fresh, cfg.Local.Outage), newHandles()
 	c.name, c.polled = nameOf(c.writer), make(chan struct{})
 	c.markerKey, c.kicked = cfg.KeyPrefix+marker.Name, make(chan struct{}, 1)
+	c.saves.Together = goTogether
+	c.ownerTurns.Together = func(_, _ *ownerWrite) bool { return true }
 	c.local = newLocalLayer(c)
 	c.timestamps.always = cfg.Local.Outage > 0 || cfg.Local.WriteBehind
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)

@@ -122,7 +122,7 @@
 //
 // # Reading order
 //
-// The verbs: load.go, turn.go and lanes.go, save.go, delete.go, queue.go and update.go. Saves of one
+// The verbs: load.go, turn.go, save.go, delete.go, update.go and within.go. Saves of one
 // session take turns, and those that wait go together. decide.go says which home decides on an update,
 // updateoutcome.go what is known of it after a failure, lock.go who has the lock on a session.
 // where.go shows what nodes hold of a session, iterate.go shows all sessions, under handles (handles.go);
@@ -170,6 +170,7 @@
 //   - internal/record says what a session is when several copies of it meet,
 //   - internal/owner what a session and its owner's record say of each other,
 //   - internal/marker what a node's marker says,
+//   - internal/turns in which order those go that work on one key in this process,
 //   - internal/placement in which order a key prefers the nodes of a list,
 //   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
 //     cannot be used,

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"sync"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
@@ -35,16 +34,9 @@ func (c *Cluster) noteOwner(op *operation, v *view) *owner.Record {
 	return o
 }
 
-// ownerWrites are the changes that wait, owner by owner.
-type ownerWrites struct {
-	mu   sync.Mutex // guards below
-	busy map[record.Key][]*ownerWrite
-}
-
 // ownerWrite is one change on its way, and then what came of it.
 type ownerWrite struct {
 	change owner.Change
-	turn   chan []*ownerWrite // those that it carries out, itself first; nil: it was taken along
 	found  *owner.Record
 	err    error
 }
@@ -53,19 +45,12 @@ type ownerWrite struct {
 // reading that began after the call. The error is ErrUnavailable, ErrConflict or ErrTooLarge; the
 // change may then be made or not.
 func (c *Cluster) changeOwner(key record.Key, change owner.Change) (*owner.Record, error) {
-	w := &ownerWrite{change: change, turn: make(chan []*ownerWrite, 1), err: ErrUnavailable}
-	together := []*ownerWrite{w}
-	if !c.ownerTurns.enter(key, w) {
-		if together = <-w.turn; together == nil {
-			return w.found, w.err
-		}
+	w := &ownerWrite{change: change, err: ErrUnavailable}
+	together, _, _ := c.ownerTurns.Enter(context.Background(), nil, key, w)
+	if together == nil {
+		return w.found, w.err
 	}
-	defer c.ownerTurns.leave(key)
-	defer func() {
-		for _, o := range together[1:] {
-			o.turn <- nil
-		}
-	}()
+	defer c.ownerTurns.Leave(key)
 	var all owner.Change
 	for _, o := range together {
 		all = all.And(o.change)
@@ -75,34 +60,6 @@ func (c *Cluster) changeOwner(key record.Key, change owner.Change) (*owner.Recor
 		o.found, o.err = found, err
 	}
 	return w.found, w.err
-}
-
-// enter reports whether the change is made at once. Otherwise it waits for its turn.
-func (ws *ownerWrites) enter(key record.Key, w *ownerWrite) bool {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if ws.busy == nil {
-		ws.busy = map[record.Key][]*ownerWrite{}
-	}
-	waiting, busy := ws.busy[key]
-	if busy {
-		waiting = append(waiting, w)
-	}
-	ws.busy[key] = waiting
-	return !busy
-}
-
-// leave gives the turn to all that wait.
-func (ws *ownerWrites) leave(key record.Key) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	waiting := ws.busy[key]
-	if len(waiting) == 0 {
-		delete(ws.busy, key)
-		return
-	}
-	ws.busy[key] = nil
-	waiting[0].turn <- waiting
 }
 
 // writeOwner makes the change on what it reads.

@@ -17,7 +17,7 @@ import (
 // the Record can be changed and saved again.
 //
 // Saves of one session in one process go one after the other, and those that wait go together
-// (lanes.go): a save waits for one other at most. That wait ends with ctx, with its error, and
+// (turn.go): a save waits for one other at most. That wait ends with ctx, with its error, and
 // then nothing is stored. A save under way goes on when ctx ends: a client that goes away in the
 // middle must not leave half a save. It is bounded by a few Timeouts. Other errors are
 // ErrUnavailable, ErrDestroyed, ErrConflict, ErrTooLarge, ErrVersion, ErrSealed, ErrEmptyKey and
@@ -101,10 +101,7 @@ type save struct {
 	fault       error            // why this save cannot be done, whatever becomes of others
 	last        *view            // what its turn has read, or written, last; nil: it had none
 	pending     *record.Record   // of a write-back (writebehind.go): what it is to write; rec is nil then
-
-	// Of a save that has to wait:
-	turn   chan []*save // its turn, with those that it takes along; nil: another one has taken it along
-	result error        // what has become of it then
+	result      error            // what has become of it
 }
 
 func (c *Cluster) newSave(r *Record) *save {

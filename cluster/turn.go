@@ -3,36 +3,50 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
+	"github.com/holdfast-go/holdfast/cluster/internal/turns"
 )
 
 // This file decides what saves of one session do together: they read once, each makes its
 // changes on those of the ones before it, and one write stores them all. What is wrong with
 // one of them is its own error, and leaves the others alone.
 
-// takeTurn carries out the save when it is its turn, alone or with those that wait with it.
+// takeTurn carries out the save when it is its turn, alone or with those that wait with it. Between processes the
+// nodes decide. A save whose wait has ended has stored nothing.
 func (c *Cluster) takeTurn(ctx context.Context, s *save) error {
-	key := s.hash // copied first: newTurn replaces s.operation
-	if c.lanes.enter(s) {
-		defer c.lanes.leave(key)
-		t := turn{operation: s.operation, saves: []*save{s}}
-		t.carryOut(s.fromSnapshot())
+	key := s.hash             // copied first: newTurn replaces s.operation
+	s.result = ErrUnavailable // if the save that takes it along breaks off
+	together, waited, err := c.saves.Enter(ctx, c.closing, key, s)
+	switch {
+	case err != nil:
+		return waitEnded("save", err)
+	case together == nil:
 		return s.result
 	}
-	together, err := c.lanes.wait(ctx, c.closing, key, s)
-	if together == nil {
-		return err
+	defer c.saves.Leave(key)
+	if waited {
+		c.newTurn(together).carryOut(nil)
+		return s.result
 	}
-	defer c.lanes.leave(key)
-	defer func() {
-		for _, s := range together[1:] {
-			s.turn <- nil
-		}
-	}()
-	c.newTurn(together).carryOut(nil)
+	t := turn{operation: s.operation, saves: together}
+	t.carryOut(s.fromSnapshot())
 	return s.result
+}
+
+// goTogether reports whether two saves share a turn: else the last of a hundred would wait for ninety-nine. A record
+// that was loaded and one that was made do not: what proves too little for a session that exists is enough for a
+// new one.
+func goTogether(first, next *save) bool { return first.mayBeNew == next.mayBeNew }
+
+// waitEnded is the error of a call whose wait for its turn has ended.
+func waitEnded(call string, err error) error {
+	if err == turns.ErrClosing {
+		return ErrClosed
+	}
+	return fmt.Errorf("cluster: %s: %w", call, err)
 }
 
 // turn is one operation for one or more saves of a session, in the order of arrival.

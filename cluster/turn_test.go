@@ -19,7 +19,6 @@ func oneTurn(c *Cluster, rs ...*Record) (outcomes []error) {
 	var saves []*save
 	for _, r := range rs {
 		s := c.newSave(r)
-		s.turn = make(chan []*save, 1)
 		saves = append(saves, s)
 	}
 	c.newTurn(saves).carryOut(nil)

@@ -70,10 +70,14 @@ func (c *Cluster) update(ctx context.Context, t *tracing, key string, change fun
 		return nil, ErrNotFound
 	}
 	hash := c.handles.keyOf(key)
-	if err := c.updates.enter(ctx, c.closing, hash); err != nil {
-		return nil, err
+	if c.changes.isWithin(hash) {
+		return nil, errWithinChange
 	}
-	defer c.updates.leave(hash)
+	// Side by side they would only make each other begin again. Between processes the nodes decide.
+	if _, _, err := c.updates.Enter(ctx, c.closing, hash, struct{}{}); err != nil {
+		return nil, waitEnded("update", err)
+	}
+	defer c.updates.Leave(hash)
 	u := &update{c: c, id: key, change: change, lock: c.lockOf(ctx, hash), trace: t}
 	var err error
 	if c.local != nil {
@@ -200,7 +204,7 @@ func (u *update) makeChange(ctx context.Context, v *view, by record.Decided) err
 	}
 	was := r.lock
 	u.c.stats.updateRounds.Add(1)
-	if err := u.c.updates.within(u.hash, func() error { return u.change(r) }); err != nil {
+	if err := u.c.changes.run(u.hash, func() error { return u.change(r) }); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil { // it has ended while change ran

@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/testenv"
 )
 
@@ -405,34 +404,6 @@ func TestTwoDecidersDuringATransitionLoseNoUpdateUnseen(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Whose turn comes in the moment in which its context ends passes it on.
-func TestATurnThatComesTooLateIsPassedOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var q keyedQueue
-		key := record.KeyOf("s")
-		enter := func() error { return q.enter(context.Background(), nil, key) }
-		if err := enter(); err != nil {
-			t.Fatal(err)
-		}
-		late := make(chan struct{}, 1)
-		q.busy[key].waiting = append(q.busy[key].waiting, late)
-		next := make(chan error, 1)
-		go func() { next <- enter() }()
-		synctest.Wait()
-		q.leave(key) // it is the turn of the one that gives up
-		q.giveUp(key, late)
-		synctest.Wait()
-		select {
-		case err := <-next:
-			if err != nil {
-				t.Error(err)
-			}
-		default:
-			t.Fatal("nobody's turn has come")
-		}
-	})
 }
 
 // A change may take long. Meanwhile the primary is back, an update elsewhere is decided there, and the home that this

@@ -20,8 +20,8 @@ var owned = []rule{
 		"r.LatestEnd() <= now", "r.Deadline() <= now"),
 	one("an owner's record lists without bound", "dropOver",
 		"all[min(len(all), MostListed):]", "all[len(all):]"),
-	one("changes of one owner's record go one by one", "(*ownerWrites).leave",
-		"ws.busy[key] = nil", "ws.busy[key] = waiting[1:]; waiting = waiting[:1]"),
+	one("changes of one owner's record go one by one", "cluster.New",
+		"c.ownerTurns.Together = func(_, _ *ownerWrite) bool { return true }", ""),
 
 	// What ends a session (rules 41 and 42).
 	one("an old reading of the owner ends a session", "(*Cluster).checkOwner",

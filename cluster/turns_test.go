@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
 // These stories tell which saves of one session wait in one process, for how long, and that
@@ -57,6 +59,18 @@ func (w *world) allDone(errs []error) {
 	}
 }
 
+// standsInNoLine fails where a save of the session would wait.
+func (w *world) standsInNoLine(c *Cluster, id string) {
+	w.Helper()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, _, err := c.saves.Enter(ended, nil, record.KeyOf(id), nil); err != nil {
+		w.Errorf("a line of %s is left", id)
+		return
+	}
+	c.saves.Leave(record.KeyOf(id))
+}
+
 func TestSavesOfOneSessionThatWaitGoTogether(t *testing.T) {
 	story(t, 2, func(w *world) {
 		c := w.cluster(Config{})
@@ -89,9 +103,7 @@ func TestSavesOfOneSessionThatWaitGoTogether(t *testing.T) {
 		if s := c.Stats(); s.Saves != n+1 || s.FastSaves != 2 || s.Merges != n-1 {
 			w.Errorf("stats %+v", s)
 		}
-		if len(c.lanes.busy) != 0 {
-			w.Errorf("%d lines are left", len(c.lanes.busy))
-		}
+		w.standsInNoLine(c, "s")
 	})
 }
 
@@ -130,9 +142,7 @@ func TestTheWaitForATurnEndsWithItsContext(t *testing.T) {
 		}
 		w.allDone([]error{errs[0], err})
 		w.sees(c, "s", "k0=1 stays=1")
-		if len(c.lanes.busy) != 0 {
-			w.Errorf("%d lines are left", len(c.lanes.busy))
-		}
+		w.standsInNoLine(c, "s")
 		// Nothing is stored, and nothing lost: the same record may be saved later.
 		w.save(c, rs[2])
 		w.sees(c, "s", "k0=1 k2=1 stays=1")
@@ -213,14 +223,14 @@ func TestADeleteDoesNotWaitForSaves(t *testing.T) {
 		w.create(c, "s", "")
 		rs := w.loads(c, 20)
 		underWay := c.newSave(w.load(c, "s")) // and it takes as long as it likes
-		c.lanes.enter(underWay)
+		_, _, _ = c.saves.Enter(context.Background(), nil, underWay.hash, underWay)
 		outcomes := w.line(context.Background(), c, rs...)
 		began := time.Now()
 		w.delete(c, "s")
 		if took := time.Since(began); took != 0 {
 			w.Errorf("the delete takes %v while saves wait", took)
 		}
-		c.lanes.leave(underWay.hash)
+		c.saves.Leave(underWay.hash)
 		for i, err := range outcomes() {
 			if !isErr(err, ErrDestroyed) {
 				w.Errorf("save %d: %v, want ErrDestroyed", i, err)
