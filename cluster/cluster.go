@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
@@ -99,7 +100,7 @@ type Cluster struct {
 	unknown    *limiter
 	stats      counters
 	clock      *memcached.Clock
-	log        journal
+	log        logs
 	// longest is the longest time a session was seen to have left, in ms, at most
 	// mostLifetime: how long a deletion must be remembered when nothing is known of
 	// the session.
@@ -131,7 +132,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, made: time.Now(), writer: record.Saves(cfg.Rand()),
-		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: journal{to: cfg.Logger},
+		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: logs{journal.New(cfg.Logger)},
 	}
 	if c.seal, err = record.NewSealer(cfg.SealKeys, cfg.AllowUnsealed, cfg.KeyPrefix, rand.Reader); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
@@ -146,7 +147,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	hooks := nodeHooks{
-		now: cfg.Now, clock: c.clock, log: &c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
+		now: cfg.Now, clock: c.clock, log: c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,
 	}
 	withSecrets := cfg // only nodes and this function have them
 	c.newNode = func(n Node, found []netip.Addr) *node {
@@ -218,7 +219,7 @@ func (c *Cluster) Close() error {
 	for _, n := range append(c.retired, c.nodes()...) {
 		n.server.Close()
 	}
-	c.log.close()
+	c.log.Close()
 	return err
 }
 

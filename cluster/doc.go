@@ -161,7 +161,7 @@
 // its read has found. cluster.go makes a Cluster; session.go is what the app holds of a session,
 // recent.go what a process remembers of keys, limiter.go bounds unverified ids, stats.go counts,
 // targets.go says which nodes are to hold a session now, node.go what a node is to this process,
-// membership.go whether it is up, journal.go logs.
+// membership.go whether it is up.
 //
 // What a Cluster may be: env.go, defaults.go, config.go, localconfig.go.
 //
@@ -175,5 +175,6 @@
 //   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
 //     cannot be used,
 //   - internal/memcached speaks to one server,
+//   - internal/journal says which log lines are written,
 //   - internal/lateconn is a connection for tests.
 package cluster

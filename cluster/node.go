@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
@@ -44,7 +46,7 @@ type nodeHooks struct {
 	changed func(n *node, from State) // after a change of state, under no lock
 	moved   func(context.Context, *node, memcached.Move)
 	running *sync.WaitGroup
-	log     *journal
+	log     logs
 }
 
 // newNode returns a node. Known are the addresses of its host name.
@@ -88,14 +90,32 @@ func (cfg *Config) resolver() *net.Resolver {
 	return net.DefaultResolver
 }
 
-// nodeLog is the journal's page about a node or, where that is nil, about the cluster.
-type nodeLog struct {
-	journal *journal
-	node    *node
+// logs writes the log lines of a Cluster.
+type logs struct{ *journal.Journal }
+
+// warn writes a line that somebody should act on, about a node or, where n is nil, about
+// the cluster. Its kind is the message: what differs from line to line belongs into args.
+func (l logs) warn(n *node, message string, args ...any) { l.write(slog.LevelWarn, n, message, args) }
+
+// info writes a line that is good to know.
+func (l logs) info(n *node, message string, args ...any) { l.write(slog.LevelInfo, n, message, args) }
+
+func (l logs) write(level slog.Level, n *node, message string, args []any) {
+	id := ""
+	if n != nil {
+		id, args = n.ID, append([]any{"node", n.ID, "addr", n.Addr}, args...)
+	}
+	l.Write(level, id, message, args)
 }
 
-func (l nodeLog) Info(message string, args ...any) { l.journal.info(l.node, message, args...) }
-func (l nodeLog) Warn(message string, args ...any) { l.journal.warn(l.node, message, args...) }
+// nodeLog is the journal's page about a node or, where that is nil, about the cluster.
+type nodeLog struct {
+	logs logs
+	node *node
+}
+
+func (l nodeLog) Info(message string, args ...any) { l.logs.info(l.node, message, args...) }
+func (l nodeLog) Warn(message string, args ...any) { l.logs.warn(l.node, message, args...) }
 
 // state is what the process thinks of the node, and whether a node that is down says
 // so without a wait.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
@@ -182,7 +183,7 @@ func TestANodeThatDeclinesEverythingIsDown(t *testing.T) {
 		if s.Errors < mostDeclined || s.Errors > users+mostInBackground || s.Timeouts != 0 || !strings.Contains(s.LastError, "SERVER_ERROR") {
 			t.Errorf("it shows as %+v", s)
 		}
-		if n := len(linesIn(w.logs, "node refuses commands")); n < 1 || n > int(time.Since(began)/linesEvery)+2 {
+		if n := len(linesIn(w.logs, "node refuses commands")); n < 1 || n > int(time.Since(began)/journal.Every)+2 {
 			t.Errorf("%d lines: %s", n, w.logs)
 		}
 		if len(linesIn(w.logs, "node is down")) != 1 || strings.Contains(w.logs.String(), planted) {

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -382,7 +383,7 @@ func TestTraceThatPanicsDoesNotFillTheLog(t *testing.T) {
 			w.load(c, "s")
 			time.Sleep(10 * time.Millisecond)
 		}
-		time.Sleep(2 * linesEvery)
+		time.Sleep(2 * journal.Every)
 		mustBeFew(t, w.logs, time.Since(began), linesOfTraces...)
 	})
 }

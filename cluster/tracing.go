@@ -18,7 +18,7 @@ import (
 // do nothing. Several goroutines may use it: the repair of a Load goes on without its caller.
 type tracing struct {
 	trace *Trace
-	log   *journal
+	log   logs
 	op    Operation
 	ctx   context.Context // for the callbacks only
 	began time.Time
@@ -39,7 +39,7 @@ func (c *Cluster) beginTrace(ctx context.Context, op Operation) *tracing {
 	if c.cfg.Trace == nil {
 		return nil
 	}
-	t := &tracing{trace: c.cfg.Trace, log: &c.log, op: op, ctx: context.WithoutCancel(ctx), began: time.Now()}
+	t := &tracing{trace: c.cfg.Trace, log: c.log, op: op, ctx: context.WithoutCancel(ctx), began: time.Now()}
 	if start := t.trace.OperationStart; start != nil {
 		t.log.guard("OperationStart", func() {
 			if ctx := start(t.ctx, op); ctx != nil {
@@ -214,10 +214,10 @@ func (c *Cluster) tellHealed(r HealReport, err error) {
 // guard calls a callback of the app's Trace. One that panics must not take the operation with it,
 // nor those that share its exchange. The log tells where it was, and not the value of the panic,
 // unless that comes from the runtime: it may be made of what the app knows of its user.
-func (j *journal) guard(name string, callback func()) {
+func (l logs) guard(name string, callback func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			j.warn(nil, "cluster: Config.Trace."+name+" panicked, and what it was told is lost", "panic", panicText(p), "at", panicPlace())
+			l.warn(nil, "cluster: Config.Trace."+name+" panicked, and what it was told is lost", "panic", panicText(p), "at", panicPlace())
 		}
 	}()
 	callback()

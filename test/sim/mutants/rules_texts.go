@@ -3,12 +3,12 @@ package main
 // This file holds the mutants of what an operator is told.
 
 var told = []rule{
-	one("log lines have no bound", "(*journal).write",
+	one("log lines have no bound", "(*Journal).Write",
 		"if j.isDue(s, l) {", "if j.isDue(s, l) || true {"),
 	one("log lines that were left out are not counted", "(*pace).hold",
 		"p.omitted++", ""),
 	one("the last log line of a flood is lost", "(*pace).hold",
-		"p.held = l; return linesEvery - since, false", "return 0, false"),
+		"p.held = l; return Every - since, false", "return 0, false"),
 	one("a misspelt variable is nobody's business", "FromEnv",
 		"errs = append(errs, misspelt(getenv)...)", ""),
 	one("another client's word for a variable is nobody's business", "nearMisses",

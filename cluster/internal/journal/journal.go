@@ -1,4 +1,4 @@
-package cluster
+package journal
 
 import (
 	"context"
@@ -8,24 +8,36 @@ import (
 	"time"
 )
 
-// This file decides which log lines are written: of each kind (its message) and node one a
-// second. A node that fails every request, or a flood of damaged copies, must not fill a
-// disk, and must not hide what other nodes have to say. The line at the end of a second
-// tells how many others it stands for.
+// This file decides which log lines are written at once and which wait. The line at the end of a second tells how
+// many others it stands for.
 
-// linesEvery is the time between two lines of one kind about one node.
-const linesEvery = time.Second
+// Every is the time between two lines of one kind about one node.
+const Every = time.Second
 
-// journal writes the log lines of a Cluster. A nil journal writes nothing. The logger is
-// called under no lock, by the goroutine that had something to say or by one of a timer,
-// which close waits for.
-type journal struct {
+// Journal writes log lines. A nil Journal writes nothing. The logger is called under no lock, by the goroutine
+// that had something to say or by one of a timer, which Close waits for.
+type Journal struct {
 	to *slog.Logger
 
 	mu      sync.Mutex // guards below
 	paces   map[subject]*pace
 	closed  bool
 	pending sync.WaitGroup // timers; Add only while mu is held and closed is false
+}
+
+// New returns a Journal that writes to the logger.
+func New(to *slog.Logger) *Journal { return &Journal{to: to} }
+
+// Write writes a line about a node, which is empty for one about all of them. Its kind is the message: what differs
+// from line to line belongs into args.
+func (j *Journal) Write(level slog.Level, node, message string, args []any) {
+	if j == nil {
+		return
+	}
+	s, l := subject{message, node}, &line{level, message, args}
+	if j.isDue(s, l) {
+		j.log(l)
+	}
 }
 
 // subject is what lines are counted by. There are as many as kinds times nodes.
@@ -55,12 +67,12 @@ func (p *pace) hold(l *line, now time.Time) (wait time.Duration, ok bool) {
 		p.held = l
 		p.omitted++
 		return 0, false
-	case p.last.IsZero() || since >= linesEvery:
+	case p.last.IsZero() || since >= Every:
 		p.last = now
 		return 0, true
 	}
 	p.held = l
-	return linesEvery - since, false
+	return Every - since, false
 }
 
 // take returns the line that waits, with the number of those that it stands for.
@@ -73,35 +85,9 @@ func (p *pace) take(now time.Time) *line {
 	return l
 }
 
-// warn writes a line that somebody should act on, about a node or, where n is nil, about
-// the cluster. Its kind is the message: what differs from line to line belongs into args.
-func (j *journal) warn(n *node, message string, args ...any) {
-	j.write(slog.LevelWarn, n, message, args)
-}
-
-// info writes a line that is good to know.
-func (j *journal) info(n *node, message string, args ...any) {
-	j.write(slog.LevelInfo, n, message, args)
-}
-
-func (j *journal) write(level slog.Level, n *node, message string, args []any) {
-	if j == nil {
-		return
-	}
-	s := subject{message: message}
-	if n != nil {
-		s.node = n.ID
-		args = append([]any{"node", n.ID, "addr", n.Addr}, args...)
-	}
-	l := &line{level, message, args}
-	if j.isDue(s, l) {
-		j.log(l)
-	}
-}
-
 // isDue reports whether the line is to be written now, and sees to it that one which is not
 // is written later.
-func (j *journal) isDue(s subject, l *line) bool {
+func (j *Journal) isDue(s subject, l *line) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
@@ -126,8 +112,8 @@ func (j *journal) isDue(s subject, l *line) bool {
 	return ok
 }
 
-// release writes the line that waits, unless close has done so.
-func (j *journal) release(p *pace) {
+// release writes the line that waits, unless Close has done so.
+func (j *Journal) release(p *pace) {
 	j.mu.Lock()
 	l := p.take(time.Now())
 	j.mu.Unlock()
@@ -136,8 +122,8 @@ func (j *journal) release(p *pace) {
 	}
 }
 
-// close writes what waits. Later lines are not written.
-func (j *journal) close() {
+// Close writes what waits. Later lines are not written.
+func (j *Journal) Close() {
 	j.mu.Lock()
 	j.closed = true
 	var last []*line
@@ -154,6 +140,6 @@ func (j *journal) close() {
 	j.pending.Wait()
 }
 
-func (j *journal) log(l *line) {
+func (j *Journal) log(l *line) {
 	j.to.Log(context.Background(), l.level, l.message, l.args...)
 }
