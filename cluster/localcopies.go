@@ -187,7 +187,10 @@ func (l *localCopies) destroyed(key record.Key, tombstone *record.Record, err er
 // begins a copy, of whatever session.
 func (l *localCopies) endLocked(key record.Key, tombstone *record.Record) {
 	if c := l.copies[key]; c != nil {
-		l.dropLocked(c)
+		if c.stood.IsTombstone() { // it has ended before
+			tombstone = record.Merge(c.stood, tombstone)
+		}
+		l.removeLocked(c)
 	}
 	if !tombstone.IsTombstone() || l.confirmLocked(key, tombstone, nil, nil, time.Now()) == nil {
 		l.endDropped = time.Now()

@@ -118,10 +118,15 @@ func (l *localCopies) makeRoomLocked(c *localCopy, more int64, known bool) bool 
 	return true
 }
 
+// dropLocked drops the copy, and remembers that there is no copy any more of a session that has ended.
 func (l *localCopies) dropLocked(c *localCopy) {
 	if c.stood.IsTombstone() && c.at.After(l.endDropped) {
 		l.endDropped = c.at
 	}
+	l.removeLocked(c)
+}
+
+func (l *localCopies) removeLocked(c *localCopy) {
 	if c.place != nil {
 		l.spare.Remove(c.place)
 	} else {

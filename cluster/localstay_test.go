@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,8 +84,14 @@ func TestUsersWhoStayAreServedInAnOutage(t *testing.T) {
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 1))
-			story(t, 2+dice.IntN(3), func(w *world) {
-				app := w.cluster(sticky(Local{Sessions: 1000, Outage: outage, Fresh: time.Duration(1+dice.IntN(3)) * time.Second / 2, WriteBehind: seed%2 == 0}))
+			nodes, replicas := 2+dice.IntN(3), 2
+			if seed%3 == 2 {
+				nodes, replicas = nodes+1, 3
+			}
+			story(t, nodes, func(w *world) {
+				cfg := sticky(Local{Sessions: 1000, Outage: outage, Fresh: time.Duration(1+dice.IntN(3)) * time.Second / 2, WriteBehind: seed%2 == 0})
+				cfg.Replicas = replicas
+				app := w.cluster(cfg)
 				w.far.Store(true)
 				var stop atomic.Bool
 				var all sync.WaitGroup
@@ -131,28 +138,48 @@ func TestUsersWhoStayAreServedInAnOutage(t *testing.T) {
 	}
 }
 
-// While somebody logs out another one logs in. The new session has a copy at once.
+// While somebody logs out another one logs in, on other nodes. The new session has a copy at once. What has ended may
+// be ended again meanwhile.
 func TestALogoutKeepsNoOtherSessionFromItsCopy(t *testing.T) {
 	for name, local := range map[string]Local{"": {Outage: outage}, "written behind": {Outage: outage, WriteBehind: true}} {
-		t.Run(name, func(t *testing.T) {
-			story(t, 3, func(w *world) {
-				c := w.cluster(sticky(local))
-				last := w.create(c, "leaves", "a=1")
-				w.far.Store(true)
-				if local.WriteBehind { // the logout ends what is on its way
-					last.Attrs["a"] = []byte("2")
-					w.save(c, last)
-				}
-				r := NewRecord("s")
-				var login sync.WaitGroup
-				login.Go(func() { w.save(c, r) })
-				time.Sleep(latency / 2)
-				w.far.Store(false)
-				w.delete(c, "leaves")
-				login.Wait()
-				w.silent(func() { w.brings(c, "s", r.Version(), "") })
+		for logouts := range 2 {
+			t.Run(fmt.Sprint(name, 1+logouts), func(t *testing.T) {
+				story(t, 8, func(w *world) {
+					c := w.cluster(sticky(local))
+					last := w.create(c, "leaves", "a=1")
+					w.far.Store(true)
+					if local.WriteBehind { // the logout ends what is on its way
+						last.Attrs["a"] = []byte("2")
+						w.save(c, last)
+						time.Sleep(latency / 2)
+					}
+					r := NewRecord(w.apartFrom("leaves"))
+					var login sync.WaitGroup
+					var done atomic.Bool
+					login.Go(func() { w.save(c, r); done.Store(true) })
+					time.Sleep(latency / 4)
+					w.far.Store(false)
+					for range 1 + logouts {
+						w.delete(c, "leaves")
+					}
+					if done.Load() {
+						t.Error("the login did not wait for the logout")
+					}
+					login.Wait()
+					w.silent(func() { w.brings(c, r.Key(), r.Version(), "") })
+				})
 			})
-		})
+		}
+	}
+}
+
+// apartFrom returns a session none of whose homes is told of a logout of that one.
+func (w *world) apartFrom(id string) string {
+	for i := 0; ; i++ {
+		other := fmt.Sprint("s", i)
+		if !slices.ContainsFunc(w.preference(other)[:2], func(n *testenv.Node) bool { return slices.Contains(w.preference(id)[:4], n) }) {
+			return other
+		}
 	}
 }
 

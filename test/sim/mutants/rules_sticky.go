@@ -119,4 +119,6 @@ var local = []rule{
 		"t.sum.behind = true", ""),
 	one("an outage ends before what it has shown is written", "(*localLayer).loadInOutage",
 		"&& !l.isUnwritten(op.hash)", ""),
+	one("what ends again keeps logins from their copies", "(*localCopies).endLocked",
+		"l.removeLocked(c)", "l.dropLocked(c)"),
 }
