@@ -38,7 +38,7 @@ func (op *operation) ask(ctx context.Context, v *view, step readStep) error {
 		case <-all.Done():
 			op.c.latches.Put(all)
 			if !op.restores {
-				op.c.latency.note(time.Since(began), op.c.healing.Load() > 0)
+				op.c.latency.Note(time.Since(began), op.c.healing.Load() > 0)
 			}
 		case <-ctx.Done():
 			for _, n := range step.ask {

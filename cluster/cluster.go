@@ -14,6 +14,7 @@ import (
 	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 	"github.com/holdfast-go/holdfast/cluster/internal/turns"
 )
@@ -87,7 +88,7 @@ type Cluster struct {
 	hints      hints
 	healer     healer
 	healing    atomic.Int64 // passes and replays under way
-	latency    userLatency
+	latency    pace.Latency
 	known      known
 	ending     context.Context // ends with the Cluster
 	end        context.CancelFunc
@@ -97,7 +98,7 @@ type Cluster struct {
 	ownerTurns turns.Queue[record.Key, *ownerWrite]
 	handles    handles
 	latches    sync.Pool // of *memcached.Latch, with nobody at the other end
-	unknown    *limiter
+	unknown    *pace.Limiter
 	stats      counters
 	clock      *memcached.Clock
 	log        logs
@@ -144,7 +145,7 @@ func New(cfg Config) (*Cluster, error) {
 	c.ownerTurns.Together = func(_, _ *ownerWrite) bool { return true }
 	c.local = newLocalLayer(c)
 	c.timestamps.always = cfg.Local.Outage > 0 || cfg.Local.WriteBehind
-	c.unknown = newLimiter(cfg.UnknownPerSecond, cfg.Timeout)
+	c.unknown = pace.NewLimiter(cfg.UnknownPerSecond, cfg.Timeout)
 	c.longest.Store(cfg.Lifetime.Milliseconds())
 	hooks := nodeHooks{
 		now: cfg.Now, clock: c.clock, log: c.log, changed: c.nodeChanged, moved: c.nameChanged, running: &c.running,

@@ -142,8 +142,8 @@
 // Healing: hints.go says what a home misses, entries.go enters that in markers, and replay.go brings the
 // home up to date when it is back. lost.go says which entries belong to processes that are gone. heal.go decides
 // which node needs a pass over all keys, and who makes it; pass.go makes it, passkeys.go lists the keys.
-// restore.go brings one session to all its targets, healpace.go says how fast, known.go which sessions are
-// healed where keys are not listed.
+// restore.go brings one session to all its targets, known.go says which sessions are healed where keys are not
+// listed.
 //
 // Local copies: version.go is what a client carries, local.go what each verb does with local copies, localcopies.go
 // who is shown one and what it learns from the nodes. outage.go says what is done with it while no home can
@@ -159,7 +159,7 @@
 // What they stand on: servers.go and doors.go say whether two nodes are one server, prober.go
 // asks whether a node is back. operation.go is what one operation knows of itself, view.go what
 // its read has found. cluster.go makes a Cluster; session.go is what the app holds of a session,
-// recent.go what a process remembers of keys, limiter.go bounds unverified ids, stats.go counts,
+// recent.go what a process remembers of keys, stats.go counts,
 // targets.go says which nodes are to hold a session now, node.go what a node is to this process,
 // membership.go whether it is up.
 //
@@ -175,6 +175,7 @@
 //   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
 //     cannot be used,
 //   - internal/memcached speaks to one server,
-//   - internal/journal says which log lines are written,
+//   - internal/pace how fast sessions are healed, and unverified ids looked for,
+//   - internal/journal which log lines are written,
 //   - internal/lateconn is a connection for tests.
 package cluster

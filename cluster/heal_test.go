@@ -281,25 +281,6 @@ func TestAHealerDoesNotUndoWhatCameMeanwhile(t *testing.T) {
 	})
 }
 
-// Users come first, but healing goes on.
-func TestHealingSlowsDownForUsersAndGoesOn(t *testing.T) {
-	story(t, 1, func(w *world) {
-		p := healPace{full: 1000}
-		for _, c := range []struct {
-			worse bool
-			want  float64
-		}{{false, 1000}, {true, 50}, {false, 1000}} {
-			for began := time.Now(); time.Since(began) < time.Minute; {
-				p.wait(context.Background(), c.worse)
-				time.Sleep(time.Millisecond)
-			}
-			if p.rate != c.want {
-				w.Errorf("users wait for longer: %t: %v a second, want %v", c.worse, p.rate, c.want)
-			}
-		}
-	})
-}
-
 // A server that tells of missed writes all the time, of processes that nobody knows, has everybody heal the
 // others now and then, and not all the time.
 func TestEntriesThatAreMadeUpCostAPassNowAndThen(t *testing.T) {

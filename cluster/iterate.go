@@ -16,6 +16,7 @@ import (
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/owner"
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -241,7 +242,7 @@ func readAll[S any](c *Cluster, ctx context.Context, keys []record.Key, of func(
 		defer c.running.Done()
 		defer close(done)
 		defer close(found)
-		c.restoreEach(reading, &healPace{}, len(keys), func(i int) {
+		c.restoreEach(reading, &pace.Healing{}, len(keys), func(i int) {
 			op, v, err := c.readOne(reading, keys[i])
 			if err != nil {
 				failed.Add(1)

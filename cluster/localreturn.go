@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -51,7 +52,7 @@ func (l *localLayer) returnLoop() {
 	c := l.c
 	tick := time.NewTicker(writeRetry)
 	defer tick.Stop()
-	var pace healPace
+	var p pace.Healing
 	for {
 		select {
 		case <-c.closing:
@@ -63,7 +64,7 @@ func (l *localLayer) returnLoop() {
 			continue
 		}
 		if keys := l.takeMarked(); len(keys) > 0 {
-			c.restoreEach(c.ending, &pace, len(keys), func(i int) { l.settleMarked(keys[i]) })
+			c.restoreEach(c.ending, &p, len(keys), func(i int) { l.settleMarked(keys[i]) })
 			tick.Reset(writeRetry)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 )
 
 // This file decides what one pass does: it lists the keys of all nodes (passkeys.go), restores each session
@@ -28,7 +29,7 @@ type pass struct {
 	written    atomic.Int64
 	failed     atomic.Int64
 	unreadable atomic.Int64
-	pace       healPace
+	pace       pace.Healing
 }
 
 // progress is how far a pass is.

@@ -34,7 +34,7 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 		}
 		step.withMarker = op.decides
 		if step.wide {
-			if op.unverifiedID && !v.foundNonOrphan() && !op.c.unknown.wait(ctx) {
+			if op.unverifiedID && !v.foundNonOrphan() && !op.c.unknown.Wait(ctx) {
 				v.throttled = true
 				break
 			}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -87,7 +88,7 @@ func (c *Cluster) replay(h *hint) {
 	if len(asked) > mostAsked {
 		asked = nil
 	}
-	var p healPace
+	var p pace.Healing
 	done := make([]bool, len(keys))
 	c.restoreEach(context.Background(), &p, len(keys), func(i int) {
 		op, _, err := c.restore(keys[i], append(slices.Clone(takers), h.home), asked)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/pace"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -59,10 +60,10 @@ const healers = 32
 
 // restoreEach calls restore for the numbers below n, some at a time, at the pace that users leave,
 // until ctx or the Cluster ends.
-func (c *Cluster) restoreEach(ctx context.Context, p *healPace, n int, restore func(i int)) {
-	p.full = DefaultHealPerSecond
+func (c *Cluster) restoreEach(ctx context.Context, p *pace.Healing, n int, restore func(i int)) {
+	p.Full = DefaultHealPerSecond
 	if c.cfg.HealPerSecond > 0 {
-		p.full = float64(c.cfg.HealPerSecond)
+		p.Full = float64(c.cfg.HealPerSecond)
 	}
 	c.healing.Add(1)
 	defer c.healing.Add(-1)
@@ -79,7 +80,7 @@ func (c *Cluster) restoreEach(ctx context.Context, p *healPace, n int, restore f
 		})
 	}
 	for i := 0; i < n && ctx.Err() == nil && !c.isClosing(); i++ {
-		p.wait(ctx, c.latency.isWorse())
+		p.Wait(ctx, c.latency.IsWorse())
 		next <- i
 	}
 	close(next)

@@ -150,9 +150,9 @@ var healing = []rule{
 		"!p.knownOnly.IsZero() && time.Since(p.knownOnly) > longest", "false"),
 	one("a node whose keys cannot be listed is whole at once", "(*healer).outlived",
 		"time.Since(p.knownOnly) > longest", "true"),
-	one("healing stops while users wait", "(*healPace).wait",
-		"max(p.rate*paceSlower, p.full*paceFloor)", "p.rate*paceSlower/1e9"),
-	one("healing never slows down", "(*healPace).wait",
+	one("healing stops while users wait", "(*Healing).Wait",
+		"max(p.rate*paceSlower, p.Full*paceFloor)", "p.rate*paceSlower/1e9"),
+	one("healing never slows down", "(*Healing).Wait",
 		"if worse {", "if false {"),
 
 	// Who can say that there is no session (rule 6).

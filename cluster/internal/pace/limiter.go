@@ -1,4 +1,4 @@
-package cluster
+package pace
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 // invented ids then costs the nodes little, and users whose sessions are where
 // they belong never meet it.
 
-type limiter struct {
+// Limiter is the bucket.
+type Limiter struct {
 	interval time.Duration // between tokens; 0: no limit
 	burst    time.Duration // how far the bucket can run ahead, as time
 	patience time.Duration // the longest wait for a token
@@ -20,17 +21,18 @@ type limiter struct {
 	next time.Time  // when the bucket would be full again: the virtual scheduling time of GCRA
 }
 
-func newLimiter(perSecond int, patience time.Duration) *limiter {
+// NewLimiter returns a full bucket. A negative rate means no limit.
+func NewLimiter(perSecond int, patience time.Duration) *Limiter {
 	if perSecond < 0 {
-		return &limiter{}
+		return &Limiter{}
 	}
-	return &limiter{interval: time.Second / time.Duration(perSecond), burst: time.Second, patience: patience}
+	return &Limiter{interval: time.Second / time.Duration(perSecond), burst: time.Second, patience: patience}
 }
 
 // reserve takes a token and says how long to wait until it is due, or takes none and
 // reports false when that would be longer than the limiter's patience. It is the
 // generic cell rate algorithm (ITU-T I.371): one time instead of a count and a ticker.
-func (l *limiter) reserve(now time.Time) (wait time.Duration, ok bool) {
+func (l *Limiter) reserve(now time.Time) (wait time.Duration, ok bool) {
 	if l.interval == 0 {
 		return 0, true
 	}
@@ -47,9 +49,9 @@ func (l *limiter) reserve(now time.Time) (wait time.Duration, ok bool) {
 	return wait, true
 }
 
-// wait returns when a token is due. It reports false when there is none in time, and
+// Wait returns when a token is due. It reports false when there is none in time, and
 // when ctx ends.
-func (l *limiter) wait(ctx context.Context) bool {
+func (l *Limiter) Wait(ctx context.Context) bool {
 	d, ok := l.reserve(time.Now())
 	if !ok || d == 0 {
 		return ok
