@@ -148,8 +148,7 @@ func (c *client) request(s *kept, path string, instance int, form ...string) res
 	s.mu.Unlock()
 	r := c.try(&session{cookie: brought}, path, instance, form...)
 	s.mu.Lock()
-	stays := s.stays && (s.at == "" || s.at == at)
-	s.stays, s.at = stays, at
+	s.stays, s.at = s.stays && (s.at == "" || s.at == at), at
 	s.asked++
 	s.note(r, path, instance, form)
 	if path != "/logout" {
@@ -158,10 +157,7 @@ func (c *client) request(s *kept, path string, instance int, form ...string) res
 	if r.status == http.StatusOK && path != "/logout" { // somebody keeps what the browser had
 		s.take(r, form)
 	}
-	p := c.system.tally.phaseAt(r.call)
-	if r.status >= http.StatusInternalServerError && p.outage && stays && c.local.Outage > 0 {
-		c.breaks(s, r, "an error page in an outage, though the user stayed", func(all *counts) { all.unserved++ })
-	}
+	c.judgeErrorPage(s, r)
 	s.mu.Unlock()
 	c.system.tally.count(r.call, c.system.kind, func(all *counts, p *phase) { c.countRequest(all, p, r) })
 	if r.status != http.StatusOK {
@@ -172,6 +168,14 @@ func (c *client) request(s *kept, path string, instance int, form ...string) res
 
 // lastWords is how many of its latest requests are told of a session that broke a promise.
 const lastWords = 12
+
+// judgeErrorPage counts an error page that an outage does not excuse: of a user who has stayed on the instance. The
+// session's lock is held.
+func (c *client) judgeErrorPage(s *kept, r result) {
+	if r.status >= http.StatusInternalServerError && c.system.tally.phaseAt(r.call).outage && s.stays && c.local.Outage > 0 {
+		c.breaks(s, r, "an error page in an outage, though the user stayed", func(all *counts) { all.unserved++ })
+	}
+}
 
 // judge counts what an answer must not be. Seen is what the client had seen, by the version that it
 // brought. The session's lock is held.

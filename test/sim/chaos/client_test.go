@@ -29,7 +29,9 @@ func TestWhatAUserOfLocalCopiesIsShown(t *testing.T) {
 		{"no session, and it is told", "lastwords", true, http.StatusUnauthorized, "", true, counts{price: price{told: 1}}},
 		{"no session, all memory is gone, and it has moved", "dark", true, http.StatusUnauthorized, "", false, counts{price: price{wiped: 1}}},
 		{"no session, all memory is gone, and it has stayed", "dark", false, http.StatusUnauthorized, "", false, counts{absent: 1}},
-		{"an error page", "blackout", false, http.StatusServiceUnavailable, "", false, counts{}},
+		{"an error page in an outage, and it has stayed", "blackout", false, http.StatusServiceUnavailable, "", false, counts{price: price{unserved: 1}}},
+		{"an error page in an outage, and it has moved", "blackout", true, http.StatusServiceUnavailable, "", false, counts{}},
+		{"an error page, and no outage", "kill", false, http.StatusServiceUnavailable, "", false, counts{}},
 	} {
 		tl := newTally()
 		f, _ := settings{sticky: true}.byName(c.fault)
@@ -38,6 +40,7 @@ func TestWhatAUserOfLocalCopiesIsShown(t *testing.T) {
 		s := &kept{session: &session{}, cookies: map[string]string{"session": "x"}, stays: !c.moved}
 		r := result{status: c.status, behind: c.behind, answer: answer{Read: map[string]string{"t0.0": c.shown}}}
 		u.judge(s, r, map[string]int{"t0.0": 5})
+		u.judgeErrorPage(s, r)
 		got := tl.total(onSCS, promised)
 		if got.stale != c.want.stale || got.absent != c.want.absent || got.price != c.want.price {
 			t.Errorf("%s: %+v", c.name, got)
