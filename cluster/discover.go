@@ -37,7 +37,7 @@ func (cfg *Config) discoverOnce(ctx context.Context) (nodes []Node, err error) {
 
 // follow asks for the list until Close, and changes to what it proposes.
 func (c *Cluster) follow() {
-	prudent := discovery.NewPrudent(toDiscovery(c.cfg.Nodes))
+	prudent := discovery.NewPrudent(nodesAs[discovery.Node](c.cfg.Nodes))
 	t := time.NewTicker(c.cfg.DiscoverEvery)
 	defer t.Stop()
 	for {
@@ -53,11 +53,11 @@ func (c *Cluster) follow() {
 			}
 			continue
 		}
-		list, changed := prudent.Answer(toDiscovery(nodes))
+		list, changed := prudent.Answer(nodesAs[discovery.Node](nodes))
 		if !changed {
 			continue
 		}
-		if err := c.SetNodes(fromDiscovery(list)); err != nil {
+		if err := c.SetNodes(nodesAs[Node](list)); err != nil {
 			c.log.warn(nil, "cluster: the list of nodes that was found is not used", "reason", err)
 			continue // it is proposed again
 		}

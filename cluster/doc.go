@@ -172,10 +172,10 @@
 //   - internal/marker what a node's marker says,
 //   - internal/turns in which order those go that work on one key in this process,
 //   - internal/placement in which order a key prefers the nodes of a list,
+//   - internal/pace how fast sessions are healed, and unverified ids looked for,
+//   - internal/journal which log lines are written,
 //   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that
 //     cannot be used,
 //   - internal/memcached speaks to one server,
-//   - internal/pace how fast sessions are healed, and unverified ids looked for,
-//   - internal/journal which log lines are written,
 //   - internal/lateconn is a connection for tests.
 package cluster

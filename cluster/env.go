@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/setup"
 	"github.com/holdfast-go/holdfast/internal/discovery"
 )
@@ -20,7 +21,7 @@ import (
 // password is told by its place in the list.
 func ParseNodes(s string) ([]Node, error) {
 	nodes, err := setup.ParseNodes(s)
-	return fromDiscovery(nodes), err
+	return nodesAs[Node](nodes), err
 }
 
 // ConfigFromEnv reads the configuration from the environment, through a function
@@ -65,7 +66,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 		return Config{}, err
 	}
 	cfg := Config{
-		Nodes: fromDiscovery(env.Nodes), FormerNodes: fromDiscovery(env.FormerNodes),
+		Nodes: nodesAs[Node](env.Nodes), FormerNodes: nodesAs[Node](env.FormerNodes),
 		DiscoverEvery: env.DiscoverEvery, TransitionFor: env.TransitionFor,
 		Replicas: env.Replicas, MinCopies: env.MinCopies, Timeout: env.Timeout, KeyPrefix: env.KeyPrefix,
 		Username: env.Username, Password: env.Password, TLS: env.TLS, tlsFiles: env.TLSFiles,
@@ -74,7 +75,7 @@ func ConfigFromEnv(getenv func(string) string) (Config, error) {
 	if env.Discover != nil {
 		cfg.Discover = func(ctx context.Context) ([]Node, error) {
 			nodes, err := env.Discover(ctx)
-			return fromDiscovery(nodes), err
+			return nodesAs[Node](nodes), err
 		}
 	}
 	if err := envCounts(cfg, getenv); err != nil {
@@ -107,19 +108,12 @@ func envCounts(cfg Config, getenv func(string) string) error {
 }
 
 // checkNodes refuses a list of nodes that cannot be used.
-func checkNodes(nodes []Node) error { return setup.CheckNodes(toDiscovery(nodes)) }
+func checkNodes(nodes []Node) error { return setup.CheckNodes(nodesAs[discovery.Node](nodes)) }
 
-// toDiscovery gives nodes the type that internal packages have for them.
-func toDiscovery(nodes []Node) (list []discovery.Node) {
-	for _, n := range nodes {
-		list = append(list, discovery.Node(n))
-	}
-	return list
-}
-
-func fromDiscovery(list []discovery.Node) (nodes []Node) {
+// nodesAs gives nodes the type that another package has for them.
+func nodesAs[To, From Node | discovery.Node | marker.Server](list []From) (nodes []To) {
 	for _, n := range list {
-		nodes = append(nodes, Node(n))
+		nodes = append(nodes, To(n))
 	}
 	return nodes
 }

@@ -124,25 +124,10 @@ func (c *Cluster) formerEntries(l *list) (former [][]marker.Server) {
 	ls := c.lists.Load()
 	for _, f := range ls.former {
 		if l.name == ls.base.name && f.name != l.name {
-			former = append(former, markedServers(f.entries))
+			former = append(former, nodesAs[marker.Server](f.entries))
 		}
 	}
 	return former
-}
-
-// markedServers are the nodes as markers tell of them.
-func markedServers(nodes []Node) (servers []marker.Server) {
-	for _, n := range nodes {
-		servers = append(servers, marker.Server(n))
-	}
-	return servers
-}
-
-func markedNodes(servers []marker.Server) (nodes []Node) {
-	for _, s := range servers {
-		nodes = append(nodes, Node(s))
-	}
-	return nodes
 }
 
 // adoptFormer puts the lists in force that markers tell of, in a process that has begun with the present
@@ -159,7 +144,7 @@ func (c *Cluster) adoptFormer(now time.Time) {
 			continue
 		}
 		for _, servers := range m.List(c.base.name).Former {
-			entries := markedNodes(servers)
+			entries := nodesAs[Node](servers)
 			switch name := placement.Name(placed(entries), c.cfg.Replicas); {
 			case slices.ContainsFunc(c.past, func(p pastList) bool { return p.name == name }):
 			case len(c.past) == mostPast, checkNodes(entries) != nil, c.seal == nil && !c.knowsAll(entries):
