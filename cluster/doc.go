@@ -87,13 +87,13 @@
 // and again. They are a layer around the verbs above, which know nothing of them:
 //
 //   - A load shows the local copy where that is fresh and includes what the client has seen: the client brings
-//     the version of that ([Record.Version], [Cluster.LoadVersion]). Else it writes what is pending of the session, loads
-//     from the nodes, and keeps a copy of what it shows.
+//     the version of that ([Record.Version], [Cluster.LoadVersion]). Else it writes what is pending of the session,
+//     loads from the nodes, and keeps a copy of what it shows.
 //   - A save does without a write where the copy still stands on the nodes. With WriteBehind it changes the
 //     copy, and leaves the nodes to the background.
 //   - With Local.Outage the copy is shown, changed, and replaced by a tombstone where no home can be
-//     reached and the nodes have confirmed it of late. That is pending, and merged with what the nodes have when they are back.
-//     Each write of the session takes along what is pending of it.
+//     reached and the nodes have confirmed it of late. What was changed is pending, and is merged with what the nodes
+//     have when they are back. Each write of the session takes along what is pending of it.
 //   - An update needs a home: it is never made on a local copy. It writes what is pending first.
 //
 // # Traces
@@ -148,9 +148,9 @@
 // Local copies: version.go is what a client carries, local.go what each verb does with local copies, localcopies.go
 // who is shown one and what it learns from the nodes. outage.go says what is done with it while no home can
 // be reached, writebehind.go when the nodes get what only this process has, localreturn.go brings copies back whose
-// homes have come back empty, though nobody has used them, and localmark.go marks those. writequeue.go says of which
-// session something is written next, localroom.go which sessions have a copy here, localcopy.go what one copy
-// proves to a client.
+// homes have come back empty, though nobody has used them. writequeue.go says of which session something is written
+// next, localmark.go marks the copies to be brought back, localroom.go says which sessions have a copy here, and
+// localcopy.go what one copy proves to a client.
 //
 // Lists of nodes: lists.go is one of them, transition.go says which are in force, drain.go empties a
 // node of its duties, discover.go follows a list that comes from elsewhere, change.go tells how far a

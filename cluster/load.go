@@ -24,7 +24,8 @@ func (c *Cluster) Load(ctx context.Context, key string) (*Record, error) {
 // LoadVersion is Load for a client that brings the version of what it has seen of the session
 // (Record.Version). Where there is a local copy (Config.Local) that includes that, it is returned without
 // asking a node while it is fresh, and in an outage. A text that is no version of this session, or
-// none, is Load. Record.Behind of the result tells whether less was found than the client has seen.
+// none, is Load, and so is one with a context of [Cluster.Lock]. Record.Behind of the result tells
+// whether less was found than the client has seen.
 func (c *Cluster) LoadVersion(ctx context.Context, key, version string) (*Record, error) {
 	if err := c.begin(); err != nil {
 		return nil, err

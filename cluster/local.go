@@ -8,20 +8,21 @@ import (
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
-// This file decides what local copies (Config.Local) add to each verb. The layer lies around the verbs: it shows or changes
-// the local copy where it may, else has the verb do its work with the nodes, and takes up what that has found.
+// This file decides what local copies (Config.Local) add to each verb. They are a layer around the verbs: it shows or
+// changes the local copy where it may, else has the verb do its work with the nodes, and takes up what came of it.
 
 // localLayer is the layer of local copies, for clients that stick to this process.
 type localLayer struct {
 	c *Cluster
 	*localCopies
+	emptied time.Time // when a node had last lost its memory; of the goroutine that polls
 }
 
 func newLocalLayer(c *Cluster) *localLayer {
 	if !c.cfg.Local.isOn() {
 		return nil
 	}
-	return &localLayer{c, newLocalCopies(&c.cfg, c.writer)}
+	return &localLayer{c: c, localCopies: newLocalCopies(&c.cfg, c.writer)}
 }
 
 // load is Cluster.load with local copies.
@@ -64,8 +65,8 @@ func (l *localLayer) load(ctx context.Context, id string, key record.Key, seen s
 	return r, nil
 }
 
-// show returns the session where its copy may be shown: it includes what the client has seen, was confirmed no longer
-// ago than within, and no epoch of its owner that this process knows of may have ended the session. Else it returns nil.
+// show returns the session where its copy may be shown: it includes what the client has seen, was confirmed no
+// longer ago than within, and no epoch of the owner that this process knows of may have ended it. Else it returns nil.
 func (l *localLayer) show(id string, key record.Key, seen seenVersion, within time.Duration) *Record {
 	r := l.serve(id, key, seen, within)
 	if r == nil || l.c.mayHaveEnded(key, r.snap.base) {

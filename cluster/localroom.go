@@ -18,7 +18,6 @@ type localCopies struct {
 	wallNow func() time.Time
 	queue   writeQueue
 	returns chan struct{} // there are marked copies
-	emptied time.Time     // of the node that had lost its memory last; of the goroutine that polls
 
 	mu     sync.Mutex // guards below, and the copies
 	copies map[record.Key]*localCopy

@@ -147,8 +147,8 @@ func (l *localCopies) keep(s *save, within time.Duration, outage bool) (kept boo
 	return true, nil
 }
 
-// deleteInOutage destroys the session of a deletion that has ended in this error on its local copy, where the nodes have
-// confirmed that of late. It reports whether it has: the tombstone is pending then.
+// deleteInOutage destroys the session on its local copy after a deletion that has ended in this error, where the nodes
+// have confirmed the copy of late. It reports whether it has: the tombstone is pending then.
 func (l *localLayer) deleteInOutage(op *operation, v *view, because error) bool {
 	return l.cfg.Outage > 0 && errors.Is(because, ErrUnavailable) && op.noHome(v) &&
 		l.writeTombstone(op.hash, l.cfg.Outage, op.tombstoneFor)

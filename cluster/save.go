@@ -58,7 +58,7 @@ func (c *Cluster) save(ctx context.Context, r *Record, t *tracing) error {
 			return err
 		}
 	}
-	if s.asksForNothing() && s.fromSnapshot() != nil { // what it goes on from still lies on all targets, as far as is known
+	if s.asksForNothing() && s.fromSnapshot() != nil { // and all targets have that still, as far as is known
 		c.stats.idleSaves.Add(1)
 		return nil
 	}
