@@ -47,13 +47,10 @@ func (l *localCopies) take(r *Record, key record.Key, seen record.Version, withi
 
 // has reports whether there is a copy that includes what the client has seen.
 func (l *localCopies) has(key record.Key, seen seenVersion) bool {
-	if !seen.ok {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.copies[key]
-	return c != nil && c.includes(seen.Version, l.writer)
+	return seen.ok && c != nil && c.includes(seen.Version, l.writer)
 }
 
 // stands reports whether a save that asks for nothing needs no node: what it goes on from is the copy, and
@@ -63,11 +60,8 @@ func (l *localCopies) stands(s *save) bool {
 		return false
 	}
 	var room [2]*node
-	targets := s.targets(room[:0])
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[s.hash]
-	return c != nil && c.pending == nil && c.stood == s.snap.base && c.age(time.Now()) <= l.cfg.Fresh &&
+	targets, c := s.targets(room[:0]), l.get(s.hash)
+	return c.pending == nil && c.stood == s.snap.base && c.age(time.Now()) <= l.cfg.Fresh &&
 		len(targets) > 0 && !slices.ContainsFunc(targets, func(n *node) bool { return !slices.Contains(c.on, n) })
 }
 

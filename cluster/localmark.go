@@ -48,10 +48,8 @@ func (l *localCopies) mayReturn(key record.Key) bool {
 	if l.cfg.Outage == 0 {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[key]
-	return l.isReturning(c, time.Now()) || c != nil && c.unused
+	c := l.get(key)
+	return l.isReturning(&c, time.Now()) || c.unused
 }
 
 // noteEmptied marks the copies that are to be brought back, after a poll has found that nodes have lost their memory.
@@ -126,14 +124,6 @@ func (l *localCopies) unmark(key record.Key) {
 	if c := l.copies[key]; c != nil {
 		l.unmarkLocked(c)
 	}
-}
-
-// isMarked reports whether the copy is to be brought back.
-func (l *localCopies) isMarked(key record.Key) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	c := l.copies[key]
-	return c != nil && c.marked
 }
 
 // takeMarked returns the keys of the marked copies. They are told once.

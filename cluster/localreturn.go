@@ -73,7 +73,7 @@ func (l *localLayer) returnLoop() {
 // settleMarked asks the homes for the session of a marked copy, and brings the copy back where they know nothing
 // of it. Where no home answers it stays marked, for as long as an outage could show it.
 func (l *localLayer) settleMarked(key record.Key) {
-	if !l.isMarked(key) {
+	if !l.get(key).marked {
 		return
 	}
 	op := l.c.operationOn(key, intent{restores: true})
@@ -92,15 +92,9 @@ func (l *localLayer) bringBack(op *operation, v *view) bool {
 	if l.cfg.Outage == 0 || v.merged != nil {
 		return false
 	}
-	l.mu.Lock()
-	lc := l.copies[op.hash]
-	if !l.isReturning(lc, time.Now()) {
-		l.mu.Unlock()
-		return false
-	}
-	at, stood, marked := lc.at, lc.stood, lc.marked
-	l.mu.Unlock()
-	if l.c.mayHaveEnded(op.hash, stood) || !op.hasFoundHomesEmpty(v, at, marked) || !l.holdUnused(op.hash, at) {
+	lc := l.get(op.hash)
+	if !l.isReturning(&lc, time.Now()) || l.c.mayHaveEnded(op.hash, lc.stood) ||
+		!op.hasFoundHomesEmpty(v, lc.at, lc.marked) || !l.holdUnused(op.hash, lc.at) {
 		return false
 	}
 	l.tried(op.hash, l.writeBack(op.hash))
@@ -123,18 +117,11 @@ func (l *localLayer) bringBackFirst(ctx context.Context, op *operation, v *view)
 
 // isBroughtBack reports whether the copy was brought back while the load read, and waits for what is under way.
 func (l *localLayer) isBroughtBack(key record.Key, v *view) bool {
-	l.mu.Lock()
-	lc := l.copies[key]
-	switch {
-	case lc == nil:
-		l.mu.Unlock()
-		return false
-	case lc.unused:
-		l.mu.Unlock()
+	lc := l.get(key)
+	if lc.unused {
 		_ = l.writeBack(key) // what cannot be written is an error of the load
 		return true
 	}
-	defer l.mu.Unlock()
 	return v.readAt.Sub(lc.at) < 2*l.c.cfg.Timeout // as long as a write may take (rule 9)
 }
 

@@ -45,6 +45,16 @@ func newLocalCopies(cfg *Config, writer uint64) *localCopies {
 	return l
 }
 
+// get returns what is known of the session: nothing where it has no copy.
+func (l *localCopies) get(key record.Key) (now localCopy) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c := l.copies[key]; c != nil {
+		now = *c
+	}
+	return now
+}
+
 // putLocked has the copy become what next says. It reports false where there is no room: then the copy
 // goes if the nodes have all of next, and else stays as it was.
 func (l *localCopies) putLocked(c *localCopy, next localCopy) bool {

@@ -33,7 +33,7 @@ func (l *localLayer) loadInOutage(op *operation, v *view, id string, seen seenVe
 	if l.cfg.Outage == 0 || !v.isOutage(err) || !op.noHome(v) && !l.isUnwritten(op.hash) {
 		return nil, l.c.notLoaded(op, v, seen, err)
 	}
-	if _, pending := l.pendingOf(op.hash); pending.IsTombstone() {
+	if l.get(op.hash).pending.IsTombstone() {
 		l.c.stats.notFound.Add(1)
 		return nil, ErrNotFound
 	}
@@ -59,16 +59,16 @@ func (l *localLayer) showInOutage(op *operation, id string, seen seenVersion) *R
 
 // isKeptHere reports whether this process alone has a session of which no node has anything: no node has taken it yet.
 func (l *localLayer) isKeptHere(op *operation, v *view) bool {
-	_, pending := l.pendingOf(op.hash)
-	return (pending.Live(l.wallNow()) || l.isMarked(op.hash)) && !v.merged.IsTombstone() && !v.merged.Live(l.wallNow())
+	c, now := l.get(op.hash), l.wallNow()
+	return (c.pending.Live(now) || c.marked) && !v.merged.IsTombstone() && !v.merged.Live(now)
 }
 
 var errNotWritten = fmt.Errorf("%w: only this process has the session, and no node has taken it yet", ErrUnavailable)
 
 // isUnwritten reports whether this process has something of the session that is to be written.
 func (l *localCopies) isUnwritten(key record.Key) bool {
-	_, pending := l.pendingOf(key)
-	return pending != nil || l.isMarked(key)
+	c := l.get(key)
+	return c.pending != nil || c.marked
 }
 
 // hold keeps the copy until the nodes are known to have it: they may return empty.

@@ -38,27 +38,17 @@ func (l *localLayer) saveBehind(s *save) bool {
 	return kept
 }
 
-// pendingOf returns what is pending of a session, and what is known to stand on the nodes.
-func (l *localCopies) pendingOf(key record.Key) (known, pending *record.Record) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c := l.copies[key]; c != nil {
-		return c.stood, c.pending
-	}
-	return nil, nil
-}
-
 // withPending is what was found, with what this process holds beyond it: every write of a session
 // takes along all that is pending (rule 38).
 func (op *operation) withPending(found *record.Record) *record.Record {
 	if op.c.local == nil {
 		return found
 	}
-	known, pending := op.c.local.pendingOf(op.hash)
-	if pending == nil {
+	kept := op.c.local.get(op.hash)
+	if kept.pending == nil {
 		return found
 	}
-	want, ok := record.Take(found, pending, known, op.c.cfg.Now(), op.c.writer)
+	want, ok := record.Take(found, kept.pending, kept.stood, op.c.cfg.Now(), op.c.writer)
 	if !ok && !want.IsTombstone() {
 		return found // it has ended there
 	}
@@ -114,10 +104,8 @@ func (l *localLayer) writeBack(key record.Key) error {
 
 // newWriteBack is a save of what is pending; nil where nothing is.
 func (l *localLayer) newWriteBack(key record.Key) *save {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	lc := l.copies[key]
-	if lc == nil || lc.pending == nil {
+	lc := l.get(key)
+	if lc.pending == nil {
 		return nil
 	}
 	s := &save{snap: &snapshot{base: lc.stood, seen: lc.seen}, pending: lc.pending}
