@@ -245,3 +245,12 @@ func (c *Cluster) Format(f fmt.State, _ rune) {
 
 // nameOf writes a random number as a name.
 func nameOf(n uint64) string { return strconv.FormatUint(n, 36) }
+
+func (c *Cluster) isClosing() bool {
+	select {
+	case <-c.closing:
+		return true
+	default:
+		return false
+	}
+}

@@ -131,18 +131,19 @@
 // Whose sessions they are: ownerwrite.go reads and changes an owner's record, owners.go is what a save and a
 // load have to do with it, destroyall.go what an owner can do.
 //
-// The loop below them: converge.go reads, decides, and writes, again and again. read.go is
-// one read, ask.go one step of it, policy.go says whom it asks next, copy.go what an answer is
-// worth. write.go is one round of writes, conflict.go says when a node that keeps answering with
+// The loop below them: converge.go reads, decides, and writes, again and again; wait.go says how long it waits
+// where others write as well. read.go is one read, ask.go one step of it, policy.go says whom it asks next, copy.go
+// what an answer is worth. write.go is one round of writes, conflict.go says when a node that keeps answering with
 // CAS conflicts is passed over, away.go which nodes lie so far down that others may not look there.
 //
 // Whether a node is whole: markers.go reads and changes its marker. poll.go reads all of them again and
-// again, whole.go draws the verdict, waitwhole.go is for those who wait for it.
+// again, pollwait.go says at once when somebody waits for that. nodemarker.go is what has been read of one node,
+// whole.go draws the verdict, waitwhole.go is for those who wait for it.
 //
 // Healing: hints.go says what a home misses, entries.go enters that in markers, and replay.go brings the
 // home up to date when it is back. lost.go says which entries belong to processes that are gone. heal.go decides
-// which node needs a pass over all keys, and who makes it; pass.go makes it, passkeys.go lists the keys.
-// restore.go brings one session to all its targets, known.go says which sessions are healed where keys are not
+// which node needs a pass over all keys, and who makes it, plan.go when; pass.go makes it, passkeys.go lists the
+// keys. restore.go brings one session to all its targets, known.go says which sessions are healed where keys are not
 // listed.
 //
 // Local copies: version.go is what a client carries, local.go what each verb does with local copies, localcopies.go

@@ -17,38 +17,6 @@ import (
 // process has read it (rule 25), the other nodes become whole for the list without the node: then
 // all copies that it holds lie elsewhere as well, and it may be stopped.
 
-// drainFor is how long a node drains at most, by the clock of whoever has read that it does. A drain
-// that was forgotten must not last for ever.
-const drainFor = time.Hour
-
-// draining is what this process knows of a node that drains.
-type draining struct {
-	serial uint64    // of the drain; zero: there is none
-	since  time.Time // when that was first read
-}
-
-// note takes in what a marker says, and reports whether the node is draining.
-func (d *draining) note(serial uint64, now time.Time) bool {
-	if d.serial != serial {
-		*d = draining{serial, now}
-	}
-	return serial != 0 && now.Sub(d.since) < drainFor
-}
-
-// isDraining reports whether the node's marker says that it drains, as it was last read.
-func (n *node) isDraining(now time.Time) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	serial := uint64(0)
-	if m := n.whole.marker; m != nil && m.Node == n.ID {
-		serial = m.Draining
-	}
-	return n.draining.note(serial, now)
-}
-
-// drains reports whether the node is on a list in force, but not on the present one.
-func (c *Cluster) drains(n *node) bool { return !c.lists.Load().now.has(n) }
-
 // Drain prepares a node for a planned stop, and returns nil when it may be stopped: by then each
 // session that lies on it lies on Replicas other nodes, idle or not, so that not even the failure of
 // one of those loses any. It takes the time for every process to notice, six seconds, and for the
@@ -143,8 +111,7 @@ func (c *Cluster) endDrains() {
 	now := time.Now()
 	for _, n := range c.nodes() {
 		n.mu.Lock()
-		over := n.draining.serial != 0 && now.Sub(n.draining.since) >= drainFor
-		serial := n.draining.serial
+		serial, over := n.draining.IsOver(now)
 		n.mu.Unlock()
 		if over && n.isUp() {
 			_, _ = c.changeMarker(n, func(m *marker.Marker) bool { return m.Draining == serial && m.EndDrain() })

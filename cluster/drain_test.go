@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // A node is drained and stopped, and another one fails at once: each session has a third copy by
@@ -146,7 +148,7 @@ func TestADrainEndsByItself(t *testing.T) {
 		if err := c.Drain(context.Background(), "n1"); err != nil {
 			w.Fatal(err)
 		}
-		time.Sleep(drainFor + drainFor)
+		time.Sleep(marker.DrainFor + marker.DrainFor)
 		if m, _, err := c.readMarker(c.nodes()[0]); err != nil || m.Draining != 0 {
 			w.Errorf("a process that begins now takes the node for draining: %+v, %v", m, err)
 		}
@@ -174,7 +176,7 @@ func TestADrainedNodeThatMissedAWriteIsNotWholeWhenTheDrainEnds(t *testing.T) {
 		w.save(c, r)
 		n.Resume()
 		w.until(c, n, StateUp)
-		time.Sleep(2 * drainFor)
+		time.Sleep(2 * marker.DrainFor)
 		w.waitWhole(c)
 		w.holds(n, "s", "a=2")
 	})

@@ -15,16 +15,29 @@ import (
 // shorter than marker.DeadAfter: nobody else has removed it.
 const entryCounts = 7 * time.Second
 
-// entry is what is known of the entry in one node's marker.
-type entry struct {
-	turn  chan struct{} // has room for one: who has put something in may write the entry
-	at    time.Time     // when it was begun to be written last
-	epoch uint64        // of the node, then
-}
-
-// counts reports whether the entry is known to be in the node's marker. The lock is held.
-func (e *entry) counts(on *node, most time.Duration) bool {
-	return time.Since(e.at) < most && e.epoch == on.epochNow()
+// enterMissed has the markers of all targets say which homes are not among them, by any list in force
+// (rule 21). Ok is false where a target could not take the entry: it is passed over.
+func (op *operation) enterMissed(v *view) (ok bool) {
+	ok = true
+	for _, home := range op.missingHomes(v.targets) {
+		h := op.missedBy(home)
+		errs := make([]error, len(v.targets))
+		var wg sync.WaitGroup
+		for j, on := range v.targets {
+			if op.c.hasEntered(h, on) {
+				continue
+			}
+			wg.Go(func() { errs[j] = op.c.enter(h, on) })
+		}
+		wg.Wait()
+		for j, err := range errs {
+			if err != nil {
+				op.passOver(v.targets[j], err)
+				ok = false
+			}
+		}
+	}
+	return ok
 }
 
 // hasEntered reports whether the node's marker is known to say that the home is behind.

@@ -124,7 +124,7 @@ func TestAHealerThatLostItsNodeEnds(t *testing.T) {
 		time.Sleep(2 * marker.BeatEvery)
 		c.healer.mu.Lock()
 		defer c.healer.mu.Unlock()
-		if c.healer.current != nil {
+		if c.healer.busy {
 			w.Error("it goes on")
 		}
 	})

@@ -3,6 +3,7 @@ package cluster
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -107,31 +108,6 @@ func (hs *hints) knows(home, on *node) bool {
 	return h != nil && (h.entered[on] != nil || h.busy || slices.ContainsFunc(h.ended, func(e endedEntry) bool { return e.on == on }))
 }
 
-// enterMissed has the markers of all targets say which homes are not among them, by any list in force
-// (rule 21). Ok is false where a target could not take the entry: it is passed over.
-func (op *operation) enterMissed(v *view) (ok bool) {
-	ok = true
-	for _, home := range op.missingHomes(v.targets) {
-		h := op.missedBy(home)
-		errs := make([]error, len(v.targets))
-		var wg sync.WaitGroup
-		for j, on := range v.targets {
-			if op.c.hasEntered(h, on) {
-				continue
-			}
-			wg.Go(func() { errs[j] = op.c.enter(h, on) })
-		}
-		wg.Wait()
-		for j, err := range errs {
-			if err != nil {
-				op.passOver(v.targets[j], err)
-				ok = false
-			}
-		}
-	}
-	return ok
-}
-
 // missedBy is the hint of a home that this operation writes past.
 func (op *operation) missedBy(home *node) *hint {
 	for _, h := range op.missed {
@@ -150,4 +126,16 @@ func (op *operation) endMissed() {
 		op.c.hints.end(h, op.hash)
 	}
 	op.missed = nil
+}
+
+// entry is what is known of the entry in one node's marker.
+type entry struct {
+	turn  chan struct{} // has room for one: who has put something in may write the entry
+	at    time.Time     // when it was begun to be written last
+	epoch uint64        // of the node, then
+}
+
+// counts reports whether the entry is known to be in the node's marker. The lock is held.
+func (e *entry) counts(on *node, most time.Duration) bool {
+	return time.Since(e.at) < most && e.epoch == on.epochNow()
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -126,4 +127,19 @@ func (c *Cluster) nodeByID(id string) (*node, error) {
 		}
 	}
 	return nil, fmt.Errorf("cluster: no node has the id %q", id)
+}
+
+// drains reports whether the node is on a list in force, but not on the present one.
+func (c *Cluster) drains(n *node) bool { return !c.lists.Load().now.has(n) }
+
+// formerEntries are the lists that were in force before this one, for processes that begin now. A list
+// that a drain has made needs none: they know the list with the node.
+func (c *Cluster) formerEntries(l *list) (former [][]marker.Server) {
+	ls := c.lists.Load()
+	for _, f := range ls.former {
+		if l.name == ls.base.name && f.name != l.name {
+			former = append(former, nodesAs[marker.Server](f.entries))
+		}
+	}
+	return former
 }

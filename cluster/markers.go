@@ -135,3 +135,12 @@ func (c *Cluster) listsOf(n *node) (of []*list) {
 func (c *Cluster) lacksList(n *node, m *marker.Marker) bool {
 	return slices.ContainsFunc(c.listsOf(n), func(l *list) bool { return m.List(l.name) == nil || !l.hasBegun(n) })
 }
+
+// looksOnly reports whether this process begins no marker: it heals nothing, and knows the list alone
+// that it was given when it began. Such a process, as an operator's, may have been given another list
+// or another seal key than the app, and a marker of its own would have every instance of the app take
+// the nodes for emptied, or for ones that nobody can heal.
+func (c *Cluster) looksOnly() bool {
+	ls := c.lists.Load()
+	return c.cfg.HealPerSecond < 0 && !ls.base.isNew && len(ls.former) == 0
+}

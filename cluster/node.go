@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/journal"
+	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 )
 
@@ -26,8 +27,8 @@ type node struct {
 	// changes is how often it may have been emptied without a broken connection, and wholeIn the
 	// epoch, counted from 1, in which it is whole (whole.go); 0: it is not.
 	changes, wholeIn atomic.Uint64
-	retired          atomic.Bool          // it is on no list in force any more
-	pass             atomic.Pointer[pass] // that this process makes for it; nil: none
+	retired          atomic.Bool              // it is on no list in force any more
+	pass             atomic.Pointer[progress] // of the pass that this process makes for it; nil: none
 
 	mu       sync.Mutex // guards below
 	health   health
@@ -36,7 +37,7 @@ type node struct {
 	lastErr  error
 	probing  bool
 	whole    wholeness
-	draining draining
+	draining marker.Drain
 }
 
 // nodeHooks are what a node needs of its cluster.

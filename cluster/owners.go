@@ -17,69 +17,6 @@ import (
 // This file decides what owners have to do with a save and a load: a save gives the session its
 // owner, and a load asks whether an epoch has ended the session.
 
-// MaxLabelBytes is how much of a label is kept (Record.SetOwner).
-const MaxLabelBytes = owner.MaxLabelBytes
-
-// ownership is what the app says of a session's owner, for the next save.
-type ownership struct {
-	told         bool // SetOwner was called
-	owner, label string
-	// succeeds is the id of the session that this one continues under another id, and successorOf the
-	// same where that has an owner.
-	succeeds    string
-	successorOf *predecessor
-	// changed: the next save writes gives; nil: the session has no owner from then on.
-	changed bool
-	gives   *owner.Owned
-	// kept are the owner's keys under which the session may be his already: then it stays so.
-	kept []record.Key
-}
-
-// predecessor is a session that continues under another id.
-type predecessor struct {
-	id string
-	owner.Owned
-}
-
-// SetOwner says whose session it is: the user's id in the app. An empty owner means that it is
-// nobody's. The label is what the user is shown of the session (SessionInfo.Label), such as the
-// device: text, of which MaxLabelBytes are kept. It counts when the session gets its owner.
-//
-// The next Save gives the session that owner, unless it has it already. Without a call the session
-// keeps the owner that it has.
-func (r *Record) SetOwner(owner, label string) {
-	if r == nil {
-		return
-	}
-	r.own.told, r.own.owner, r.own.label = true, owner, label
-}
-
-// Succeeds says that the session continues another one under a new id, as after a login. A Save that
-// would give it the owner of the old one returns ErrDestroyed where DestroyAll has ended the old one,
-// and one with a context of [Cluster.Lock] for the old one ErrLockLost where somebody else has that lock.
-func (r *Record) Succeeds(old *Record) {
-	if r == nil {
-		return
-	}
-	r.own.succeeds, r.own.successorOf = "", nil
-	if old == nil || old.snap.base == nil {
-		return
-	}
-	r.own.succeeds = old.key
-	if o, ok, err := owner.Of(old.snap.base); ok && err == nil {
-		r.own.successorOf = &predecessor{old.key, o}
-	}
-}
-
-// enter returns the session with its owner. One that has that owner already keeps what it says: the
-// epochs that it has seen begin are those of its login, not of this save.
-func (own *ownership) enter(s *record.Record, at record.Timestamp) *record.Record {
-	if has, ok, err := owner.Of(s); ok && err == nil && own.gives != nil && slices.Contains(own.kept, has.Owner) {
-		return s
-	}
-	return own.gives.In(s, at)
-}
-
 // ownerKeys are the keys of an owner's records: one for each seal key, the first for new sessions.
 // While seal keys are rotated the sessions of one owner are told of in several records.
 type ownerKeys func(owner string) []record.Key

@@ -32,11 +32,6 @@ type pass struct {
 	pace       pace.Healing
 }
 
-// progress is how far a pass is.
-type progress struct {
-	done, of atomic.Int64
-}
-
 func (c *Cluster) newPass(ctx context.Context, n *node, incarnation string, lost []lostEntry) *pass {
 	p := &pass{c: c, list: c.lists.Load().now, node: n, lost: lost}
 	p.lease = marker.Lease{List: p.list.name, Healer: c.name, Incarnation: incarnation}
@@ -47,7 +42,7 @@ func (c *Cluster) newPass(ctx context.Context, n *node, incarnation string, lost
 // run makes the pass and enters its result.
 func (p *pass) run() (HealReport, error) {
 	began := time.Now()
-	p.node.pass.Store(p)
+	p.node.pass.Store(&p.progress)
 	defer p.node.pass.Store(nil)
 	stop := make(chan struct{})
 	var kept sync.WaitGroup
@@ -123,7 +118,7 @@ var errTakenOver = errors.New("it was emptied meanwhile, or another process heal
 // restore reads and repairs every session that has the node among its homes. The error says why the
 // node may still lack some.
 func (p *pass) restore() error {
-	found, err := p.listAll()
+	found, err := p.c.keysToRestore(p.ctx, p.list, p.node)
 	if cause := context.Cause(p.ctx); cause != nil { // not what became of the lists then
 		return cause
 	}
@@ -183,4 +178,13 @@ func (p *pass) enterWhole() error {
 // giveBack leaves the node to the next healer. Unlisted tells everybody why it is not whole.
 func (p *pass) giveBack(unlisted bool) {
 	_, _ = p.c.changeMarker(p.node, func(m *marker.Marker) bool { return p.lease.GiveBack(m, unlisted) })
+}
+
+// HealReport says what one pass over the keys of all nodes has done for one of them.
+type HealReport struct {
+	Node     string        // its ID
+	Sessions int           // that have the node among their homes
+	Written  int           // copies written, to this node or others that lacked something
+	Failed   int           // sessions that could not be restored now
+	Took     time.Duration // by this process's clock
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,10 +17,9 @@ import (
 // This file decides which sessions a pass restores: those whose keys any node lists, and that have the pass's
 // node among their homes.
 
-// listAll lists the sessions that have the node among their homes, with all nodes that hold them,
-// sorted by key. The error says which nodes are not in the list.
-func (p *pass) listAll() ([]heldKey, error) {
-	c := p.c
+// keysToRestore lists the sessions that have the node among their homes by the list, with all nodes that hold
+// them, sorted by key. The error says which nodes are not in the list.
+func (c *Cluster) keysToRestore(ctx context.Context, l *list, home *node) ([]heldKey, error) {
 	type answer struct {
 		keys []record.Key
 		err  error
@@ -32,7 +32,7 @@ func (p *pass) listAll() ([]heldKey, error) {
 			answers[i].err = errNotUp
 			continue
 		}
-		wg.Go(func() { answers[i].keys, answers[i].err = p.listOne(n) })
+		wg.Go(func() { answers[i].keys, answers[i].err = c.listOne(ctx, l, home, n) })
 	}
 	wg.Wait()
 	count := 0
@@ -49,7 +49,7 @@ func (p *pass) listAll() ([]heldKey, error) {
 		answers[i].keys = nil // there may be millions
 		switch {
 		case a.err == nil:
-		case !base.has(nodes[i]) && leaving == 0 && p.c.cfg.Replicas > 1:
+		case !base.has(nodes[i]) && leaving == 0 && c.cfg.Replicas > 1:
 			leaving++ // one that leaves may be gone: what it holds lies elsewhere as well
 		default:
 			missing = append(missing, nodes[i].String()+": "+a.err.Error())
@@ -61,7 +61,7 @@ func (p *pass) listAll() ([]heldKey, error) {
 	if refused > 0 {
 		c.known.on.Store(true)
 		for key := range c.known.all() {
-			if p.list.isHome(p.node, key) {
+			if l.isHome(home, key) {
 				found = append(found, heldKey{key, nil})
 			}
 		}
@@ -76,14 +76,14 @@ func (p *pass) listAll() ([]heldKey, error) {
 	return found, nil
 }
 
-// listOne lists the keys on one node that have the pass's node among their homes.
-func (p *pass) listOne(n *node) (keys []record.Key, err error) {
-	prefix, bounds := p.c.cfg.KeyPrefix, passBounds
+// listOne lists the keys on one node that have the other one among their homes.
+func (c *Cluster) listOne(ctx context.Context, l *list, home, n *node) (keys []record.Key, err error) {
+	prefix, bounds := c.cfg.KeyPrefix, passBounds
 	bounds.Keep = func(rest string) bool {
 		key, ok := record.KeyNamed(rest)
-		return ok && p.list.isHome(p.node, key)
+		return ok && l.isHome(home, key)
 	}
-	list, err := n.server.Keys(p.ctx, prefix, bounds)
+	list, err := n.server.Keys(ctx, prefix, bounds)
 	if err != nil {
 		return nil, err
 	}
@@ -127,3 +127,7 @@ func indexOf(n *node) int {
 }
 
 var errNotUp = errors.New("it is not up")
+
+// ErrKeysNotListed: a server does not list its keys (it runs with -X, or is a managed service), so
+// that only the sessions that this process has used of late can be healed.
+var ErrKeysNotListed = errors.New("cluster: keys cannot be listed")

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"math"
 	"sync"
 	"time"
 
@@ -10,16 +9,9 @@ import (
 
 // This file decides when the markers of all nodes are read, and what is done about what they say.
 
-const (
-	// pollEvery is the time between polls while the Cluster is used, and for some minutes after.
-	pollEvery = 3 * time.Second
-	// idleShare is how much shorter the time between two polls of a Cluster that nobody uses is than
-	// the time for which nobody has.
-	idleShare = 20
-	// staleAfter is for how long what was read of the markers counts. A process that has read nothing for
-	// so long, since nobody used it or it stood still, reads them before it acknowledges a write.
-	staleAfter = 2 * pollEvery
-)
+// idleShare is how much shorter the time between two polls of a Cluster that nobody uses is than
+// the time for which nobody has.
+const idleShare = 20
 
 // watch polls the markers until Close, and does what they ask for.
 func (c *Cluster) watch() {
@@ -66,14 +58,6 @@ func (c *Cluster) nextPoll(last, idle time.Duration) time.Duration {
 // uses counts the operations so far.
 func (c *Cluster) uses() uint64 {
 	return c.stats.loads.Load() + c.stats.saves.Load() + c.stats.deletes.Load()
-}
-
-// kick has the next poll begin at once.
-func (c *Cluster) kick() {
-	select {
-	case c.kicked <- struct{}{}:
-	default:
-	}
 }
 
 // poll reads the markers of all nodes that are not down, begins those that are missing, and judges
@@ -138,62 +122,9 @@ func (c *Cluster) pollOne(n *node) {
 // are rotated, instances differ in what is the former key, and should not take turns at each poll.
 const resealShare = 0.1
 
-// looksOnly reports whether this process begins no marker: it heals nothing, and knows the list alone
-// that it was given when it began. Such a process, as an operator's, may have been given another list
-// or another seal key than the app, and a marker of its own would have every instance of the app take
-// the nodes for emptied, or for ones that nobody can heal.
-func (c *Cluster) looksOnly() bool {
-	ls := c.lists.Load()
-	return c.cfg.HealPerSecond < 0 && !ls.base.isNew && len(ls.former) == 0
-}
-
 // beginMarker gives the node a marker that tells of all lists in force.
 func (c *Cluster) beginMarker(n *node) {
 	epoch := n.epochNow()
 	m, err := c.changeMarkerWithin(2, n, func(*marker.Marker) bool { return false }) // else at the next poll
 	n.noteMarker(m, epoch, err)
-}
-
-// endPoll tells those who wait that a poll has ended.
-func (c *Cluster) endPoll(number uint64, began time.Time) {
-	c.pollBegan.Store(int64(began.Sub(c.made)) + 1)
-	c.pollsEnded.Store(number)
-	c.pollMu.Lock()
-	defer c.pollMu.Unlock()
-	close(c.polled)
-	c.polled = make(chan struct{})
-}
-
-// sinceLastPoll is how long ago the last poll that has ended began.
-func (c *Cluster) sinceLastPoll() time.Duration {
-	began := c.pollBegan.Load()
-	if began == 0 {
-		return math.MaxInt64
-	}
-	return time.Since(c.made) - time.Duration(began-1)
-}
-
-// pollNow returns when a poll has ended that began after the call.
-func (c *Cluster) pollNow() {
-	for next := c.pollsBegun.Load() + 1; ; {
-		c.pollMu.Lock()
-		polled := c.polled
-		c.pollMu.Unlock()
-		if c.pollsEnded.Load() >= next {
-			return
-		}
-		c.kick()
-		select {
-		case <-polled:
-		case <-c.closing:
-			return
-		}
-	}
-}
-
-// freshen reads the markers where nothing was read of them for too long.
-func (c *Cluster) freshen() {
-	if c.sinceLastPoll() > staleAfter && !c.cfg.unwatched {
-		c.pollNow()
-	}
 }

@@ -86,12 +86,3 @@ func (c *Cluster) restoreEach(ctx context.Context, p *pace.Healing, n int, resto
 	close(next)
 	wg.Wait()
 }
-
-func (c *Cluster) isClosing() bool {
-	select {
-	case <-c.closing:
-		return true
-	default:
-		return false
-	}
-}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
+	"github.com/holdfast-go/holdfast/cluster/internal/owner"
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
 
@@ -88,4 +90,67 @@ func (r Record) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }
 // MarshalJSON refuses: a session's values are for the app alone.
 func (r Record) MarshalJSON() ([]byte, error) {
 	return nil, errors.New("cluster: a Record holds a session and is not written as JSON")
+}
+
+// ownership is what the app says of a session's owner, for the next save.
+type ownership struct {
+	told         bool // SetOwner was called
+	owner, label string
+	// succeeds is the id of the session that this one continues under another id, and successorOf the
+	// same where that has an owner.
+	succeeds    string
+	successorOf *predecessor
+	// changed: the next save writes gives; nil: the session has no owner from then on.
+	changed bool
+	gives   *owner.Owned
+	// kept are the owner's keys under which the session may be his already: then it stays so.
+	kept []record.Key
+}
+
+// predecessor is a session that continues under another id.
+type predecessor struct {
+	id string
+	owner.Owned
+}
+
+// SetOwner says whose session it is: the user's id in the app. An empty owner means that it is
+// nobody's. The label is what the user is shown of the session (SessionInfo.Label), such as the
+// device: text, of which MaxLabelBytes are kept. It counts when the session gets its owner.
+//
+// The next Save gives the session that owner, unless it has it already. Without a call the session
+// keeps the owner that it has.
+func (r *Record) SetOwner(owner, label string) {
+	if r == nil {
+		return
+	}
+	r.own.told, r.own.owner, r.own.label = true, owner, label
+}
+
+// Succeeds says that the session continues another one under a new id, as after a login. A Save that
+// would give it the owner of the old one returns ErrDestroyed where DestroyAll has ended the old one,
+// and one with a context of [Cluster.Lock] for the old one ErrLockLost where somebody else has that lock.
+func (r *Record) Succeeds(old *Record) {
+	if r == nil {
+		return
+	}
+	r.own.succeeds, r.own.successorOf = "", nil
+	if old == nil || old.snap.base == nil {
+		return
+	}
+	r.own.succeeds = old.key
+	if o, ok, err := owner.Of(old.snap.base); ok && err == nil {
+		r.own.successorOf = &predecessor{old.key, o}
+	}
+}
+
+// MaxLabelBytes is how much of a label is kept (Record.SetOwner).
+const MaxLabelBytes = owner.MaxLabelBytes
+
+// enter returns the session with its owner. One that has that owner already keeps what it says: the
+// epochs that it has seen begin are those of its login, not of this save.
+func (own *ownership) enter(s *record.Record, at record.Timestamp) *record.Record {
+	if has, ok, err := owner.Of(s); ok && err == nil && own.gives != nil && slices.Contains(own.kept, has.Owner) {
+		return s
+	}
+	return own.gives.In(s, at)
 }

@@ -192,7 +192,7 @@ func (n *node) status() NodeStatus {
 	if n.whole.marker != nil {
 		s.Incarnation = n.whole.marker.Incarnation
 	}
-	s.Draining = n.draining.serial != 0 && time.Since(n.draining.since) < drainFor
+	s.Draining = n.draining.IsOn(time.Now())
 	if s.Whole = whole; !whole {
 		s.Reason = cmp.Or(n.whole.verdict.Reason, "its marker was not read yet")
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/placement"
 )
 
@@ -116,18 +115,6 @@ func (c *Cluster) nodeFor(n Node, nodes []*node, found []netip.Addr) *node {
 		}
 	}
 	return c.newNode(n, found)
-}
-
-// formerEntries are the lists that were in force before this one, for processes that begin now. A list
-// that a drain has made needs none: they know the list with the node.
-func (c *Cluster) formerEntries(l *list) (former [][]marker.Server) {
-	ls := c.lists.Load()
-	for _, f := range ls.former {
-		if l.name == ls.base.name && f.name != l.name {
-			former = append(former, nodesAs[marker.Server](f.entries))
-		}
-	}
-	return former
 }
 
 // adoptFormer puts the lists in force that markers tell of, in a process that has begun with the present

@@ -3,8 +3,6 @@ package cluster
 import (
 	"fmt"
 	"time"
-
-	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 )
 
 // This file decides whether a node is whole: whether it holds a current copy of every session whose
@@ -14,54 +12,12 @@ import (
 // 21). A process believes that when it has seen it in two polls, with nothing between them that
 // could have emptied the node (rule 23).
 
-// wholeness is what this process knows of how complete a node is.
-type wholeness struct {
-	marker *marker.Marker // as it was last read, also while the node is out of reach; nil: never
-	unread error          // why the last poll has not read it
-	epoch  uint64         // of the node, when that poll began
-	// emptied is when this process has last noticed that the node lost its memory.
-	emptied time.Time
-	verdict marker.Verdict
-}
-
 // notMarked is all that a process which only looks can tell of a node that is not marked for its list.
 const notMarked = "no instance of the app has marked it for this list of nodes: does one run, and are the nodes, their ids, zones and roles, the copies and the seal keys those of the app?"
-
-// epochNow goes up whenever the node may have been emptied: its state has changed, a connection to
-// it broke, or it has another incarnation.
-func (n *node) epochNow() uint64 { return n.changes.Load() + n.server.Reconnects() }
-
-// isWhole reports whether the node is whole, as far as this process knows. It is not before its
-// marker was read.
-func (n *node) isWhole() bool { return n.wholeIn.Load() == n.epochNow()+1 }
 
 // settle is for how long a node must have been seen whole: longer than any answer from before
 // counts (rule 9).
 func (c *Cluster) settle() time.Duration { return 2 * c.cfg.Timeout }
-
-// noteMarker notes what was read of the node's marker in that epoch.
-func (n *node) noteMarker(m *marker.Marker, epoch uint64, err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	w := &n.whole
-	w.epoch, w.unread = epoch, err
-	if err != nil {
-		return
-	}
-	if w.marker != nil && (m == nil || w.marker.Incarnation != m.Incarnation) {
-		n.changes.Add(1) // it was emptied; perhaps no connection broke
-		w.epoch++
-		w.emptied = time.Now()
-	}
-	w.marker = m
-}
-
-// lastMarker is the node's marker as it was last read, and why it could not be read since.
-func (n *node) lastMarker() (*marker.Marker, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.whole.marker, n.whole.unread
-}
 
 // whyNotWhole says what keeps the node from being whole by the markers as they were last read;
 // empty: nothing.
@@ -101,11 +57,4 @@ func (c *Cluster) behindBy(n *node) *node {
 		}
 	}
 	return nil
-}
-
-// notWholeSince returns since when the node is not whole.
-func (n *node) notWholeSince() time.Time {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.whole.verdict.Since
 }

@@ -10,5 +10,5 @@
 // # Reading order
 //
 // marker.go is the item. behind.go says which nodes miss writes, lease.go who heals the node, beats.go whether
-// that process is still at work, verdict.go when a node counts as whole.
+// that process is still at work, verdict.go when a node counts as whole, drain.go whether it drains.
 package marker

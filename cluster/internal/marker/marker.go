@@ -90,18 +90,6 @@ func (m *Marker) AddList(l List, keep string) {
 	}
 }
 
-// EndDrain has the node fill, and reports whether it was draining.
-func (m *Marker) EndDrain() (any bool) {
-	if m.Draining == 0 {
-		return false
-	}
-	m.Draining = 0
-	for i := range m.Lists {
-		m.Lists[i].Whole = false // it may have missed writes
-	}
-	return true
-}
-
 // Encode returns the marker as it lies on a node: the one attribute of a record, so that it is
 // checked, and sealed where records are.
 func (m *Marker) Encode(seal *record.Sealer) ([]byte, error) {
