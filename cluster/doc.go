@@ -157,7 +157,7 @@
 // node of its duties, discover.go follows a list that comes from elsewhere, change.go tells how far a
 // change is.
 //
-// What they stand on: servers.go and doors.go say whether two nodes are one server, prober.go
+// What they stand on: servers.go says whether two nodes are one server, prober.go
 // asks whether a node is back. operation.go is what one operation knows of itself, view.go what
 // its read has found. cluster.go makes a Cluster; session.go is what the app holds of a session,
 // recent.go what a process remembers of keys, stats.go counts,
@@ -173,6 +173,7 @@
 //   - internal/marker what a node's marker says,
 //   - internal/turns in which order those go that work on one key in this process,
 //   - internal/placement in which order a key prefers the nodes of a list,
+//   - internal/doors which addresses lead to one server,
 //   - internal/pace how fast sessions are healed, and unverified ids looked for,
 //   - internal/journal which log lines are written,
 //   - internal/setup reads lists of nodes and configurations that are written as text, and refuses those that

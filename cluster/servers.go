@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/holdfast-go/holdfast/cluster/internal/doors"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/setup"
 	"github.com/holdfast-go/holdfast/internal/discovery"
@@ -72,39 +73,31 @@ func commonPlace(addr1, addr2 string, found1, found2 []netip.Addr) string {
 		}
 		return ""
 	}
-	if portOf(addr1) != portOf(addr2) {
+	if memcached.PortOf(addr1) != memcached.PortOf(addr2) {
 		return ""
 	}
 	for _, a := range found1 {
 		if slices.ContainsFunc(found2, func(b netip.Addr) bool { return memcached.DialledAs(a) == memcached.DialledAs(b) }) {
-			return net.JoinHostPort(memcached.DialledAs(a).String(), portOf(addr1))
+			return net.JoinHostPort(memcached.DialledAs(a).String(), memcached.PortOf(addr1))
 		}
 	}
 	return ""
 }
 
-func portOf(addr string) string {
-	_, port, _ := net.SplitHostPort(addr)
-	return port
-}
-
 // checkServers asks the servers where that is needed, and returns an error for two nodes that
 // are one server, and for a node that is several.
-func (c *Cluster) checkServers(ctx context.Context, doors []*door) error {
-	if len(doors) < 2 {
-		return nil
-	}
-	servers := c.knock(ctx, doors)
+func (c *Cluster) checkServers(ctx context.Context, nodes []*node, found [][]netip.Addr) error {
+	servers := c.serversBehind(ctx, nodes, found)
 	for _, server := range servers {
 		for _, d := range server {
-			if first := server[0]; d.node != first.node {
-				return setup.OneServer(discovery.Node(first.node.Node), discovery.Node(d.node.Node), fmt.Sprintf("lead to the same server (%s and %s)", first, d))
+			if first := server[0]; d.Node != first.Node {
+				return setup.OneServer(discovery.Node(nodes[first.Node].Node), discovery.Node(nodes[d.Node].Node), fmt.Sprintf("lead to the same server (%s and %s)", first, d))
 			}
 		}
 	}
 	var errs []error
-	for _, n := range c.nodes() {
-		if at := serversOf(n, servers); len(at) > 1 {
+	for i, n := range nodes {
+		if at := serversOf(i, servers); len(at) > 1 {
 			errs = append(errs, fmt.Errorf("cluster: node %q: the name in %s leads to several servers (%s): what is saved on one of them is not found on the others: "+
 				"list each server as a node of its own", n.ID, n.Addr, strings.Join(at, ", ")))
 		}
@@ -112,11 +105,22 @@ func (c *Cluster) checkServers(ctx context.Context, doors []*door) error {
 	return errors.Join(errs...)
 }
 
-// serversOf returns an address of each server that the node leads to.
-func serversOf(n *node, servers [][]*door) []string {
+// serversBehind returns the doors of the nodes, sorted by server. found are the addresses of each.
+func (c *Cluster) serversBehind(ctx context.Context, nodes []*node, found [][]netip.Addr) [][]*doors.Door {
+	var all []doors.Node
+	for i, n := range nodes {
+		all = append(all, doors.Node{Server: n.server, Addr: n.Addr, Found: found[i]})
+	}
+	return doors.ByServer(ctx, all, c.cfg.Timeout, func() string {
+		return fmt.Sprintf("%sholdfast-door-%016x%016x", c.cfg.KeyPrefix, c.cfg.Rand(), c.cfg.Rand())
+	})
+}
+
+// serversOf returns an address of each server that the i-th node leads to.
+func serversOf(i int, servers [][]*doors.Door) []string {
 	var at []string
 	for _, server := range servers {
-		if server[0].node == n {
+		if server[0].Node == i {
 			at = append(at, server[0].String())
 		}
 	}
@@ -139,14 +143,7 @@ func (c *Cluster) nameChanged(ctx context.Context, n *node, m memcached.Move) {
 	if m.Back {
 		c.log.warn(n, "cluster: the node's name leads to one address and to another by turns, and what is saved on one server is not found on the other: list each server as a node of its own", "used", used.String())
 	}
-	var doors []*door
-	for _, a := range known {
-		doors = append(doors, &door{node: n, addr: a})
-	}
-	if len(doors) < 2 {
-		return
-	}
-	if at := serversOf(n, c.knock(ctx, doors)); len(at) > 1 {
+	if at := serversOf(0, c.serversBehind(ctx, []*node{n}, [][]netip.Addr{known})); len(at) > 1 {
 		c.log.warn(n, "cluster: the node's name leads to several servers, sessions saved on one are not found on the others: list each server as a node of its own", "servers", strings.Join(at, ", "))
 	}
 }
@@ -154,7 +151,7 @@ func (c *Cluster) nameChanged(ctx context.Context, n *node, m memcached.Move) {
 // besides returns another node that leads to the place of n as well, or nil.
 func (c *Cluster) besides(ctx context.Context, n *node, used netip.Addr) *node {
 	for _, o := range c.nodes() {
-		if o != n && portOf(o.Addr) == portOf(n.Addr) && o.leadsTo(ctx, memcached.DialledAs(used)) {
+		if o != n && memcached.PortOf(o.Addr) == memcached.PortOf(n.Addr) && o.leadsTo(ctx, memcached.DialledAs(used)) {
 			return o
 		}
 	}

@@ -272,6 +272,12 @@ func HostOf(addr string) (host, port string, ok bool) {
 	return host, port, err != nil
 }
 
+// PortOf returns the port of an address; none of the path of a unix socket.
+func PortOf(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
 // socket returns the connection below nc that the server's address was dialled with.
 func socket(nc net.Conn) net.Conn {
 	if c, ok := nc.(*routed); ok {
