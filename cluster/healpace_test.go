@@ -89,7 +89,7 @@ func TestUsersWaitHardlyLongerWhileANodeIsFilled(t *testing.T) {
 		}
 		var filling time.Duration
 		with := rate(2*time.Second, func(d time.Duration) { filling = work(d) })
-		without := rate(time.Second, time.Sleep)
+		without := rate(3*time.Second, time.Sleep) // it gets faster again by and by
 		t.Logf("p99 of users %v, while the node is filled %v; sessions a second %d, without users %d", healthy, filling, with, without)
 		if filling > healthy*3/2 && (with <= 0 || with > perSecond/2) {
 			t.Errorf("users wait for %v, before for %v, and %d sessions a second are healed", filling, healthy, with)

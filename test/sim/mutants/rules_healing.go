@@ -154,6 +154,10 @@ var healing = []rule{
 		"max(p.rate*paceSlower, p.Full*paceFloor)", "p.rate*paceSlower/1e9"),
 	one("healing never slows down", "(*Healing).Wait",
 		"if worse {", "if false {"),
+	one("healing slows down only where all users wait", "(*Latency).IsWorse",
+		"few := l.known.Load() >= slowKnown", "few := l == nil"),
+	one("healing slows down for answers that are slow as usual", "(*Latency).countSlow",
+		"took > tooLong(&l.slow)", "took > tooLong(&l.usual)"),
 
 	// Who can say that there is no session (rule 6).
 	one("a home that is not whole says that there is no session", "(*operation).haveAnswered",
