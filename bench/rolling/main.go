@@ -25,6 +25,7 @@ var (
 	gapList  = flag.String("gaps", "whole,1s,5s,10s,20s", "what comes between two restarts: whole, or a time")
 	users    = flag.Int("users", 0, "how many users are at work meanwhile, on sessions of their own")
 	memory   = flag.Int("memory", 1024, "megabytes of each node")
+	rate     = flag.Int("heal", 0, "sessions healed a second at most, in each instance; 0: as Config.HealPerSecond says by default")
 	calm     = flag.Duration("calm", 10*time.Second, "how long users are at work before and after the restarts")
 	into     = flag.String("into", "", "a file whose tables are replaced, such as ../docs/scale.md")
 	table    = flag.String("table", "", "the name that these tables have in the file")

@@ -53,7 +53,7 @@ func roll(tb testenv.TB, gap string) (r result, err error) {
 	}
 	apps := make([]*cluster.Cluster, 2)
 	for i := range apps {
-		if apps[i], err = cluster.New(cluster.Config{Nodes: nodes, Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		if apps[i], err = cluster.New(cluster.Config{Nodes: nodes, Logger: slog.New(slog.DiscardHandler), HealPerSecond: *rate}); err != nil {
 			return r, err
 		}
 		defer apps[i].Close()
