@@ -57,7 +57,7 @@ func (s *Store) read(rec *cluster.Record) ([]byte, *snapshot) {
 	if b == nil || s.Accept != nil && !s.Accept(b) {
 		return nil, nil
 	}
-	return b, &snapshot{token: rec.Key(), rec: *rec}
+	return b, &snapshot{token: rec.Key(), rec: rec}
 }
 
 // note has the bytes lead to their find, where the codec keeps them together: no other codec tells

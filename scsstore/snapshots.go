@@ -15,7 +15,7 @@ import (
 // never changes: a commit works on a copy of the record.
 type snapshot struct {
 	token string
-	rec   cluster.Record
+	rec   *cluster.Record
 	// lost are values of a session that had gone when this one took its place under a
 	// new token. The app still holds them, and they are not stored.
 	lost map[string][]byte
@@ -39,19 +39,20 @@ func (s *Store) changed(line *lineage.Line, req *request, token string, attrs ma
 	}
 	now = &snapshot{token: token}
 	if base != nil {
-		now.rec, now.lost = base.rec, base.lost
+		rec := *base.rec
+		now.rec, now.lost = &rec, base.lost
 		keep(base.rec.Attrs, attrs)
 		now.equal = base.equal
 		if was := base.rec.Attrs[wholeName]; base.equal != nil && was != nil && whole(attrs) && base.equal(was, attrs[wholeName]) {
 			attrs[wholeName] = was
 		}
 	} else {
-		now.rec, now.lost = *cluster.NewRecord(token), s.lost(on, req)
+		now.rec, now.lost = cluster.NewRecord(token), s.lost(on, req)
 		if on != nil { // what was left alone goes to the new token as it is stored
 			keep(on.rec.Attrs, attrs)
 		}
 		if before := req.predecessor(on); before != nil {
-			now.rec.Succeeds(&before.rec)
+			now.rec.Succeeds(before.rec)
 		}
 	}
 	now.rec.Attrs = attrs

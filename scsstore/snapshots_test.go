@@ -22,7 +22,7 @@ func cancellable(t *testing.T) context.Context {
 func snapshotFor(token, value string) *snapshot {
 	rec := cluster.NewRecord(token)
 	rec.Attrs["x"] = []byte(value)
-	return &snapshot{token: token, rec: *rec}
+	return &snapshot{token: token, rec: rec}
 }
 
 func TestContextsOfOneRequest(t *testing.T) {

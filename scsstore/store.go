@@ -148,7 +148,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) (b []byte, found bool
 		return nil, false, nil
 	}
 	v.note(rec)
-	known := &snapshot{token: token, rec: *rec}
+	known := &snapshot{token: token, rec: rec}
 	req.found(known)
 	note(s, b, known)
 	return b, true, nil
@@ -205,11 +205,11 @@ func (s *Store) CommitCtx(ctx context.Context, token string, b []byte, expiry ti
 		now.rec.Deadline = expiry
 		// Not with ctx itself: a save that waits for another save of its session would end with
 		// the client. Its values are kept: for Config.Trace, and a lock may be among them.
-		err = s.cluster.Save(withoutEnd(ctx), &now.rec)
+		err = s.cluster.Save(withoutEnd(ctx), now.rec)
 		// After any other failure the old snapshot stays the base, because the app may try again.
 		// After ErrDestroyed the new snapshot says from now on that the session is gone.
 		if err == nil { // before others see now, which never changes
-			s.visitOf(ctx).note(&now.rec)
+			s.visitOf(ctx).note(now.rec)
 		}
 		if err == nil || errors.Is(err, cluster.ErrDestroyed) {
 			line.SetNote(s, now)

@@ -107,9 +107,8 @@ func (s *Store) update(ctx context.Context, m *scs.SessionManager, u *oneUpdate,
 	if err != nil {
 		return fmt.Errorf("scsstore: update: %w", err)
 	}
-	err = s.show(ctx, m, u, result, stored)
 	s.visitOf(ctx).note(stored) // else the client would bring the version of before
-	return err
+	return s.show(ctx, m, u, result, stored)
 }
 
 // show gives the request's own session the values that are stored, and remembers that they are.
@@ -125,7 +124,7 @@ func (s *Store) show(ctx context.Context, m *scs.SessionManager, u *oneUpdate, r
 	if _, _, err := u.manager.Commit(ctx); err != nil { // which only encodes
 		return fmt.Errorf("scsstore: update: %w", err)
 	}
-	known := &snapshot{token: u.key, rec: *stored, equal: sameBy(m.Codec)}
+	known := &snapshot{token: u.key, rec: stored, equal: sameBy(m.Codec)}
 	lineage.Of(u.committed).SetNote(s, known)
 	s.requestOf(ctx).committed(known)
 	return nil

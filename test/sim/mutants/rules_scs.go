@@ -48,7 +48,7 @@ var scs = []rule{
 			if req != nil {
 				req.deleted`),
 	one("scs: what a destroyed session left comes with the second commit", "(*Store).changed",
-		"now.rec, now.lost = base.rec, base.lost", "now.rec = base.rec"),
+		"now.rec, now.lost = &rec, base.lost", "now.rec = &rec"),
 	one("scs: what a destroyed session left comes with the second renewal", "(*Store).lost",
 		"maps.Copy(values, c.lost)", ""),
 	one("scs: what a destroyed session left comes with a renewal of the new one", "(*Store).lost",

@@ -40,5 +40,5 @@ var turns = []rule{
 	one("an end that has passed is one for the first save only", "(*save).plan",
 		"case v.merged == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
 	one("scs: a save that waits ends with its client", "scsstore.(*Store).CommitCtx",
-		"s.cluster.Save(withoutEnd(ctx), &now.rec)", "s.cluster.Save(ctx, &now.rec)"),
+		"s.cluster.Save(withoutEnd(ctx), now.rec)", "s.cluster.Save(ctx, now.rec)"),
 }
