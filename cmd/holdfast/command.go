@@ -129,7 +129,7 @@ func words(err error) string {
 func (c *call) config() (cluster.Config, error) {
 	cfg, err := cluster.ConfigFromEnv(c.getenv)
 	if err != nil && c.getenv("MEMCACHED_NODES") == "" && c.getenv("MEMCACHED_DISCOVERY") == "" {
-		return cfg, fmt.Errorf("%w. Set the variables that the app has, as: export MEMCACHED_NODES=n1:10.0.0.1:11211,n2:10.0.0.2:11211 or export MEMCACHED_DISCOVERY=file:/etc/holdfast/nodes", err)
+		return cfg, fmt.Errorf("%w. Set what the app has set, as: export MEMCACHED_NODES=n1:10.0.0.1:11211,n2:10.0.0.2:11211", err)
 	}
 	if err != nil {
 		return cfg, err
