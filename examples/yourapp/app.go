@@ -20,10 +20,12 @@ func New(c *cluster.Cluster) http.Handler {
 	sessions.Store, sessions.Codec = store, serializer.Codec{}
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("/login", func(_ http.ResponseWriter, r *http.Request) {
-		if err := sessions.RenewToken(r.Context()); err == nil {
-			sessions.Put(r.Context(), "name", r.FormValue("name"))
+	mux.HandleFunc("/login", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			sessions.ErrorFunc(w, r, err)
+			return
 		}
+		sessions.Put(r.Context(), "name", r.FormValue("name"))
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "Hello, %s", sessions.GetString(r.Context(), "name"))

@@ -2,6 +2,7 @@ package yourapp_test
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -48,7 +49,11 @@ func connect(t *testing.T, env *testenv.Env) *cluster.Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.New(cluster.Config{Nodes: nodes, Timeout: time.Second}) // a busy CI machine answers late
+	c, err := cluster.New(cluster.Config{
+		Nodes:   nodes,
+		Timeout: time.Second,                                    // a busy CI machine answers late
+		Logger:  slog.New(slog.NewTextHandler(t.Output(), nil)), // shown where the test fails
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
