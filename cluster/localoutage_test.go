@@ -325,3 +325,22 @@ func TestNothingIsPendingForEver(t *testing.T) {
 
 // linesOfLocal are written once at Close, and once for a session whose changes are dropped.
 var linesOfLocal = []string{"closed with changes that no node has taken", "changes that were pending are too large for the nodes"}
+
+// A session that was shown in an outage may be on no node afterwards. Its copy leaves its room to no session that
+// begins meanwhile.
+func TestASessionThatWasShownInAnOutageKeepsItsRoom(t *testing.T) {
+	story(t, 3, func(w *world) {
+		c, other := w.cluster(sticky(Local{Sessions: 2, Outage: outage})), w.cluster(Config{})
+		v := w.create(c, "s", "a=1").Version()
+		w.allDown(c)
+		time.Sleep(DefaultFresh + time.Second)
+		w.brings(c, "s", v, "a=1")
+		w.save(c, NewRecord("new"))
+		if err := c.Save(w.Context(), NewRecord("too much")); !isErr(err, ErrUnavailable) {
+			w.Errorf("a session without room: %v", err)
+		}
+		w.all((*testenv.Node).Restart)
+		w.written(c)
+		w.sees(other, "s", "a=1")
+	})
+}

@@ -227,3 +227,21 @@ func TestASessionThatIsLostWithItsInstanceIsCounted(t *testing.T) {
 		lost("s", record.PendingVersion(1, time.Now().Add(-25*time.Hour).UnixMicro()).Text(record.KeyOf("s")), 1)
 	})
 }
+
+// A client that has lost its version is shown a change that is on its way to the nodes. Whoever looks after that, through
+// another instance, sees the change, too: it is written before it is shown.
+func TestWhatIsPendingIsWrittenBeforeItIsShownToAnother(t *testing.T) {
+	story(t, 3, func(w *world) {
+		app1, app2 := w.cluster(sticky(Local{Outage: outage, WriteBehind: true})), w.cluster(Config{})
+		r := w.create(app1, "s", "a=1")
+		w.onCommand(func(cmd sentCommand) {
+			if cmd.verb == "cas" {
+				time.Sleep(DefaultTimeout / 3)
+			}
+		})
+		r.Attrs["a"] = []byte("2")
+		w.save(app1, r)
+		w.sees(app1, "s", "a=2")
+		w.sees(app2, "s", "a=2")
+	})
+}
