@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -12,17 +11,6 @@ import (
 
 // tellEvery is the time between two lines that tell how far a change is.
 const tellEvery = time.Minute
-
-// unsettled is for how long another process may still go by a former list: no node is filled before.
-func (ls *lists) unsettled(now time.Time) time.Duration { return max(0, ls.now.settled.Sub(now)) }
-
-// count is how many lists are in force.
-func (ls *lists) count() int { return 1 + len(ls.former) }
-
-// isJoining reports whether the node is on the present list, and not on each former one.
-func (ls *lists) isJoining(n *node) bool {
-	return ls.base.has(n) && slices.ContainsFunc(ls.former, func(l *list) bool { return !l.has(n) })
-}
 
 // missing says which nodes keep the former lists in force, and why.
 func (c *Cluster) missing(ls *lists) string {

@@ -128,8 +128,8 @@
 // where.go shows what nodes hold of a session, iterate.go shows all sessions, under handles (handles.go);
 // memory.go how full a node is. trace.go is what an app is told of all that, and tracing.go tells it.
 //
-// Whose sessions they are: ownerwrite.go reads and changes an owner's record, owners.go is what a save and a
-// load have to do with it, destroyall.go what an owner can do.
+// Whose sessions they are: ownerwrite.go reads and changes an owner's record, ownerreadings.go remembers what was
+// read, owners.go is what a save and a load have to do with it, destroyall.go what an owner can do.
 //
 // The loop below them: converge.go reads, decides, and writes, again and again; wait.go says how long it waits
 // where others write as well. read.go is one read, ask.go one step of it, policy.go says whom it asks next, copy.go

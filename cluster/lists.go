@@ -143,3 +143,14 @@ func (c *Cluster) formerEntries(l *list) (former [][]marker.Server) {
 	}
 	return former
 }
+
+// unsettled is for how long another process may still go by a former list: no node is filled before.
+func (ls *lists) unsettled(now time.Time) time.Duration { return max(0, ls.now.settled.Sub(now)) }
+
+// count is how many lists are in force.
+func (ls *lists) count() int { return 1 + len(ls.former) }
+
+// isJoining reports whether the node is on the present list, and not on each former one.
+func (ls *lists) isJoining(n *node) bool {
+	return ls.base.has(n) && slices.ContainsFunc(ls.former, func(l *list) bool { return !l.has(n) })
+}
