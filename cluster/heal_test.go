@@ -321,3 +321,18 @@ func TestHealTellsThatItsContextHasEnded(t *testing.T) {
 		}
 	})
 }
+
+// Its other home has lost the session meanwhile, and the node that is healed has the only copy.
+func TestAPassRestoresWhatOnlyTheNodeItselfHolds(t *testing.T) {
+	story(t, 2, func(w *world) {
+		c := w.cluster(Config{})
+		w.create(c, "s", "a=1")
+		homes := w.preference("s")
+		homes[1].Delete(record.KeyOf("s").Name(""))
+		report, err := c.Heal(context.Background(), homes[0].ID())
+		if err != nil || report.Sessions != 1 {
+			w.Errorf("the pass has found %d sessions, %v", report.Sessions, err)
+		}
+		w.holds(homes[1], "s", "a=1")
+	})
+}
