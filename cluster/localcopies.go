@@ -123,7 +123,7 @@ func (l *localCopies) updated(key record.Key, u *update, err error) {
 // confirmLocked takes up what stood on all targets, which are on, at that time. Seen are the copies that
 // equal it. It returns the copy, or nil where none is kept.
 func (l *localCopies) confirmLocked(key record.Key, stood *record.Record, seen []seen, on []*node, at time.Time) *localCopy {
-	c := l.copies[key]
+	c := l.copyLocked(key)
 	if c == nil {
 		if at.Before(l.endDropped) {
 			return nil

@@ -204,3 +204,32 @@ func TestUsersWithACopyAreNotThrottledInAnOutage(t *testing.T) {
 		}
 	})
 }
+
+// Nodes keep a tombstone for its time, and a local copy of it counts no longer: a session that begins later under the
+// same id is shown, and saved in an outage.
+func TestASessionBeginsUnderAnIdWhoseTombstoneIsOver(t *testing.T) {
+	for name, outOfReach := range map[string]bool{"": false, "in an outage": true} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				cfg := sticky(Local{Outage: outage})
+				cfg.Lifetime = time.Hour
+				c := w.cluster(cfg)
+				w.create(c, "s", "a=1")
+				w.delete(c, "s")
+				w.delete(c, "s")
+				time.Sleep(5 * time.Hour)
+				if outOfReach {
+					w.allDown(c)
+				}
+				r := w.create(c, "s", "a=2")
+				for range 3 {
+					w.brings(c, "s", r.Version(), "a=2")
+					if !outOfReach {
+						w.sees(c, "s", "a=2")
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		})
+	}
+}

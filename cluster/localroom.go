@@ -55,6 +55,17 @@ func (l *localCopies) get(key record.Key) (now localCopy) {
 	return now
 }
 
+// copyLocked returns the copy of the session; nil: there is none. A tombstone whose time is over is dropped first: from
+// then on the nodes say whether a session may begin under the same id.
+func (l *localCopies) copyLocked(key record.Key) *localCopy {
+	c := l.copies[key]
+	if c != nil && c.pending == nil && c.stood.IsTombstone() && l.wallNow().UnixMilli() >= c.stood.Deadline() {
+		l.dropLocked(c)
+		return nil
+	}
+	return c
+}
+
 // putLocked has the copy become what next says. It reports false where there is no room: then the copy
 // goes if the nodes have all of next, and else stays as it was.
 func (l *localCopies) putLocked(c *localCopy, next localCopy) bool {

@@ -109,7 +109,7 @@ var errNoRoom = errors.New("the local copies are full of changes that no node ha
 func (l *localCopies) keep(s *save, within time.Duration, outage bool) (kept bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := l.copies[s.hash]
+	c := l.copyLocked(s.hash)
 	switch {
 	case c == nil && (!outage || !s.mayBeNew):
 		return false, nil

@@ -121,4 +121,6 @@ var local = []rule{
 		"&& !l.isUnwritten(op.hash)", ""),
 	one("what ends again keeps logins from their copies", "(*localCopies).endLocked",
 		"l.removeLocked(c)", "l.dropLocked(c)"),
+	one("a tombstone whose time is over ends later sessions of its id", "(*localCopies).copyLocked",
+		"l.wallNow().UnixMilli() >= c.stood.Deadline()", "false"),
 }
