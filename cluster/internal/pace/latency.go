@@ -12,12 +12,13 @@ import (
 type Latency struct {
 	late  atomic.Uint64 // the bits of a float64, in seconds: a mean that follows within some 50 requests
 	usual atomic.Uint64 // the same within some 5,000, while nothing is healed
-	// slow is what one answer in a hundred takes longer than, while nothing is healed, and known the number of answers
+	// slow is what one answer in two hundred takes longer than, while nothing is healed, and known the number of answers
 	// that it is made of. The mean does not show it where few users wait for much longer.
 	slow  atomic.Uint64
 	known atomic.Int64
 	// tooSlow goes up by 100 with an answer that takes longer than slow by worseBy, and down by 1 with any
-	// other. So it stays up where more than one in a hundred does.
+	// other. So it stays up where more than one in a hundred does: twice as many as usual, since where as many as usual
+	// do, it would go up and down by chance.
 	tooSlow atomic.Int64
 	last    atomic.Int64 // when an answer was noted last, in ns since 1970
 }
@@ -25,7 +26,8 @@ type Latency struct {
 const (
 	latencyLate  = 1.0 / 50
 	latencyUsual = 1.0 / 5000
-	slowUsual    = 1.0 / 50
+	slowUsual    = 1.0 / 25
+	slowShare    = 1.0 / 200
 	slowKnown    = 2000 // answers, before slow is worth anything
 	slowMany     = 300  // of tooSlow: more than chance
 	slowMost     = 500  // of tooSlow: it is down soon after users wait no longer
@@ -71,17 +73,17 @@ func follow(mean *atomic.Uint64, x, by float64) {
 	mean.Store(math.Float64bits(old + by*(x-old)))
 }
 
-// followSlow moves what one answer in a hundred takes longer than: 99 parts up with an answer that does, one
-// part down with any other. So it stays where one in a hundred does, however long that one takes.
+// followSlow moves what one answer in two hundred takes longer than: 199 parts up with an answer that does, one
+// part down with any other. So it stays where one in two hundred does, however long that one takes.
 func followSlow(bound *atomic.Uint64, x, by float64) {
 	old := math.Float64frombits(bound.Load())
 	switch {
 	case old == 0:
 		old = x
 	case x > old:
-		old *= 1 + 0.99*by
+		old *= 1 + (1-slowShare)*by
 	default:
-		old *= 1 - 0.01*by
+		old *= 1 - slowShare*by
 	}
 	bound.Store(math.Float64bits(old))
 }

@@ -2,6 +2,7 @@ package pace
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,5 +95,37 @@ func TestTheSlowAnswersOfEveryDayAreUsual(t *testing.T) {
 	}
 	if worse > 0 {
 		t.Errorf("users are taken to wait for longer than usual at %d of 100,000 answers", worse)
+	}
+}
+
+// Where some answers take long by chance, as many while a node is filled as before, healing does not slow down: whatever
+// their share is.
+func TestAsManySlowAnswersAsUsualAreNoReasonToHealSlowly(t *testing.T) {
+	for _, share := range []float64{0, 0.002, 0.004, 0.006, 0.008, 0.009, 0.01, 0.012, 0.015, 0.02, 0.03} {
+		var l Latency
+		dice := rand.New(rand.NewPCG(1, 2))
+		answer := func(healing bool) {
+			took := 0.3 + dice.ExpFloat64()*0.1 // ms
+			if dice.Float64() < share {
+				took = 20
+			}
+			l.Note(time.Duration(took*float64(time.Millisecond)), healing)
+		}
+		for range 300_000 {
+			answer(false)
+		}
+		const looks = 1000
+		worse := 0
+		for range looks {
+			for range 200 {
+				answer(true)
+			}
+			if l.IsWorse() {
+				worse++
+			}
+		}
+		if worse > looks/50 {
+			t.Errorf("%v of the answers are always slow, and users are taken to wait for longer than usual at %d of %d looks", share, worse, looks)
+		}
 	}
 }

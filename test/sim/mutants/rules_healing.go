@@ -158,6 +158,8 @@ var healing = []rule{
 		"few := l.known.Load() >= slowKnown", "few := l == nil"),
 	one("healing slows down for answers that are slow as usual", "(*Latency).countSlow",
 		"took > tooLong(&l.slow)", "took > tooLong(&l.usual)"),
+	one("healing slows down where as many answers are slow as usual", "followSlow",
+		"old *= 1 - slowShare*by", "old *= 1 - 2*slowShare*by"),
 
 	// Who can say that there is no session (rule 6).
 	one("a home that is not whole says that there is no session", "(*operation).haveAnswered",
