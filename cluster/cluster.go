@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/holdfast-go/holdfast/cluster/internal/journal"
 	"github.com/holdfast-go/holdfast/cluster/internal/marker"
 	"github.com/holdfast-go/holdfast/cluster/internal/memcached"
 	"github.com/holdfast-go/holdfast/cluster/internal/pace"
@@ -133,7 +132,7 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	c := &Cluster{
 		cfg: cfg, made: time.Now(), writer: record.Saves(cfg.Rand()),
-		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: logs{journal.New(cfg.Logger)},
+		closing: make(chan struct{}), clock: memcached.NewClock(cfg.Timeout), log: newLogs(cfg.Logger),
 	}
 	if c.seal, err = record.NewSealer(cfg.SealKeys, cfg.AllowUnsealed, cfg.KeyPrefix, rand.Reader); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)

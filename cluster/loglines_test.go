@@ -321,6 +321,15 @@ func TestEveryKindOfLogLineIsBounded(t *testing.T) {
 			}
 		}
 	}
+	opposites, err := os.ReadFile("node.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`"cluster: (node is [^"]*)"`).FindAllStringSubmatch(string(opposites), -1) {
+		if !slices.Contains(known, m[1]) {
+			t.Errorf("node.go has an opposite of %q, which is never written", m[1])
+		}
+	}
 	if want := len(atStart) + 25; lines != want {
 		t.Errorf("%d calls write to the log, want %d", lines, want)
 	}

@@ -94,6 +94,13 @@ func (cfg *Config) resolver() *net.Resolver {
 // logs writes the log lines of a Cluster.
 type logs struct{ *journal.Journal }
 
+// newLogs returns what writes to the logger. Of two lines about a node's state the later one is true.
+func newLogs(to *slog.Logger) logs {
+	return logs{journal.New(to,
+		[2]string{"cluster: node is down", "cluster: node is up again"},
+		[2]string{"cluster: node is whole", "cluster: node is not whole"})}
+}
+
 // warn writes a line that somebody should act on, about a node or, where n is nil, about
 // the cluster. Its kind is the message: what differs from line to line belongs into args.
 func (l logs) warn(n *node, message string, args ...any) { l.write(slog.LevelWarn, n, message, args) }

@@ -17,7 +17,8 @@ const Every = time.Second
 // Journal writes log lines. A nil Journal writes nothing. The logger is called under no lock, by the goroutine
 // that had something to say or by one of a timer, which Close waits for.
 type Journal struct {
-	to *slog.Logger
+	to        *slog.Logger
+	opposites map[string]string // by message
 
 	mu      sync.Mutex // guards below
 	paces   map[subject]*pace
@@ -25,8 +26,15 @@ type Journal struct {
 	pending sync.WaitGroup // timers; Add only while mu is held and closed is false
 }
 
-// New returns a Journal that writes to the logger.
-func New(to *slog.Logger) *Journal { return &Journal{to: to} }
+// New returns a Journal that writes to the logger. Of two messages that are opposites, such as "down" and "up
+// again", the later one is true: the other one, where it still waits, is not written after it.
+func New(to *slog.Logger, opposites ...[2]string) *Journal {
+	j := &Journal{to: to, opposites: map[string]string{}}
+	for _, two := range opposites {
+		j.opposites[two[0]], j.opposites[two[1]] = two[1], two[0]
+	}
+	return j
+}
 
 // Write writes a line about a node, which is empty for one about all of them. Its kind is the message: what differs
 // from line to line belongs into args.
@@ -47,7 +55,7 @@ type subject struct{ message, node string }
 type pace struct {
 	last    time.Time   // of the last line
 	held    *line       // the newest that waits for its turn, or nil
-	omitted int         // lines that held stands for, beside itself
+	omitted int         // lines that were not written, and that the next one stands for
 	timer   *time.Timer // writes held; nil while there is none
 }
 
@@ -67,22 +75,40 @@ func (p *pace) hold(l *line, now time.Time) (wait time.Duration, ok bool) {
 		p.held = l
 		p.omitted++
 		return 0, false
+	case p.timer != nil: // for a line that was given up
+		p.held = l
+		return 0, false
 	case p.last.IsZero() || since >= Every:
-		p.last = now
+		p.tell(l, now)
 		return 0, true
 	}
 	p.held = l
 	return Every - since, false
 }
 
-// take returns the line that waits, with the number of those that it stands for.
+// take returns the line that waits, if it was not given up.
 func (p *pace) take(now time.Time) *line {
 	l := p.held
-	if l != nil && p.omitted > 0 {
+	if p.held, p.timer = nil, nil; l != nil {
+		p.tell(l, now)
+	}
+	return l
+}
+
+// tell has the line, which is written now, say how many others it stands for.
+func (p *pace) tell(l *line, now time.Time) {
+	if p.omitted > 0 {
 		l.args = append(slices.Clip(l.args), "omitted", p.omitted)
 	}
-	p.held, p.omitted, p.timer, p.last = nil, 0, nil, now
-	return l
+	p.omitted, p.last = 0, now
+}
+
+// giveUp has the line that waits not be written: it is true no more.
+func (p *pace) giveUp() {
+	if p != nil && p.held != nil {
+		p.held = nil
+		p.omitted++
+	}
 }
 
 // isDue reports whether the line is to be written now, and sees to it that one which is not
@@ -101,6 +127,7 @@ func (j *Journal) isDue(s subject, l *line) bool {
 		p = &pace{}
 		j.paces[s] = p
 	}
+	j.paces[subject{j.opposites[s.message], s.node}].giveUp()
 	wait, ok := p.hold(l, time.Now())
 	if wait > 0 {
 		j.pending.Add(1)
@@ -130,7 +157,9 @@ func (j *Journal) Close() {
 	for _, p := range j.paces {
 		if p.timer != nil && p.timer.Stop() {
 			j.pending.Done()
-			last = append(last, p.take(time.Now()))
+			if l := p.take(time.Now()); l != nil {
+				last = append(last, l)
+			}
 		}
 	}
 	j.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -75,6 +77,51 @@ func TestOneLineASecondOfEachKindAndNode(t *testing.T) {
 		}
 		j.Close()
 	})
+}
+
+// A node goes down and comes up within a second, many times. The last line says what it is in the end, and each
+// kind counts what was not written.
+func TestTheLineThatIsTrueComesLast(t *testing.T) {
+	for _, last := range []string{"is down", "is up"} {
+		synctest.Test(t, func(t *testing.T) {
+			var b syncBuffer
+			j := New(slog.New(slog.NewTextHandler(&b, nil)), [2]string{"is down", "is up"})
+			for range 5 {
+				time.Sleep(70 * time.Millisecond)
+				warn(j, "n1", "is down")
+				time.Sleep(70 * time.Millisecond)
+				warn(j, "n1", "is up")
+			}
+			if last == "is down" {
+				warn(j, "n1", "is down")
+			}
+			warn(j, "n2", "is up") // says nothing of n1
+			time.Sleep(3 * Every)
+			lines := linesIn(&b, "node=n1")
+			if n := len(lines); n != 3 || !strings.Contains(lines[n-1], last) || !strings.Contains(lines[n-1], "omitted=") {
+				t.Errorf("want one line of each kind at once, and %q in the end: %q", last, lines)
+			}
+			warn(j, "n1", "is down")
+			warn(j, "n1", "is up")
+			j.Close()
+			all := strings.Join(linesIn(&b, "node=n1"), " ")
+			if told := strings.Count(all, "is ") + omittedIn(t, all); told != strings.Count(last, "down")+12 {
+				t.Errorf("%d lines are told of: %s", told, all)
+			}
+		})
+	}
+}
+
+// omittedIn is how many lines the others stand for.
+func omittedIn(t *testing.T, lines string) (sum int) {
+	for _, m := range regexp.MustCompile(`omitted=(\d+)`).FindAllStringSubmatch(lines, -1) {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
 }
 
 // What goes on for a minute costs a line a second, and every one of them is counted.

@@ -9,6 +9,8 @@ var told = []rule{
 		"p.omitted++", ""),
 	one("the last log line of a flood is lost", "(*pace).hold",
 		"p.held = l; return Every - since, false", "return 0, false"),
+	one("a log line that is true no more comes last", "(*Journal).isDue",
+		"j.paces[subject{j.opposites[s.message], s.node}].giveUp()", ""),
 	one("a misspelt variable is nobody's business", "FromEnv",
 		"errs = append(errs, misspelt(getenv)...)", ""),
 	one("another client's word for a variable is nobody's business", "nearMisses",
