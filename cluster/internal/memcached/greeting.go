@@ -61,7 +61,7 @@ type errSilent struct{ error }
 
 func (e errSilent) Unwrap() error { return e.error }
 func (e errSilent) Error() string {
-	return "the connection was closed without an answer: is the node being stopped, does it speak TLS (set MEMCACHED_TLS=true), only the binary protocol (start it without -B binary), or is it a proxy whose server is down?"
+	return "the connection was closed without an answer: does the node speak TLS (set MEMCACHED_TLS=true), only the binary protocol (start it without -B binary), is it being stopped, or is it a proxy whose server is down?"
 }
 
 // greetedConn reads the first answer of a connection before anybody else does.
