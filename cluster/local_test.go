@@ -15,7 +15,7 @@ import (
 
 // These stories tell who is shown a local copy, and for how long.
 
-// localLayer is a configuration with local copies, bounded by number.
+// sticky is a configuration with local copies, bounded by number.
 func sticky(l Local) Config {
 	if l.Bytes == 0 && l.Sessions == 0 {
 		l.Sessions = 100
