@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -216,10 +217,15 @@ func TestFlashesOfParallelRequestsAreShownOnceEach(t *testing.T) {
 				}
 			}
 		}
+		var unknown [20]bool // of which the answer was an error that says so: an update of a busy value that took long
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				if r := u.ask([]*app{app1, app2}[i%2], add, "message", fmt.Sprint("m", i)); !r.ok() {
+				r := u.ask([]*app{app1, app2}[i%2], add, "message", fmt.Sprint("m", i))
+				switch unknown[i] = strings.Contains(r.body, "the change is stored or not"); {
+				case unknown[i]:
+					t.Logf("flash %d: %v", i, r)
+				case !r.ok():
 					t.Error(r)
 				}
 			})
@@ -231,9 +237,12 @@ func TestFlashesOfParallelRequestsAreShownOnceEach(t *testing.T) {
 		see()
 		see()
 		for i := range 20 {
-			if n := shown[fmt.Sprint("m", i)]; n != 1 {
+			if n := shown[fmt.Sprint("m", i)]; n != 1 && !(n == 0 && unknown[i]) {
 				t.Errorf("flash %d was shown %d times", i, n)
 			}
+		}
+		if n := len(slices.DeleteFunc(unknown[:], func(u bool) bool { return !u })); n > 4 {
+			t.Errorf("of %d of 20 flashes nobody can say whether they are stored", n)
 		}
 	})
 }
