@@ -82,7 +82,7 @@ func decode(b []byte) (o Owned, err error) {
 	if in.bad {
 		return o, ErrDamaged
 	}
-	o.Label = string(in.b)
+	o.Label = shortened(string(in.b)) // whoever can write to a node may have written another
 	return o, nil
 }
 

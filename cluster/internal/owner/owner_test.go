@@ -85,6 +85,7 @@ func TestAnOwnersRecordForgetsTheOldest(t *testing.T) {
 func FuzzOwnerRecord(f *testing.F) {
 	f.Add("s"+strings.Repeat("k", 32), []byte{1, 2})
 	f.Add("e12345678", bytes.Repeat([]byte{1}, 70))
+	f.Add("a label that is no text", []byte("\x01"+strings.Repeat("0", 33)+"\x01"+strings.Repeat("0", 8)+"\xf4"))
 	f.Fuzz(func(t *testing.T, name string, value []byte) {
 		if o, err := decode(value); err == nil {
 			if again, err := decode(o.encode()); err != nil || !slices.Equal(again.Epochs, o.Epochs) || again.Label != o.Label {
