@@ -108,7 +108,7 @@ var local = []rule{
 	one("what was confirmed before proves nothing in a load that did not repair", "(*localCopies).loaded",
 		"case c.stood != nil && c.record().Includes(v.merged):", "case false:"),
 	one("one home that is back empty ends an outage", "(*operation).foundNone",
-		"|| errors.Is(err, ErrUnavailable) &&", "|| false &&"),
+		"|| errors.Is(err, ErrUnavailable) &&", "|| errors.Is(err, ErrUnavailable) && false &&"),
 	one("a home that has failed since is no outage", "(*operation).noHome",
 		"v.on(n) == nil || op.isPassedOver(n) || !n.isUp()", "v.on(n) == nil"),
 	one("a node that hangs is no outage for who finds no room", "(*operation).noHome",
