@@ -51,7 +51,7 @@ func (u *update) confirm(decider *node, has hasChange) error {
 	case errors.Is(err, ErrDestroyed):
 		return err
 	case err == errUnknown:
-		return fmt.Errorf("%w: a node failed while the session was updated: the change is stored or not", ErrUnavailable)
+		return fmt.Errorf("%w: a node failed, or others made the same value anew, while the session was updated: the change is stored or not: load the session to see", ErrUnavailable)
 	}
 	return fmt.Errorf("%w: the change is stored or not: %v", ErrUnavailable, err)
 }
