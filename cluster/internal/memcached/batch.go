@@ -2,7 +2,6 @@ package memcached
 
 import (
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +47,7 @@ func (b *batcher) get(r *Request) {
 // send leads until nobody waits.
 func (b *batcher) send() {
 	defer b.running.Done()
+	b.queue.gather()
 	for more := true; more; _, more = b.queue.handOn() {
 		clear(b.going)
 		b.going = b.queue.take(b.going[:0], b.fit)
@@ -115,7 +115,8 @@ func (b *batcher) sized(batch []*Request) {
 type reader struct {
 	client *memcache.Client
 	opened uint64   // how many connections to the server had been opened when the command was sent
-	keys   []string // of the batch; kept for the next
+	keys   []string // of the batch; kept for the next, as listed is
+	listed map[string]bool
 }
 
 // fetch reads what a batch asks for, with one command.
@@ -126,8 +127,7 @@ func (r *reader) fetch(batch []*Request) error {
 	if len(batch) == 1 && batch[0].Also == "" {
 		return r.fetchOne(batch[0])
 	}
-	r.keys = keysOf(batch, r.keys)
-	items, err := r.client.GetMulti(r.keys)
+	items, err := r.client.GetMulti(r.keysOf(batch))
 	if err != nil {
 		return err
 	}
@@ -163,27 +163,18 @@ func (r *reader) fetchOne(q *Request) error {
 }
 
 // keysOf lists the keys of a batch, each once, in the place of those of the last.
-func keysOf(batch []*Request, keys []string) []string {
-	const few = 32 // are compared with each other
-	var known map[string]bool
-	if len(batch) > few {
-		known = make(map[string]bool, len(batch))
+func (r *reader) keysOf(batch []*Request) []string {
+	if r.listed == nil {
+		r.listed = map[string]bool{}
 	}
-	keys = keys[:0]
-	list := func(key string) {
-		if known == nil && slices.Contains(keys, key) || known[key] {
-			return
-		}
-		if known != nil {
-			known[key] = true
-		}
-		keys = append(keys, key)
-	}
-	for _, r := range batch {
-		list(r.Key)
-		if r.Also != "" {
-			list(r.Also)
+	clear(r.listed)
+	r.keys = r.keys[:0]
+	for _, q := range batch {
+		for _, key := range [...]string{q.Key, q.Also} {
+			if key != "" && !r.listed[key] {
+				r.keys, r.listed[key] = append(r.keys, key), true
+			}
 		}
 	}
-	return keys
+	return r.keys
 }

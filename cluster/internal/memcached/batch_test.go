@@ -29,7 +29,7 @@ func newSlowNode() *slowNode {
 	n.b.loop = n.b.send
 	n.b.fetch = func(batch []*Request) error {
 		n.mu.Lock()
-		n.commands = append(n.commands, strings.Join(keysOf(batch, nil), " "))
+		n.commands = append(n.commands, strings.Join(new(reader).keysOf(batch), " "))
 		for _, w := range batch {
 			if v, ok := n.stored[w.Key]; ok {
 				w.Copy = &Copy{Value: []byte(v)}

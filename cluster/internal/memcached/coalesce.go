@@ -1,8 +1,10 @@
 package memcached
 
 import (
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // This file decides which commands travel together. The one that finds the server idle goes at
@@ -16,6 +18,8 @@ type coalescer[T any] struct {
 	mu      sync.Mutex // guards below
 	led     bool
 	waiting []T // in the order of arrival
+
+	crowded atomic.Bool // more than one were taken last
 }
 
 // join adds t to the queue. If leads is true, the caller is the leader now.
@@ -35,11 +39,23 @@ func (c *coalescer[T]) lead() (leads bool) {
 	return leads
 }
 
+// gather lets those join first who are about to, where more than one went together last: many callers that
+// wake at once would else find that the first of them has gone alone. Who leads calls it before it takes the
+// first time.
+func (c *coalescer[T]) gather() {
+	if c.crowded.Load() {
+		runtime.Gosched()
+	}
+}
+
 // take moves as many from the head of the queue to the end of going as count says.
 func (c *coalescer[T]) take(going []T, count func(waiting []T) int) []T {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := count(c.waiting)
+	if n > 0 {
+		c.crowded.Store(n > 1)
+	}
 	going = append(going, c.waiting[:n]...)
 	c.waiting = slices.Delete(c.waiting, 0, n)
 	return going

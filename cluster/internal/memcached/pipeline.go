@@ -35,6 +35,7 @@ func (p *pipeline) exchange(w *write) error {
 			return w.result()
 		}
 	}
+	p.queue.gather()
 	p.going = p.queue.take(p.going[:0], packet)
 	p.lead(w)
 	return w.result()

@@ -68,7 +68,7 @@ func TestPipelinedWritesGetTheirOwnAnswers(t *testing.T) {
 	})
 }
 
-// Writes that meet on their way share a packet: 40 of them cost the node two reads.
+// Writes that meet on their way share a packet: 40 of them cost the node two reads at most.
 func TestPipelinedWritesShareAPacket(t *testing.T) {
 	var packets, commands int
 	hostile(t, Config{}, func(nc net.Conn, _ *bufio.Reader) {
@@ -90,7 +90,7 @@ func TestPipelinedWritesShareAPacket(t *testing.T) {
 				t.Errorf("%d: %v", i, err)
 			}
 		}
-		if packets != 2 || commands != 40 {
+		if packets > 2 || commands != 40 {
 			t.Errorf("%d commands in %d packets", commands, packets)
 		}
 	})
