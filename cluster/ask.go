@@ -12,8 +12,8 @@ import (
 // for.
 
 // ask reads the key from the nodes of a step at once and adds what they say to the view. The brief
-// ones have a quarter of a Timeout.
-func (op *operation) ask(ctx context.Context, v *view, step readStep) error {
+// ones have a quarter of a Timeout. It is the time at which the step begins.
+func (op *operation) ask(ctx context.Context, v *view, step readStep, began time.Time) error {
 	patience, cancel := ctx, context.CancelFunc(func() {})
 	if len(step.brief) > 0 {
 		patience, cancel = context.WithTimeout(ctx, op.c.cfg.Timeout/4)
@@ -23,22 +23,20 @@ func (op *operation) ask(ctx context.Context, v *view, step readStep) error {
 	if step.withMarker {
 		also = op.c.markerKey
 	}
-	began := time.Now()
 	brief := make([]request, len(step.brief))
 	for i, n := range step.brief {
 		op.send(&brief[i], n, also, memcached.NewLatch(1))
 	}
 	if len(step.ask) > 0 {
-		all := op.c.newLatch(len(step.ask))
-		requests := op.requests(len(step.ask))
+		all := op.c.newAsking(len(step.ask))
 		for i, n := range step.ask {
-			op.send(&requests[i], n, also, all)
+			op.send(&all.requests[i], n, also, all.latch)
 		}
 		select {
-		case <-all.Done():
-			op.c.latches.Put(all)
+		case <-all.latch.Done():
 			if !op.restores {
-				op.c.latency.Note(time.Since(began), op.c.healing.Load() > 0)
+				now := time.Now()
+				op.c.latency.Note(now, now.Sub(began), op.c.healing.Load() > 0)
 			}
 		case <-ctx.Done():
 			for _, n := range step.ask {
@@ -46,10 +44,12 @@ func (op *operation) ask(ctx context.Context, v *view, step readStep) error {
 			}
 			return fmt.Errorf("cluster: load: %w", ctx.Err())
 		}
-		for i := range requests {
-			op.hear(v, &requests[i])
-			op.trace.request(requests[i].node, "gets", began, requests[i].Took, requests[i].Err)
+		for i := range all.requests {
+			q := &all.requests[i]
+			op.hear(v, q)
+			op.trace.request(q.node, "gets", began, q.Took, q.Err)
 		}
+		op.c.askings.Put(all)
 	}
 	for i := range brief {
 		select {
@@ -79,23 +79,22 @@ func (op *operation) send(q *request, n *node, also string, latch *memcached.Lat
 	n.server.Get(&q.Request)
 }
 
-// requests returns room for that many requests. They never move: they are on their way, by
-// address, for longer than the caller may wait for them.
-func (op *operation) requests(n int) []request {
-	if op.requestRoom[0].node == nil && n <= len(op.requestRoom) {
-		return op.requestRoom[:n]
-	}
-	return make([]request, n)
+// asking is one question to several nodes. Its requests are on their way, by address, for longer than the
+// caller may wait for them: only one whose answers have all been heard is used again.
+type asking struct {
+	requests []request
+	latch    *memcached.Latch
 }
 
-// newLatch waits for so many answers.
-func (c *Cluster) newLatch(answers int) *memcached.Latch {
-	l, ok := c.latches.Get().(*memcached.Latch)
-	if !ok {
-		return memcached.NewLatch(answers)
+// newAsking returns room for a question to so many nodes.
+func (c *Cluster) newAsking(nodes int) *asking {
+	a, ok := c.askings.Get().(*asking)
+	if !ok || cap(a.requests) < nodes {
+		return &asking{make([]request, nodes), memcached.NewLatch(nodes)}
 	}
-	l.Reset(answers)
-	return l
+	a.requests = a.requests[:nodes]
+	a.latch.Reset(nodes)
+	return a
 }
 
 // hear adds what a node said to the view.
@@ -104,7 +103,11 @@ func (op *operation) hear(v *view, q *request) {
 		op.passOver(q.node, q.Err)
 		return
 	}
-	a := answer{node: q.node, item: q.Copy, epoch: q.epoch}
+	a := answer{node: q.node, epoch: q.epoch}
+	if q.Copy != nil {
+		op.copies = append(op.copies, *q.Copy)
+		a.item = &op.copies[len(op.copies)-1]
+	}
 	op.decode(v, &a)
 	if a.unsealed {
 		op.c.stats.unsealed.Add(1)

@@ -96,7 +96,7 @@ type Cluster struct {
 	owners     owners
 	ownerTurns turns.Queue[record.Key, *ownerWrite]
 	handles    handles
-	latches    sync.Pool // of *memcached.Latch, with nobody at the other end
+	askings    sync.Pool // of *asking, with nobody at the other end
 	unknown    *pace.Limiter
 	stats      counters
 	clock      *memcached.Clock

@@ -189,7 +189,8 @@ type Config struct {
 	// spans. The Cluster uses a copy that New makes of it.
 	Trace *Trace
 
-	unwatched bool // for tests: the markers are not read
+	unwatched  bool // for tests: the markers are not read
+	isOneClock bool // Now is time.Now
 
 	// Now is the wall clock, for tests. If nil, time.Now is used.
 	Now func() time.Time

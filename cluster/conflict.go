@@ -35,7 +35,7 @@ func (op *operation) noteConflict(n *node, alone bool) {
 		c.alone++
 	}
 	others, homes := 0, 0
-	for _, o := range op.candidates(len(op.lists.now.nodes)) {
+	for _, o := range op.candidates(len(op.lists.now.nodes), nil) {
 		if o.node != n && !o.passedOver && isUp(o) {
 			if others++; op.isHome(o.node) {
 				homes++

@@ -20,14 +20,14 @@ func (op *operation) decode(v *view, a *answer) {
 	for i := range v.answers {
 		if o := &v.answers[i]; o.rec != nil && string(o.item.Value) == string(a.item.Value) {
 			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
+			v.spare = a.item.Value
 			return
 		}
 	}
-	cfg := &op.c.cfg
 	var err error
-	if a.rec, err = record.Decode(a.item.Value, op.hash, op.c.seal, cfg.Now()); err == nil {
+	if a.rec, err = record.Decode(a.item.Value, op.hash, op.c.seal, v.readAtConfigNow); err == nil {
 		if a.unsealed = op.c.seal.IsUnsealed(a.item.Value); a.unsealed {
-			a.rec = a.rec.BoundUnsealed(cfg.Now(), cfg.Lifetime)
+			a.rec = a.rec.BoundUnsealed(v.readAtConfigNow, op.c.cfg.Lifetime)
 		}
 		return
 	}

@@ -229,3 +229,36 @@ func TestTamperedCopyIsReplacedByTheGoodOne(t *testing.T) {
 		w.missing(c, "s", ErrSealed)
 	})
 }
+
+// The app may write into the bytes of a value: that is a change of its own request, and nobody else's.
+func TestWhatTheAppWritesIntoAValueIsItsChange(t *testing.T) {
+	for name, cfg := range map[string]Config{"plain": {}, "sealed": {SealKeys: [][]byte{sealKeyOf(1)}}} {
+		t.Run(name, func(t *testing.T) {
+			story(t, 3, func(w *world) {
+				app := w.cluster(cfg)
+				w.create(app, "s", "a=1 b=1")
+				mine, another := w.load(app, "s"), w.load(app, "s")
+				mine.Attrs["a"][0] = '2'
+				w.same(another.Attrs, "a=1 b=1")
+				another.Attrs["a"], another.Attrs["b"][0] = []byte("9"), '3'
+				w.save(app, another)
+				w.save(app, mine) // the later one
+				w.sees(app, "s", "a=2 b=3")
+			})
+		})
+	}
+}
+
+func TestTwoRecordsOfOneReadShareNoValue(t *testing.T) {
+	story(t, 2, func(w *world) {
+		app := w.cluster(Config{})
+		w.create(app, "s", "a=1")
+		v, err := app.newOperation("s", intent{}).read(w.Context())
+		if err != nil || v.spare == nil {
+			w.Fatalf("%v, spare bytes: %t", err, v.spare != nil)
+		}
+		one, two := v.record("s"), v.record("s")
+		one.Attrs["a"][0] = '2'
+		w.same(two.Attrs, "a=1")
+	})
+}

@@ -124,7 +124,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Logger = slog.Default()
 	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now, cfg.isOneClock = time.Now, true
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Uint64

@@ -68,8 +68,8 @@ const mostLifetime = 400 * 24 * time.Hour
 
 // noteLifetime remembers the longest time that a session was seen to have left, up to
 // mostLifetime.
-func (c *Cluster) noteLifetime(deadline int64) {
-	left := min(deadline-c.cfg.Now().UnixMilli(), mostLifetime.Milliseconds())
+func (c *Cluster) noteLifetime(deadline int64, now time.Time) {
+	left := min(deadline-now.UnixMilli(), mostLifetime.Milliseconds())
 	for {
 		longest := c.longest.Load()
 		if left <= longest || c.longest.CompareAndSwap(longest, left) {

@@ -130,6 +130,37 @@ func TestACancelledLoadReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// What a client that has gone had asked for comes late: it belongs to nobody, and the next load to
+// itself.
+func TestALateAnswerIsNobodyElses(t *testing.T) {
+	story(t, 2, func(w *world) {
+		app := w.cluster(Config{})
+		w.create(app, "s", "a=1")
+		w.create(app, "t", "b=2")
+		w.sees(app, "s", "a=1")
+		w.env.All()[0].Pause()
+		ctx, cancel := context.WithTimeout(w.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := app.Load(ctx, "s"); !isErr(err, context.DeadlineExceeded) {
+			w.Errorf("a load whose client has gone: %v", err)
+		}
+		var later sync.WaitGroup
+		later.Go(func() {
+			if r := w.sees(app, "t", "b=2"); len(r.snap.seen) != 2 {
+				w.Errorf("%d of two copies", len(r.snap.seen))
+			}
+		})
+		time.Sleep(time.Millisecond)
+		w.env.All()[0].Resume()
+		later.Wait()
+		for _, n := range app.Nodes() {
+			if n.Errors != 0 {
+				w.Errorf("%s: %d errors: %s", n.ID, n.Errors, n.LastError)
+			}
+		}
+	})
+}
+
 func TestALoadCancelledInItsRepairReturnsAtOnceAndTheRepairGoesOn(t *testing.T) {
 	story(t, 3, func(w *world) {
 		c := w.cluster(Config{})

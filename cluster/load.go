@@ -74,18 +74,18 @@ func (c *Cluster) findLive(ctx context.Context, hash record.Key, in intent, t *t
 	op.trace = t
 	v, err := op.find(ctx)
 	if err == nil {
-		err = c.mustLive(ctx, hash, v.merged)
+		err = op.mustLive(ctx, v)
 	}
 	return op, v, err
 }
 
 // mustLive returns ErrNotFound for what is no session: it has ended, or DestroyAll of its owner has ended
 // it (rule 41).
-func (c *Cluster) mustLive(ctx context.Context, hash record.Key, found *record.Record) error {
-	if !found.Live(c.cfg.Now()) {
+func (op *operation) mustLive(ctx context.Context, v *view) error {
+	if !v.isLive() {
 		return ErrNotFound
 	}
-	return c.checkOwner(ctx, hash, found)
+	return op.c.checkOwner(ctx, op.hash, v.merged)
 }
 
 // notLoaded counts a load that shows no session, and returns its error.
@@ -159,7 +159,7 @@ func (op *operation) readAndRepair(ctx context.Context) (*view, error) {
 func (op *operation) decideRepair(v *view) decision {
 	s := v.merged
 	switch {
-	case s == nil || !s.IsTombstone() && !s.Live(op.c.cfg.Now()) && !s.IsEvidence(op.c.cfg.Now()):
+	case s == nil || !s.IsTombstone() && !v.isLive() && !s.IsEvidence(v.readAtConfigNow):
 		return decision{}
 	case len(v.lacking(s)) == 0 && len(op.orphans(v, s)) == 0:
 		return decision{}
@@ -181,7 +181,7 @@ func (op *operation) mayBelieve(ctx context.Context, v *view) error {
 	case v.merged == nil && v.throttled:
 		op.c.stats.throttled.Add(1)
 		return fmt.Errorf("%w: too many unknown session ids at once (UnknownPerSecond)", ErrUnavailable)
-	case v.isBlind(), op.isLeftover(v), v.homeAnswers == 0 && op.hadNoRoomToAsk(), !v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now()) && !op.isMiss(v):
+	case v.isBlind(), op.isLeftover(v), v.homeAnswers == 0 && op.hadNoRoomToAsk(), !v.merged.IsTombstone() && !v.isLive() && !op.isMiss(v):
 		return op.unavailable()
 	}
 	return nil
@@ -220,7 +220,7 @@ func (op *operation) haveAnswered(v *view, l *list) bool {
 func (op *operation) record(v *view, id string) *Record {
 	op.enterMissed(v)
 	op.endMissed()
-	op.c.noteLifetime(v.merged.Deadline())
+	op.c.noteLifetime(v.merged.Deadline(), v.readAtConfigNow)
 	op.c.known.note(op.hash)
 	v.unrepaired = v.unrepaired || op.isOld(v.readAt)
 	return v.record(id)
@@ -233,10 +233,13 @@ type loaded struct {
 }
 
 // record returns what was found, with the snapshot that a save needs: of the copies on targets
-// that equal the merged record only the CAS tokens are kept.
+// that equal the merged record only the CAS tokens are kept. Two Records never share
+// the spare bytes.
 func (v *view) record(key string) *Record {
 	r := &loaded{}
-	r.key, r.Attrs, r.Deadline = key, v.merged.Values(), time.UnixMilli(v.merged.Deadline()).UTC()
+	spare := v.spare
+	v.spare = nil
+	r.key, r.Attrs, r.Deadline = key, v.merged.ValuesFrom(spare), time.UnixMilli(v.merged.Deadline()).UTC()
 	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0]}
 	if !v.unrepaired {
 		r.snap.stood = v.merged

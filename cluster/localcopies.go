@@ -56,7 +56,7 @@ func (l *localCopies) has(key record.Key, seen seenVersion) bool {
 // stands reports whether a save that asks for nothing needs no node: what it goes on from is the copy, and
 // the nodes that are its targets now have confirmed that of late.
 func (l *localCopies) stands(s *save) bool {
-	if s.hasEnded() {
+	if s.hasEnded(s.c.cfg.Now()) {
 		return false
 	}
 	var room [2]*node

@@ -56,15 +56,15 @@ type operation struct {
 	// timestamp must not change.
 	mayBeStored   bool
 	copiesWritten int
-	missed        []*hint       // of the homes that this operation writes past
-	awakeAtStart  time.Duration // the awake clock when the operation began
-	trace         *tracing      // what the app is told of it; nil: nothing
+	missed        []*hint          // of the homes that this operation writes past
+	copies        []memcached.Copy // that were found
+	awakeAtStart  time.Duration    // the awake clock when the operation began
+	trace         *tracing         // what the app is told of it; nil: nothing
 
 	// Room for what most operations need.
-	orderRoom   [8]int
-	listRoom    [8]candidate
-	requestRoom [2]request
-	viewRoom    view
+	orderRoom [8]int
+	copyRoom  [2]memcached.Copy
+	viewRoom  view
 }
 
 // request is one request to one node.
@@ -86,7 +86,7 @@ func (c *Cluster) newOperation(id string, in intent) *operation {
 // operationOn is for a key whose id is not known.
 func (c *Cluster) operationOn(key record.Key, in intent) *operation {
 	op := &operation{intent: in, c: c, lists: c.lists.Load(), hash: key, awakeAtStart: c.clock.Now()}
-	op.order = op.orderRoom[:0]
+	op.order, op.copies = op.orderRoom[:0], op.copyRoom[:0]
 	op.key = op.hash.Name(c.cfg.KeyPrefix)
 	return op
 }
@@ -104,9 +104,10 @@ func (op *operation) preferred(i int) *node {
 	return l.nodes[op.order[i]]
 }
 
-// candidates are the first most nodes of the preference list, as they are now.
-func (op *operation) candidates(most int) []candidate {
-	list := op.listRoom[:0]
+// candidates appends to room, which is empty, the first most nodes of the preference list, as they are
+// now.
+func (op *operation) candidates(most int, room []candidate) []candidate {
+	list := room
 	for i := range min(most, len(op.lists.now.nodes)) {
 		op.preferred(i) // has the order reach so far
 		list = append(list, op.candidate(op.lists.now, op.order[i]))
@@ -123,7 +124,12 @@ func (op *operation) candidate(l *list, i int) candidate {
 // targets appends to ts, which is empty, the targets of the moment: those of all lists in force.
 func (op *operation) targets(ts []*node) []*node {
 	replicas := op.c.cfg.Replicas
-	list := op.candidates(2 * replicas)
+	if ts = op.homesUp(ts); len(ts) == min(replicas, len(op.lists.now.nodes)) && len(op.lists.former) == 0 {
+		return ts // as nearly always
+	}
+	ts = ts[:0]
+	var room [8]candidate
+	list := op.candidates(2*replicas, room[:0])
 	up := 0
 	for i := range list {
 		if !list[i].passedOver && isUp(list[i]) {
@@ -131,7 +137,7 @@ func (op *operation) targets(ts []*node) []*node {
 		}
 	}
 	if up < replicas {
-		list = op.candidates(len(op.lists.now.nodes))
+		list = op.candidates(len(op.lists.now.nodes), list[:0])
 	}
 	ts = targets(list, replicas, ts)
 	for _, l := range op.lists.former {
@@ -146,6 +152,16 @@ func (op *operation) targets(ts []*node) []*node {
 		}
 	}
 	return ts
+}
+
+// homesUp appends to ns the homes that are up and not passed over, by the list of now.
+func (op *operation) homesUp(ns []*node) []*node {
+	for i := range op.c.cfg.Replicas {
+		if n := op.preferred(i); n != nil && n.isUp() && !op.isPassedOver(n) {
+			ns = append(ns, n)
+		}
+	}
+	return ns
 }
 
 // useLists has the operation go by the lists that are in force now.

@@ -113,7 +113,7 @@ func (c *Cluster) enterSession(ctx context.Context, s owner.Owned, hash record.K
 	// then not at each save.
 	end := record.DeadlineOf(deadline)
 	end = min(end+max(end-c.cfg.Now().UnixMilli(), 0), record.MaxDeadline)
-	c.noteLifetime(end)
+	c.noteLifetime(end, c.cfg.Now())
 	o, err := c.changeOwner(s.Owner, owner.Enter(owner.Entry{Key: hash, Created: s.Created, Until: end}))
 	if err == nil {
 		return o, nil

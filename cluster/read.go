@@ -25,8 +25,9 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 		v = &view{} // an earlier one is still in use
 	}
 	op.useLists()
-	v.readAt, v.readAtConfigNow, v.answers = time.Now(), op.c.cfg.Now(), v.answerRoom[:0]
-	for {
+	v.readAt, v.readAtConfigNow = op.c.moment()
+	v.answers = v.answerRoom[:0]
+	for began := v.readAt; ; began = time.Now() {
 		v.targets = op.targets(v.targetRoom[:0])
 		step := op.nextStep(v)
 		if len(step.ask)+len(step.brief) == 0 {
@@ -41,7 +42,7 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 			op.c.stats.wideReads.Add(1)
 			op.trace.isWide()
 		}
-		if err := op.ask(ctx, v, step); err != nil {
+		if err := op.ask(ctx, v, step, began); err != nil {
 			return nil, err
 		}
 		if step.wide || op.decides {
@@ -50,6 +51,15 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 	}
 	op.merge(v)
 	return v, op.proveMiss(ctx, v)
+}
+
+// moment is the present time, and the same by Config.Now.
+func (c *Cluster) moment() (now, byConfig time.Time) {
+	now = time.Now()
+	if c.cfg.isOneClock {
+		return now, now
+	}
+	return now, c.cfg.Now()
 }
 
 // nextStep says whom the read asks next; an empty step ends it.
@@ -69,7 +79,7 @@ func (op *operation) nextStep(v *view) readStep {
 		return readStep{}
 	}
 	v.wide = true
-	step := v.wideStep(op.candidates(len(op.lists.now.nodes)), op.c.cfg.Replicas)
+	step := v.wideStep(op.candidates(len(op.lists.now.nodes), nil), op.c.cfg.Replicas)
 	for _, n := range v.unasked(op.holders, nil) {
 		if !op.isPassedOver(n) && !slices.Contains(step.ask, n) {
 			step.ask = append(step.ask, n)
@@ -100,7 +110,7 @@ func (op *operation) mayLack(targets []*node) bool {
 // (rule 6).
 func (op *operation) proveMiss(ctx context.Context, v *view) error {
 	if !op.unverifiedID && !op.mayBeMissing || v.throttled || v.homeAnswers == 0 || v.merged.IsTombstone() ||
-		v.merged.Live(v.readAtConfigNow) && v.foundNonOrphan() || op.isMiss(v) {
+		v.isLive() && v.foundNonOrphan() || op.isMiss(v) {
 		return nil
 	}
 	step := readStep{withMarker: true}
@@ -111,7 +121,7 @@ func (op *operation) proveMiss(ctx context.Context, v *view) error {
 			}
 		}
 	}
-	if err := op.ask(ctx, v, step); err != nil {
+	if err := op.ask(ctx, v, step, time.Now()); err != nil {
 		return err
 	}
 	op.merge(v)

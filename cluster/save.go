@@ -107,12 +107,13 @@ type save struct {
 func (c *Cluster) newSave(r *Record) *save {
 	op := c.newOperation(r.key, intent{mayBeNew: r.snap.base == nil})
 	s := &save{operation: op, rec: r, snap: &r.snap}
+	now := c.cfg.Now()
 	s.deadline = record.DeadlineOf(r.Deadline)
 	if r.Deadline.IsZero() {
-		s.deadline = c.cfg.Now().Add(c.cfg.Lifetime).UnixMilli()
+		s.deadline = now.Add(c.cfg.Lifetime).UnixMilli()
 	}
 	s.deadline = r.snap.base.CapDeadline(s.deadline)
-	c.noteLifetime(s.deadline)
+	c.noteLifetime(s.deadline, now)
 	if slack := c.cfg.RefreshSlack.Milliseconds(); slack > 0 {
 		s.idle = s.isIdle(slack)
 		if base := s.snap.base; base == nil || s.deadline != base.Deadline() { // what was loaded has the slack already
@@ -166,12 +167,12 @@ func (op *operation) stampAfter(s *record.Record) record.Timestamp {
 	return op.c.timestamps.next(op.hash, s, op.c.cfg.Now(), writer)
 }
 
-// hasEnded (rule 4) reports whether the session that was loaded has ended since, or was found
-// destroyed.
+// hasEnded (rule 4) reports whether the session that was loaded has ended since, by Config.Now, or was
+// found destroyed.
 // Nobody sees it any more, and nothing may be stored where nothing is found: a request that
 // takes long would bring it back.
-func (s *save) hasEnded() bool {
-	return s.snap.base != nil && (s.snap.ended || !s.snap.base.Live(s.c.cfg.Now()))
+func (s *save) hasEnded(now time.Time) bool {
+	return s.snap.base != nil && (s.snap.ended || !s.snap.base.Live(now))
 }
 
 // fromSnapshot returns what the snapshot says of the targets, as if it had just been read: the
@@ -179,9 +180,10 @@ func (s *save) hasEnded() bool {
 // that is not enough to write on.
 func (s *save) fromSnapshot() *view {
 	v := &s.viewRoom
-	v.assumed, v.readAt, v.merged, v.answers = true, time.Now(), s.snap.base, v.answerRoom[:0]
+	v.assumed, v.merged, v.answers = true, s.snap.base, v.answerRoom[:0]
+	v.readAt, v.readAtConfigNow = s.c.moment()
 	v.targets = s.targets(v.targetRoom[:0])
-	if s.hasEnded() || s.mayBeNew && s.isFarAfterOutage(v.targets) || len(v.targets) < s.c.cfg.MinCopies {
+	if s.hasEnded(v.readAtConfigNow) || s.mayBeNew && s.isFarAfterOutage(v.targets) || len(v.targets) < s.c.cfg.MinCopies {
 		return nil
 	}
 	for _, t := range v.targets {
@@ -202,7 +204,7 @@ func (s *save) plan(v *view, before *record.Record) (*record.Record, error) {
 	switch {
 	case s.pending != nil:
 		return s.planWriteBack(before)
-	case v.merged == nil && s.hasEnded():
+	case v.merged == nil && s.hasEnded(s.c.cfg.Now()):
 		return nil, ErrDestroyed
 	case before == nil:
 		s.replace = s.replace && v.assumed

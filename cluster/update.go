@@ -185,13 +185,13 @@ func (u *update) read(ctx context.Context) (*view, error) {
 		err = u.mayBelieve(ctx, v)
 	}
 	if err == nil {
-		err = u.c.mustLive(ctx, u.hash, v.merged)
+		err = u.mustLive(ctx, v)
 	}
 	if err != nil {
 		return nil, err
 	}
 	u.base, u.before = v.merged, v
-	u.c.noteLifetime(v.merged.Deadline())
+	u.c.noteLifetime(v.merged.Deadline(), v.readAtConfigNow)
 	return v, nil
 }
 
@@ -242,7 +242,7 @@ func (u *update) deadline(r *Record) int64 {
 		}
 		deadline = min(deadline+slack, record.MaxDeadline)
 	}
-	u.c.noteLifetime(deadline)
+	u.c.noteLifetime(deadline, u.c.cfg.Now())
 	return deadline
 }
 

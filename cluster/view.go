@@ -29,6 +29,8 @@ type view struct {
 	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
 	unreadable error
 	tampered   error // the ErrSealed of a copy that any other copy may replace
+	// spare are the bytes of a copy that was equal to another: nobody else refers to them.
+	spare []byte
 
 	// Room for what most views need.
 	targetRoom, askRoom [2]*node
@@ -69,6 +71,9 @@ func (v *view) item(n *node) *memcached.Copy {
 	}
 	return nil
 }
+
+// isLive reports whether what was found was a session when the read began.
+func (v *view) isLive() bool { return v.merged.Live(v.readAtConfigNow) }
 
 // foundNonOrphan reports whether some node holds something under the key that is no orphan. A copy
 // that cannot be read counts.

@@ -91,6 +91,7 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 	op := c.newOperation(key, intent{})
 	var places []Placement
 	v := &view{}
+	v.readAt, v.readAtConfigNow = c.moment()
 	var reachable []*node
 	list := make([]*node, 0, len(c.nodes()))
 	for i := range op.lists.now.nodes {
@@ -118,7 +119,7 @@ func (c *Cluster) Where(ctx context.Context, key string) ([]Placement, error) {
 		}
 		places = append(places, p)
 	}
-	if err := op.ask(ctx, v, readStep{ask: reachable}); err != nil {
+	if err := op.ask(ctx, v, readStep{ask: reachable}, v.readAt); err != nil {
 		return nil, err
 	}
 	for i := range places {

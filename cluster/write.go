@@ -67,7 +67,8 @@ func (w *write) command() string {
 
 // writeLive writes a live record to the nodes at once.
 func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all bool, err error) {
-	if err := notAhead(want, op.c.cfg.Now()); err != nil {
+	now := op.c.cfg.Now()
+	if err := notAhead(want, now); err != nil {
 		return false, err
 	}
 	buf := encoded.Get().(*[]byte)
@@ -77,7 +78,7 @@ func (op *operation) writeLive(nodes []*node, v *view, want *record.Record) (all
 	if err != nil {
 		return false, err
 	}
-	lives := memcached.TTL(want.KeepUntil(), op.c.cfg.Now())
+	lives := memcached.TTL(want.KeepUntil(), now)
 	writes := make([]write, len(nodes))
 	began := op.trace.now()
 	var wg sync.WaitGroup
@@ -189,7 +190,7 @@ func (op *operation) writeTombstone(v *view, want *record.Record) (all bool, err
 // without those that are written anyway.
 func (op *operation) behind(v *view, written []*node) (nodes []*node) {
 	next := 0
-	for _, c := range op.candidates(len(op.lists.now.nodes)) {
+	for _, c := range op.candidates(len(op.lists.now.nodes), nil) {
 		if next == op.c.cfg.Replicas {
 			break
 		}

@@ -41,9 +41,9 @@ const (
 	slowFor  = 100 * time.Millisecond
 )
 
-// Note takes in one answer.
-func (l *Latency) Note(took time.Duration, healing bool) {
-	l.last.Store(time.Now().UnixNano())
+// Note takes in one answer, which came at that time.
+func (l *Latency) Note(at time.Time, took time.Duration, healing bool) {
+	l.last.Store(at.UnixNano())
 	follow(&l.late, took.Seconds(), latencyLate)
 	l.countSlow(took.Seconds())
 	if !healing {

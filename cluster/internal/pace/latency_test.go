@@ -38,7 +38,7 @@ func TestHealingSlowsDownForTheFewWhoWaitForLong(t *testing.T) {
 		users := func(d time.Duration, healing bool) (slow, all int, mean time.Duration) {
 			for began := time.Now(); time.Since(began) < d; time.Sleep(5 * time.Millisecond) {
 				took := n.answer()
-				l.Note(took, healing)
+				l.Note(time.Now(), took, healing)
 				if all++; took > time.Millisecond {
 					slow++
 				}
@@ -88,7 +88,7 @@ func TestTheSlowAnswersOfEveryDayAreUsual(t *testing.T) {
 		if i%50 == 0 {
 			took = 20 * time.Millisecond
 		}
-		l.Note(took, i >= 50_000)
+		l.Note(time.Now(), took, i >= 50_000)
 		if l.IsWorse() {
 			worse++
 		}
@@ -109,7 +109,7 @@ func TestAsManySlowAnswersAsUsualAreNoReasonToHealSlowly(t *testing.T) {
 			if dice.Float64() < share {
 				took = 20
 			}
-			l.Note(time.Duration(took*float64(time.Millisecond)), healing)
+			l.Note(time.Now(), time.Duration(took*float64(time.Millisecond)), healing)
 		}
 		for range 300_000 {
 			answer(false)

@@ -29,7 +29,7 @@ func Decode(b []byte, key Key, seal *Sealer, now time.Time) (*Record, error) {
 	if !bytes.Equal(b[3:headerSize], key[:keyPrefixSize]) {
 		return nil, errOtherKey
 	}
-	plain := body[headerSize:]
+	plain, begins := body[headerSize:], headerSize
 	switch sealed := b[2]&flagSealed != 0; {
 	case sealed && seal == nil:
 		return nil, fmt.Errorf("%w: there are no SealKeys", ErrSealed)
@@ -38,10 +38,11 @@ func Decode(b []byte, key Key, seal *Sealer, now time.Time) (*Record, error) {
 		if plain, err = seal.open(body, key); err != nil {
 			return nil, err
 		}
+		begins = 0
 	case seal != nil && !seal.allowUnsealed:
 		return nil, ErrUnsealed
 	}
-	r, err := decodeBody(plain, b[2]&flagTombstone != 0, latestClock(now))
+	r, err := decodeBody(plain, begins, b[2]&flagTombstone != 0, latestClock(now))
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +50,9 @@ func Decode(b []byte, key Key, seal *Sealer, now time.Time) (*Record, error) {
 	return r, nil
 }
 
-// decodeBody reads a body in which no clock may be above latest.
-func decodeBody(b []byte, tombstone bool, latest int64) (*Record, error) {
+// decodeBody reads a body, which begins there in the bytes of its record, in which no clock may be above
+// latest.
+func decodeBody(b []byte, begins int, tombstone bool, latest int64) (*Record, error) {
 	in := &reader{b: b}
 	r := &Record{tombstone: tombstone}
 	newest := in.upTo(math.MaxInt64) // no clock in the record is above it
@@ -78,6 +80,7 @@ func decodeBody(b []byte, tombstone bool, latest int64) (*Record, error) {
 		a.timestamp.Writer, a.tombstone = in.writer(w>>1), w&1 == 1
 		if !a.tombstone {
 			a.value = in.take(in.count(1))
+			a.at = uint32(begins + len(b) - len(in.b) - len(a.value))
 		}
 		if i > 0 && bytes.Compare(last, name) >= 0 || a.compare(r.unlisted("")) == 0 {
 			in.bad = true // AppendTo does not write it, and Merge relies on the order

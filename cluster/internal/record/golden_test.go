@@ -71,7 +71,7 @@ func (g *golden) record() *Record {
 	}
 	s := &Record{deadline: g.Deadline, deadlineSet: Timestamp{g.DeadlineClock, g.DeadlineBy}, watermark: g.Floor}
 	for _, a := range g.Attributes {
-		s.attrs = append(s.attrs, attribute{string(a.Name), Timestamp{a.Clock, a.Writer}, a.Removed, a.Value})
+		s.attrs = append(s.attrs, attribute{name: string(a.Name), timestamp: Timestamp{a.Clock, a.Writer}, tombstone: a.Removed, value: a.Value})
 	}
 	return s
 }

@@ -36,7 +36,7 @@ func TestAMarkIsARemovalToReadersThatDoNotKnowIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := decodeBody(body, false, latestClock(readAt))
+		before, err := decodeBody(body, 0, false, latestClock(readAt))
 		if err != nil {
 			t.Fatalf("%s cannot be read: %v", show(s), err)
 		}
@@ -61,7 +61,7 @@ func TestASaveThatDoesNotKnowTheMarksMovesNone(t *testing.T) {
 	s := liveAt(1000, value("a", "1", 1))
 	s.capBy(800)
 	s.setLatestEnd(5000)
-	before, err := decodeBody(bodyOf(plain(s)), false, latestClock(readAt))
+	before, err := decodeBody(bodyOf(plain(s)), 0, false, latestClock(readAt))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type attribute struct {
 	name      string
 	timestamp Timestamp
 	tombstone bool   // the attribute was removed
+	at        uint32 // where the value begins in the bytes that it was decoded from; 0: not known
 	value     []byte // nil for an attribute tombstone
 }
 
@@ -139,6 +140,27 @@ func (r *Record) Values() map[string][]byte {
 			buf = append(buf, a.value...)
 			m[a.name] = buf[n:len(buf):len(buf)]
 		}
+	}
+	return m
+}
+
+// ValuesFrom returns what Values does. Where b is equal to the bytes that the record was decoded from, the
+// values are cut from b and not copied: the app may write into b from then on.
+func (r *Record) ValuesFrom(b []byte) map[string][]byte {
+	if len(b) == 0 {
+		return r.Values()
+	}
+	m := make(map[string][]byte, len(r.attrs))
+	for i := range r.attrs {
+		a := &r.attrs[i]
+		if a.tombstone || IsReserved(a.name) {
+			continue
+		}
+		end := int(a.at) + len(a.value)
+		if a.at == 0 || end > len(b) || !bytes.Equal(b[a.at:end], a.value) {
+			return r.Values()
+		}
+		m[a.name] = b[a.at:end:end]
 	}
 	return m
 }

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -56,8 +58,28 @@ func TestAnEqualRecordSaysTheSame(t *testing.T) {
 
 func TestValuesAreCopies(t *testing.T) {
 	base := liveAt(1, value("a", "1234", 10), value("b", "5678", 10))
+	bytesOfBase := plain(base)
+	decoded, err := Decode(bytesOfBase, aKey, nil, readAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, r := range map[string]*Record{"a record that was made": base, "a record that was read": decoded} {
+		t.Run(from, func(t *testing.T) {
+			valuesAreCopies(t, r, r.Values())
+			valuesAreCopies(t, r, r.ValuesFrom(nil))
+			valuesAreCopies(t, r, r.ValuesFrom(bytes.Clone(bytesOfBase)))
+			valuesAreCopies(t, r, r.ValuesFrom(make([]byte, len(bytesOfBase))))
+		})
+	}
+}
+
+// valuesAreCopies writes into got, which are the values of base.
+func valuesAreCopies(t *testing.T, base *Record, got map[string][]byte) {
+	t.Helper()
+	if string(got["a"]) != "1234" || string(got["b"]) != "5678" || len(got) != 2 {
+		t.Fatalf("values: %q", got)
+	}
 	was := clone(base)
-	got := base.Values()
 	for name := range got {
 		v := got[name]
 		_ = append(v, "overrun"...)
@@ -76,5 +98,25 @@ func TestValuesAreCopies(t *testing.T) {
 	copy(mine["a"], "oops")
 	if string(version(ours, "a").value) != "mine" {
 		t.Error("a save keeps the app's bytes instead of a copy")
+	}
+}
+
+// What a record was read from is cut up for the app: that is one allocation, and no copy.
+func TestValuesAreCutFromBytesThatNobodyElseHas(t *testing.T) {
+	values := map[string][]byte{}
+	for i := range 8 {
+		values[fmt.Sprint(i)] = make([]byte, 100)
+	}
+	spare := plain(Change(nil, values, 1, Timestamp{1, 1}))
+	r, err := Decode(bytes.Clone(spare), aKey, nil, readAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cut, copied := testing.AllocsPerRun(100, func() { r.ValuesFrom(spare) }), testing.AllocsPerRun(100, func() { r.Values() }); cut >= copied {
+		t.Errorf("%v allocations, and %v of a copy", cut, copied)
+	}
+	r.ValuesFrom(spare)["3"][50] = 'x'
+	if n := bytes.Count(spare, []byte("x")); n != 1 {
+		t.Errorf("the values were copied: %d", n)
 	}
 }

@@ -33,5 +33,5 @@ var codec = []rule{
 	one("each deletion of a session is remembered for longer", "tombstoneUntil",
 		"case found.tombstone && found.deadline >= ms:", "case false:"),
 	one("one session without end is remembered as the longest", "(*Cluster).noteLifetime",
-		"min(deadline-c.cfg.Now().UnixMilli(), mostLifetime.Milliseconds())", "deadline - c.cfg.Now().UnixMilli()"),
+		"min(deadline-now.UnixMilli(), mostLifetime.Milliseconds())", "deadline - now.UnixMilli()"),
 }

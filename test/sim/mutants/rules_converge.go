@@ -129,7 +129,7 @@ var converging = []rule{
 
 	// What a load has the copies brought up to date with.
 	one("a session that has ended is repaired", "(*operation).decideRepair",
-		"!s.IsTombstone() && !s.Live(op.c.cfg.Now()) && !s.IsEvidence(op.c.cfg.Now()):", "s == nil:"),
+		"!s.IsTombstone() && !v.isLive() && !s.IsEvidence(v.readAtConfigNow):", "s == nil:"),
 	one("orphans get what a repair could not write", "(*operation).readAndRepair",
 		"op.c.stats.repairFailures.Add(1) } else {", "op.c.stats.repairFailures.Add(1) }; {"),
 	one("a load forgets what it read when a repair finds no node", "(*operation).readAndRepair",

@@ -23,7 +23,7 @@ var latest = []rule{
 	one("an earlier end is forgotten when the later one has passed by one clock", "(*Record).foundUntil",
 		"min(r.LatestEnd()+clockSkew.Milliseconds(), MaxDeadline)", "r.LatestEnd()"),
 	one("a session that ended sooner is left to expire", "(*operation).decideRepair",
-		"&& !s.IsEvidence(op.c.cfg.Now())", ""),
+		"&& !s.IsEvidence(v.readAtConfigNow)", ""),
 	one("what tells of an earlier end is repaired for ever", "(*Record).IsEvidence",
 		"&& now.UnixMilli() < r.foundUntil()", "&& now.UnixMilli() > 0"),
 	one("a late save leaves the longer copy where it met it", "(*turn).decideSaves",

@@ -72,7 +72,7 @@ var owned = []rule{
 		"ok && !key.IsOwner() && p.has(key)", "ok && !key.IsOwner()"),
 
 	one("an update of a session that an epoch has ended is made", "(*update).read",
-		"err = u.c.mustLive(ctx, u.hash, v.merged)", "if !v.merged.Live(u.c.cfg.Now()) { err = ErrNotFound }"),
+		"err = u.mustLive(ctx, v)", "if !v.isLive() { err = ErrNotFound }"),
 	one("an update gives no owner", "(*update).makeChange",
 		"if r.own.told {", "if false {"),
 	one("a save under a lock gives no owner", "(*Cluster).saveWithLock",

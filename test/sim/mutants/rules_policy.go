@@ -31,7 +31,7 @@ var asking = []rule{
 	one("a node that answered before the wide read and hangs now is up", "(*operation).markUp",
 		"range slices.Concat(step.ask, step.brief) {", "range op.c.nodes() {"),
 	one("an ended copy on a fallback is proof", "(*operation).mayBelieve",
-		"!v.merged.Live(op.c.cfg.Now())", "v.merged == nil"),
+		"!v.isLive()", "v.merged == nil"),
 	one("a wide read is remembered before every target has what it found", "(*operation).readAndRepair",
 		"if op.decideRepair(v).want == nil {", "if op.noteWide(v); op.decideRepair(v).want == nil {"),
 	one("a wide read is remembered by another clock", "(*operation).noteWide",
@@ -53,5 +53,5 @@ var asking = []rule{
 	one("a session that cannot be read is no session", "(*operation).mayBelieve",
 		"case v.unreadable != nil:", "case false:"),
 	one("what a fallback does not know is no session", "(*operation).mayBelieve",
-		"!v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now())", "false"),
+		"!v.merged.IsTombstone() && !v.isLive()", "false"),
 }

@@ -3,6 +3,17 @@ package main
 // This file lists the rules of loads and merges that are taken out.
 
 var reading = []rule{
+	one("an abandoned question is used again", "(*operation).ask",
+		"case <-ctx.Done():", "case <-ctx.Done(): op.c.askings.Put(all)"),
+	one("what a node has said goes with the question", "(*operation).hear", `
+			op.copies = append(op.copies, *q.Copy)
+			a.item = &op.copies[len(op.copies)-1]`, "a.item = q.Copy"),
+	one("the app gets the snapshot's own bytes", "(*operation).decode",
+		"v.spare = a.item.Value", "v.spare = o.item.Value"),
+	one("two records of one read share their values", "(*view).record",
+		"v.spare = nil", ""),
+	one("values are cut from other bytes", "(*Record).ValuesFrom",
+		"|| !bytes.Equal(b[a.at:end], a.value)", ""),
 	one("the first answer wins", "(*operation).merge",
 		"v.merged = record.Merge(v.merged, a.rec)", `
 			if v.merged == nil {
@@ -68,7 +79,7 @@ var reading = []rule{
 	one("a new session is saved at once where no other process reads", "(*save).fromSnapshot",
 		"|| s.mayBeNew && s.isFarAfterOutage(v.targets) ||", "||"),
 	one("a tombstone is not repaired", "(*operation).decideRepair",
-		"!s.IsTombstone() && !s.Live(op.c.cfg.Now())", "!s.Live(op.c.cfg.Now())"),
+		"!s.IsTombstone() && !v.isLive()", "!v.isLive()"),
 	one("orphans are deleted at once", "(*operation).expireOrphans",
 		"err := a.node.server.Expire(op.key, a.item, value, min(orphanTTL, memcached.TTL(want.Deadline(), op.c.cfg.Now())))",
 		"_, err := value, a.node.server.Delete(op.key)"),
@@ -93,7 +104,7 @@ var reading = []rule{
 	one("a tampered copy hides the others", "(*operation).decode",
 		"v.tampered, a.tampered =", "v.unreadable, a.unreadable ="),
 	one("an outage is no session", "(*operation).mayBelieve",
-		"case v.isBlind(), op.isLeftover(v), v.homeAnswers == 0 && op.hadNoRoomToAsk(), !v.merged.IsTombstone() && !v.merged.Live(op.c.cfg.Now()) && !op.isMiss(v):", "case false:"),
+		"case v.isBlind(), op.isLeftover(v), v.homeAnswers == 0 && op.hadNoRoomToAsk(), !v.merged.IsTombstone() && !v.isLive() && !op.isMiss(v):", "case false:"),
 	one("deadline not checked", "(*Record).Live",
 		"return r != nil && !r.tombstone && now.UnixMilli() < r.deadline", "return r != nil && !r.tombstone"),
 	one("a get shares a command sent before it", "(*batcher).send",

@@ -12,7 +12,7 @@ var sealing = []rule{
 	one("a copy without a seal that says the same is left beside a sealed one", "(*view).lacking",
 		"|| a.item.Orphan || a.tampered {", "|| a.item.Orphan {"),
 	one("a session without a seal has no last end", "(*operation).decode",
-		"a.rec = a.rec.BoundUnsealed(cfg.Now(), cfg.Lifetime)", ""),
+		"a.rec = a.rec.BoundUnsealed(v.readAtConfigNow, op.c.cfg.Lifetime)", ""),
 	one("a session without a seal lives as long as it claims", "(*Record).BoundUnsealed",
 		"out.capBy(min(until, most))", "out.capBy(until)"),
 	one("a session without a seal ends with its present deadline", "(*Record).BoundUnsealed",

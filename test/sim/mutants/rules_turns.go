@@ -38,7 +38,7 @@ var turns = []rule{
 	one("an untrusted clock shows in the write of all", "(*operation).maySend",
 		"notAhead(want, op.c.cfg.Now())", "error(nil)"),
 	one("an end that has passed is one for the first save only", "(*save).plan",
-		"case v.merged == nil && s.hasEnded():", "case before == nil && s.hasEnded():"),
+		"case v.merged == nil && s.hasEnded(s.c.cfg.Now()):", "case before == nil && s.hasEnded(s.c.cfg.Now()):"),
 	one("scs: a save that waits ends with its client", "scsstore.(*Store).CommitCtx",
 		"s.cluster.Save(withoutEnd(ctx), now.rec)", "s.cluster.Save(ctx, now.rec)"),
 }
