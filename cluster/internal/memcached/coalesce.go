@@ -8,8 +8,8 @@ import (
 )
 
 // This file decides which commands travel together. The one that finds the server idle goes at
-// once and alone; those that arrive while it is under way go together next. So a lone caller waits
-// for nobody, and many callers cost the server and this process one exchange instead of one each.
+// once; those that arrive while it is under way go together next. So a lone caller waits for
+// nobody, and many callers cost the server and this process one exchange instead of one each.
 // Gets do so (batch.go), and so do small writes (pipeline.go).
 
 // coalescer is the queue of those that wait for the exchange under way. At most one leader at a
