@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-go/holdfast/cluster"
@@ -60,7 +61,7 @@ func (c *call) withNode(open func() (*cluster.Cluster, error), do func(cl *clust
 	defer cl.Close()
 	id, from := c.node()
 	if id == "" {
-		return c.fail(fmt.Errorf("which node? Name it, or set %s", nodeVariable))
+		return c.fail(fmt.Errorf("which node? Name it, or set %s. The nodes of the list are %s", nodeVariable, strings.Join(idsOf(cl.Nodes()), ", ")))
 	}
 	if err := knownNode(id, from, idsOf(cl.Nodes())); err != nil {
 		return c.fail(err)

@@ -184,6 +184,7 @@ func TestADayWithThreeNodes(t *testing.T) {
 func day(s *stage) {
 	n2 := s.nodes.ByID("n2")
 	s.run(exitNotYet, "status") // nobody has filled them yet
+	s.has(s.run(exitDone, "sessions").out, "SESSIONS", "MEMCACHED_KEY_PREFIX")
 	s.sessions(30)
 	s.has(s.run(exitDone, "wait").out, "n1, n2 and n3 are whole")
 	s.has(s.run(exitDone, "status").out, "NODE", "n1", "n2", "n3", " up ", " whole", s.nodes.ByID("n3").Addr(), "64.0 MiB")
@@ -330,7 +331,7 @@ func TestMistakesTeach(t *testing.T) {
 		{[]string{"where", "-" + plantedID}, []string{"begins with a hyphen", "where -"}},
 		{[]string{"where", "--json=" + plantedID, plantedID}, []string{"no flag"}},
 		{[]string{"where", "-"}, []string{"no id on standard input"}},
-		{[]string{"drain"}, []string{"which node?", "HOLDFAST_NODE"}},
+		{[]string{"drain"}, []string{"which node?", "HOLDFAST_NODE", "n1, n2"}},
 		{[]string{"drain", "n9"}, []string{`no node "n9" (the argument)`, "n1, n2"}},
 		{[]string{"drain", "n1", "n2"}, []string{"one node", "whole again"}},
 		{[]string{"undrain"}, []string{"which node?"}},

@@ -80,6 +80,9 @@ func (c *call) sessions(countOnly bool) int {
 			{"SESSIONS", "END WITHIN 1 H", "WITHIN 1 DAY", "LATER", "BYTES"},
 			{number(r.Count), number(r.WithinHour), number(r.WithinDay), number(r.Later), size(r.Bytes)},
 		})
+		if r.Count == 0 {
+			fmt.Fprintln(w, "\nNo node holds a session. If the app has some: is MEMCACHED_KEY_PREFIX that of the app?")
+		}
 	})
 	return exitDone
 }
