@@ -113,21 +113,37 @@ func (s *Store) presentedIDs(r *http.Request, name string) (ids []presented, err
 // cookieFor returns the cookie that carries the id and the version; no id with a negative MaxAge
 // expires it.
 func (s *Store) cookieFor(r *http.Request, session *sessions.Session, p presented) (*http.Cookie, error) {
+	opts, err := s.cookieOptions(r, session)
+	if err != nil {
+		return nil, err
+	}
+	return s.cookieWith(session.Name(), opts, p)
+}
+
+// cookieOptions returns the session's options as its cookie has them. The error says that browsers
+// would refuse that cookie.
+func (s *Store) cookieOptions(r *http.Request, session *sessions.Session) (sessions.Options, error) {
 	opts := *session.Options
 	opts.MaxAge = min(opts.MaxAge, maxAgeLimit)
 	opts.Secure = opts.Secure || mustBeSecure(session.Name(), &opts) || r.TLS != nil || s.TrustForwardedProto && forwardedTLS(r)
+	if opts.MaxAge >= 0 && hasPrefix(session.Name(), hostPrefix) && (opts.Path != "/" || opts.Domain != "") {
+		return opts, fmt.Errorf("gorillastore: session %q: browsers refuse a cookie whose name begins with %q unless its Options "+
+			"have Path %q and no Domain", session.Name(), hostPrefix, "/")
+	}
+	return opts, nil
+}
+
+// cookieWith returns the cookie of that name with these options. The error says that what it is to
+// carry does not fit into it.
+func (s *Store) cookieWith(name string, opts sessions.Options, p presented) (*http.Cookie, error) {
 	value := ""
 	if opts.MaxAge >= 0 {
-		if hasPrefix(session.Name(), hostPrefix) && (opts.Path != "/" || opts.Domain != "") {
-			return nil, fmt.Errorf("gorillastore: session %q: browsers refuse a cookie whose name begins with %q unless its Options "+
-				"have Path %q and no Domain", session.Name(), hostPrefix, "/")
-		}
 		var err error
-		if value, err = securecookie.EncodeMulti(session.Name(), p, s.keys.codecs()...); err != nil {
-			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", session.Name(), len(p.id), err)
+		if value, err = securecookie.EncodeMulti(name, p, s.keys.codecs()...); err != nil {
+			return nil, fmt.Errorf("gorillastore: session %q: its id (%d bytes) does not fit into a cookie: %w", name, len(p.id), err)
 		}
 	}
-	return sessions.NewCookie(session.Name(), value, &opts), nil
+	return sessions.NewCookie(name, value, &opts), nil
 }
 
 // A cookie whose name begins with one of these prefixes, in upper or lower case, makes a promise,

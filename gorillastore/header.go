@@ -46,6 +46,9 @@ func (s *Store) takeBackID(w http.ResponseWriter, name, ended string) {
 // of this name that New returned.
 func (s *Store) takeBack(w http.ResponseWriter, name string, drop func(c *http.Cookie, id string) bool) {
 	lines := w.Header()["Set-Cookie"]
+	if len(lines) == 0 {
+		return
+	}
 	kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
 		if before, _, _ := strings.Cut(line, "="); before != name {
 			return false

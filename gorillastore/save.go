@@ -102,7 +102,7 @@ func (s *Store) save(r *http.Request, w http.ResponseWriter, session *sessions.S
 
 // storeAgain stores the session under the id it has.
 func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track) error {
-	attrs, cookie, err := s.prepare(r, session, t, t.rec.Key())
+	attrs, opts, err := s.prepare(r, session, t, t.rec.Key())
 	if err != nil {
 		return err
 	}
@@ -124,13 +124,13 @@ func (s *Store) storeAgain(ctx context.Context, r *http.Request, w http.Response
 	case err != nil:
 		return notSaved(session, err)
 	}
-	s.saved(r, w, session, t, t.rec, cookie)
+	s.saved(r, w, session, t, t.rec, opts)
 	return nil
 }
 
 // storeAs stores the session under an id that it has not had yet, and destroys its old id.
 func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, id string) error {
-	attrs, cookie, err := s.prepare(r, session, t, id)
+	attrs, opts, err := s.prepare(r, session, t, id)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *Store) storeAs(ctx context.Context, r *http.Request, w http.ResponseWri
 		}
 	}
 	session.ID = id
-	s.saved(r, w, session, t, rec, cookie)
+	s.saved(r, w, session, t, rec, opts)
 	if old != nil {
 		if err := s.cluster.Delete(ctx, old.Key()); err != nil {
 			return fmt.Errorf("gorillastore: session %q has a new id, but its old one could not be destroyed and remains valid until it ends: %w", session.Name(), err)
@@ -184,18 +184,22 @@ func (s *Store) notRenewed(w http.ResponseWriter, session *sessions.Session, old
 		session.Name(), cluster.ErrDestroyed)
 }
 
-// prepare does everything that can fail before a node is asked.
-func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id string) (map[string][]byte, *http.Cookie, error) {
+// prepare does everything that can fail before a node is asked. It returns the attributes, and the
+// options of the cookie.
+func (s *Store) prepare(r *http.Request, session *sessions.Session, t *track, id string) (map[string][]byte, sessions.Options, error) {
 	var stored map[string][]byte
 	if t.rec != nil {
 		stored = t.rec.Attrs
 	}
 	attrs, err := s.attributes(session, t, stored)
 	if err != nil {
-		return nil, nil, err
+		return nil, sessions.Options{}, err
 	}
-	cookie, err := s.cookieFor(r, session, presented{id, noVersion})
-	return attrs, cookie, err
+	opts, err := s.cookieOptions(r, session)
+	if err == nil && (len(id) > sureToFit || len(s.keys.codecs()) == 0) {
+		_, err = s.cookieWith(session.Name(), opts, presented{id, noVersion})
+	}
+	return attrs, opts, err
 }
 
 // attributes returns what is to be stored of the session in the place of the stored attributes.
@@ -214,14 +218,22 @@ func (s *Store) attributes(session *sessions.Session, t *track, stored map[strin
 // noVersion takes as much room in a cookie as the version that is not known before the save.
 const noVersion = "----------------"
 
-// saved remembers the record that is stored now, and sets the cookie, with the version that stands.
-func (s *Store) saved(r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, cookie *http.Cookie) {
+// sureToFit is the length of an id that fits into every cookie, with any version: no need to sign one
+// to know that it can be signed.
+const sureToFit = 256
+
+// saved remembers the record that is stored now, and sets the cookie, with the version that stands. If
+// an Update has made the session's options unfit for a cookie, the cookie has those of before.
+func (s *Store) saved(r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, rec *cluster.Record, before sessions.Options) {
 	t.rec, t.trouble = rec, nil
 	t.span = s.wanted(t.span, session.Options.MaxAge)
-	if c, err := s.cookieFor(r, session, presented{rec.Key(), rec.Version()}); err == nil {
-		cookie = c // else it says of nothing that the client has seen it
+	cookie, err := s.cookieFor(r, session, presented{rec.Key(), rec.Version()})
+	if err != nil { // it says of nothing that the client has seen it
+		cookie, err = s.cookieWith(session.Name(), before, presented{rec.Key(), noVersion})
 	}
-	s.setCookie(w, cookie)
+	if err == nil { // prepare has seen to it
+		s.setCookie(w, cookie)
+	}
 }
 
 // destroy deletes the session under every id that the app or the request has for it, then expires

@@ -79,7 +79,7 @@ func (s *Store) Update(r *http.Request, w http.ResponseWriter, name string, chan
 
 // update is Update of a session that is stored. The track is locked.
 func (s *Store) update(r *http.Request, w http.ResponseWriter, session *sessions.Session, t *track, change func(*sessions.Session) error) (err error) {
-	mine, cookie, err := s.prepare(r, session, t, t.rec.Key())
+	mine, opts, err := s.prepare(r, session, t, t.rec.Key())
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Store) update(r *http.Request, w http.ResponseWriter, session *sessions
 		return fmt.Errorf("gorillastore: session %q was not updated: %w", session.Name(), err)
 	}
 	done = true
-	s.saved(r, w, session, t, stored, cookie)
+	s.saved(r, w, session, t, stored, opts)
 	return nil
 }
 
