@@ -67,14 +67,10 @@ type sessionRef = weak.Pointer[sessions.Session]
 func (ts *tracks) putNew(session *sessions.Session, t *track) {
 	t.name, t.values = session.Name(), identity(session)
 	t.made, t.options = weak.Make(session), weak.Make(session.Options)
-	ts.put(session, t)
-	if session.Options != nil {
-		runtime.AddCleanup(session.Options, ts.drop, t.made)
-	}
+	ts.put(session, t.made, t)
 }
 
-func (ts *tracks) put(session *sessions.Session, t *track) {
-	ref := weak.Make(session)
+func (ts *tracks) put(session *sessions.Session, ref sessionRef, t *track) {
 	ts.m.Store(ref, t)
 	runtime.AddCleanup(session, ts.drop, ref)
 }
@@ -83,16 +79,20 @@ func (ts *tracks) put(session *sessions.Session, t *track) {
 // Options: a copy that has them may still be saved, and nothing else tells whose copy it is.
 func (ts *tracks) drop(ref sessionRef) {
 	if v, ok := ts.m.Load(ref); ok && ref.Value() == nil {
-		if t := v.(*track); t.made != ref || t.options.Value() == nil {
-			ts.m.Delete(ref)
+		t := v.(*track)
+		if options := t.options.Value(); t.made == ref && options != nil {
+			runtime.AddCleanup(options, ts.drop, ref)
+			return
 		}
+		ts.m.Delete(ref)
 	}
 }
 
 // of returns the session's track, and a new track for a session that no store has made; known is
 // false for a new track. The new track says that the session belongs to the given store.
 func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known bool) {
-	if t, ok := ts.m.Load(weak.Make(session)); ok {
+	ref := weak.Make(session)
+	if t, ok := ts.m.Load(ref); ok {
 		return t.(*track), true
 	}
 	t, known = ts.original(session)
@@ -102,7 +102,7 @@ func (ts *tracks) of(session *sessions.Session, store *Store) (t *track, known b
 			t.span = store.usual()
 		}
 	}
-	ts.put(session, t)
+	ts.put(session, ref, t)
 	return t, known
 }
 
