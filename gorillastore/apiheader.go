@@ -10,8 +10,8 @@ import (
 // This file decides how a session's id travels in a header in the place of a cookie: for clients
 // that keep no cookies.
 
-// tickets are the signed ids that came with the request for a session of that name.
-func (s *Store) tickets(r *http.Request, name string) (values []string) {
+// tickets appends the signed ids that came with the request for a session of that name.
+func (s *Store) tickets(values []string, r *http.Request, name string) []string {
 	if s.Header != "" {
 		for _, value := range r.Header.Values(s.Header) {
 			if value != "" {

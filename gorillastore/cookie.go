@@ -87,7 +87,8 @@ const maxPresented = 8
 // over, so that a cookie set by a neighbouring site cannot keep a user out. If none verifies, the
 // error is a securecookie.MultiError, as the stores of gorilla/sessions return it.
 func (s *Store) presentedIDs(r *http.Request, name string) (ids []presented, err error) {
-	for _, value := range s.tickets(r, name) {
+	var few [2]string
+	for _, value := range s.tickets(few[:0], r, name) {
 		var p presented
 		refused := securecookie.DecodeMulti(name, value, &p, s.keys.codecs()...)
 		known := slices.IndexFunc(ids, func(o presented) bool { return o.id == p.id })

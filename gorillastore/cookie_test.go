@@ -255,3 +255,50 @@ func TestNilArguments(t *testing.T) {
 		t.Errorf("without Options: %+v, %v", session.Options, err)
 	}
 }
+
+// Save signs no cookie to know whether an id of the app fits into one, up to a length that always fits.
+func TestIDsOfAllLengthsThatFit(t *testing.T) {
+	_, c, _ := start(t)
+	store := newStore(t, c, authKey, authKey) // an encrypted cookie is longer
+	for _, n := range []int{1, 255, 256, 257, 1000} {
+		u, id := newUser(t), strings.Repeat("i", n)
+		u.visit(func(w http.ResponseWriter, r *http.Request) {
+			session := u.open(store, r, "app")
+			session.ID, session.Values["n"] = id, n
+			u.save(session, r, w)
+		})
+		if v := u.see(store, "app"); v.id != id || v.values["n"] != n {
+			t.Errorf("with an id of %d bytes the next request has the id %.20q, values %v", n, v.id, v.values)
+		}
+	}
+}
+
+// What Update's function does to the options is looked at when the session is stored already: the user
+// has to be able to find it.
+func TestAnUpdateThatBreaksTheOptionsSetsTheCookieOfBefore(t *testing.T) {
+	_, _, store := start(t)
+	const name = "__Host-app"
+	first := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	session, _ := store.Get(r, name)
+	if err := session.Save(r, first); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(first.Result().Cookies()[0])
+	err := store.Update(r, w, name, func(session *sessions.Session) error {
+		session.Options.Path = "/of/no/host/cookie"
+		session.Values["n"] = 1
+		return nil
+	})
+	cookies := w.Result().Cookies()
+	if err != nil || len(cookies) != 1 || cookies[0].Path != "/" {
+		t.Fatalf("error %v, cookies %v", err, cookies)
+	}
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(cookies[0])
+	if session, err := store.Get(r, name); err != nil || session.IsNew || session.Values["n"] != 1 {
+		t.Errorf("new %v, values %v, error %v", session.IsNew, session.Values, err)
+	}
+}
