@@ -115,6 +115,7 @@ func (b *batcher) sized(batch []*Request) {
 type reader struct {
 	client *memcache.Client
 	opened uint64   // how many connections to the server had been opened when the command was sent
+	sent   int      // the size of the largest value that the server has sent
 	keys   []string // of the batch; kept for the next, as listed is
 	listed map[string]bool
 }

@@ -32,7 +32,8 @@ type guardedConn struct {
 	values  int  // that the answer may still bring: one for each key asked for
 	ended   bool // the answer's last line has come
 	line    []byte
-	skip    int // bytes of the current value, with its line end, still to come
+	size    int // of the current value
+	skip    int // bytes of it, with its line end, still to come
 
 	held   []byte // read ahead: from the end of a line whose value has not come
 	wanted int    // bytes of it, before they are passed on
@@ -106,7 +107,8 @@ func (c *guardedConn) hold() error {
 }
 
 // mostAnnounced is the largest value whose announcement is passed on before the value has come: the
-// client above allocates what is announced, and a server may announce what it does not send.
+// client above allocates what is announced, and a server may announce what it does not send. One that has
+// sent larger values is believed up to twice their size.
 const mostAnnounced = 64 << 10
 
 // inspect follows the answer line by line and value by value, and sets how many bytes may be
@@ -119,7 +121,9 @@ func (c *guardedConn) inspect(b []byte) error {
 		}
 		if c.skip > 0 {
 			n := min(c.skip, len(b))
-			c.skip -= n
+			if c.skip -= n; c.skip == 0 {
+				c.reader.sent = max(c.reader.sent, c.size)
+			}
 			b = b[n:]
 			continue
 		}
@@ -135,7 +139,7 @@ func (c *guardedConn) inspect(b []byte) error {
 		if isValue && (size > c.maxValue || c.values == 0) {
 			return errOversized
 		}
-		if c.wanted = len("\n") + size + len("\r\n"); isValue && size > mostAnnounced && 1+len(rest)+len(c.held) < c.wanted {
+		if c.wanted = len("\n") + size + len("\r\n"); isValue && size > max(mostAnnounced, 2*c.reader.sent) && 1+len(rest)+len(c.held) < c.wanted {
 			c.passed -= 1 + len(rest) // its line is followed once more then, from its end
 			return nil
 		}
@@ -145,7 +149,7 @@ func (c *guardedConn) inspect(b []byte) error {
 			continue
 		}
 		c.values--
-		c.skip = size + len("\r\n")
+		c.size, c.skip = size, size+len("\r\n")
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestTheGuardFollowsAnAnswerHoweverItIsCut(t *testing.T) {
 		{"a VALUE line without end", "VALUE " + strings.Repeat("x", maxAnswerLine), errOversized},
 	} {
 		for _, cut := range []int{1, 2, 3, 7, 4096} {
-			guard := &guardedConn{maxValue: 1000, values: 2}
+			guard := &guardedConn{reader: new(reader), maxValue: 1000, values: 2}
 			var got error
 			for b := []byte(c.answer); len(b) > 0 && got == nil; {
 				n := min(cut, len(b))
@@ -69,7 +69,8 @@ func TestLargeValuesComeThroughInAnyPieces(t *testing.T) {
 				}
 			}
 		}, func(t *testing.T, n *watched) {
-			for range 2 { // over one connection
+			n.reader.sent = 0 // nothing is believed
+			for range 2 {     // over one connection
 				var batch []*Request
 				for i := range values {
 					batch = append(batch, &Request{Key: fmt.Sprint("k", i)})
@@ -108,6 +109,33 @@ func TestAnnouncedLengthAloneAllocatesNothing(t *testing.T) {
 		}
 		if cost := allocated() - before; cost > 1<<18 {
 			t.Errorf("%d bytes allocated", cost)
+		}
+	})
+}
+
+// A server that sends large values is believed when it announces them: they are read once, and not
+// held back and copied.
+func TestLargeValuesOfAServerThatSendsThemAreNotCopied(t *testing.T) {
+	value := bytes.Repeat([]byte("v"), 4*mostAnnounced)
+	hostile(t, Config{}, func(nc net.Conn, r *bufio.Reader) {
+		answer := fmt.Appendf(nil, "VALUE k 0 %d 1\r\n%s\r\nEND\r\n", len(value), value)
+		for {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+			if _, err := nc.Write(answer); err != nil {
+				return
+			}
+		}
+	}, func(t *testing.T, n *watched) {
+		for read := range 3 {
+			before := allocated()
+			if it, err := n.getOne("k"); err != nil || !bytes.Equal(it.Value, value) {
+				t.Fatal(err)
+			}
+			if cost := allocated() - before; read > 0 && cost > int64(len(value)*3/2) {
+				t.Errorf("read %d: %d bytes allocated for %d", read, cost, len(value))
+			}
 		}
 	})
 }

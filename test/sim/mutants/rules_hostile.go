@@ -8,5 +8,5 @@ var hostile = []rule{
 	one("a node that refuses what all others store is asked for ever", "nodeConflicts.tooMany",
 		"c.alone >= mostAlone", "c.alone < 0"),
 	one("what a node announces is paid for before it comes", "(*guardedConn).inspect",
-		"isValue && size > mostAnnounced &&", "isValue && size < 0 &&"),
+		"isValue && size > max(mostAnnounced, 2*c.reader.sent) &&", "isValue && size < 0 &&"),
 }
