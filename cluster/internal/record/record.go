@@ -147,22 +147,30 @@ func (r *Record) Values() map[string][]byte {
 // ValuesFrom returns what Values does. Where b is equal to the bytes that the record was decoded from, the
 // values are cut from b and not copied: the app may write into b from then on.
 func (r *Record) ValuesFrom(b []byte) map[string][]byte {
-	if len(b) == 0 {
+	if !r.isCutFrom(b) {
 		return r.Values()
 	}
 	m := make(map[string][]byte, len(r.attrs))
 	for i := range r.attrs {
-		a := &r.attrs[i]
-		if a.tombstone || IsReserved(a.name) {
-			continue
+		if a := &r.attrs[i]; !a.tombstone && !IsReserved(a.name) {
+			end := int(a.at) + len(a.value)
+			m[a.name] = b[a.at:end:end]
 		}
-		end := int(a.at) + len(a.value)
-		if a.at == 0 || end > len(b) || !bytes.Equal(b[a.at:end], a.value) {
-			return r.Values()
-		}
-		m[a.name] = b[a.at:end:end]
 	}
 	return m
+}
+
+// isCutFrom reports whether all values lie in b where they lay in what the record was decoded from. They
+// never do in the bytes of a sealed record.
+func (r *Record) isCutFrom(b []byte) bool {
+	for i := range r.attrs {
+		a := &r.attrs[i]
+		end := int(a.at) + len(a.value)
+		if !a.tombstone && (a.at == 0 || end > len(b) || !bytes.Equal(b[a.at:end], a.value)) {
+			return false
+		}
+	}
+	return true
 }
 
 // Reserved returns the value of a reserved attribute, which the caller must not change. Ok is false

@@ -12,7 +12,7 @@ var reading = []rule{
 		"v.spare = a.item.Value", "v.spare = o.item.Value"),
 	one("two records of one read share their values", "(*view).record",
 		"v.spare = nil", ""),
-	one("values are cut from other bytes", "(*Record).ValuesFrom",
+	one("values are cut from other bytes", "(*Record).isCutFrom",
 		"|| !bytes.Equal(b[a.at:end], a.value)", ""),
 	one("the first answer wins", "(*operation).merge",
 		"v.merged = record.Merge(v.merged, a.rec)", `
