@@ -49,6 +49,7 @@ func (op *operation) ask(ctx context.Context, v *view, step readStep, began time
 			op.hear(v, q)
 			op.trace.request(q.node, "gets", began, q.Took, q.Err)
 		}
+		clear(all.requests) // the pool keeps no answers
 		op.c.askings.Put(all)
 	}
 	for i := range brief {

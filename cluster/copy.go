@@ -20,7 +20,9 @@ func (op *operation) decode(v *view, a *answer) {
 	for i := range v.answers {
 		if o := &v.answers[i]; o.rec != nil && string(o.item.Value) == string(a.item.Value) {
 			a.rec, a.unsealed = o.rec, o.unsealed // the usual case: both copies are the same bytes
-			v.spare = a.item.Value
+			if !a.item.Shared {
+				v.spare, v.spareOf = a.item.Value, a.rec
+			}
 			return
 		}
 	}

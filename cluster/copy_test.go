@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/holdfast-go/holdfast/cluster/internal/record"
 )
@@ -260,5 +262,66 @@ func TestTwoRecordsOfOneReadShareNoValue(t *testing.T) {
 		one, two := v.record("s"), v.record("s")
 		one.Attrs["a"][0] = '2'
 		w.same(two.Attrs, "a=1")
+	})
+}
+
+// Loads of one session that meet are answered by one command.
+func TestParallelLoadsOfASessionShareNoValue(t *testing.T) {
+	story(t, 2, func(w *world) {
+		app := w.cluster(Config{})
+		w.create(app, "s", "a=1")
+		w.far.Store(true)
+		found := make([]*Record, 40)
+		var all sync.WaitGroup
+		for i := range found {
+			all.Go(func() { found[i] = w.load(app, "s") })
+		}
+		all.Wait()
+		for i, r := range found {
+			w.same(r.Attrs, "a=1")
+			r.Attrs["a"][0] = '0' + byte(i)
+		}
+		for i, r := range found {
+			if got := r.Attrs["a"][0]; got != '0'+byte(i) {
+				w.Errorf("load %d shows what another request has written: %q", i, got)
+			}
+		}
+	})
+}
+
+// The offsets of a merged record are those of different bytes.
+func TestValuesOfAMergedRecordDoNotOverlap(t *testing.T) {
+	story(t, 2, func(w *world) {
+		app := w.cluster(Config{})
+		zeros := strings.Repeat("0", 200)
+		w.create(app, "s", "p="+zeros)
+		v, err := app.newOperation("s", intent{}).read(w.Context())
+		if err != nil || v.spare == nil {
+			w.Fatalf("%v, spare bytes: %t", err, v.spare != nil)
+		}
+		b := bytesOf(w, liveAt(1<<41, value("o", zeros[:40], 1<<50), value("q", "0", 1<<50)), "s", nil)
+		other, err := record.Decode(b, record.KeyOf("s"), nil, time.Now().AddDate(80, 0, 0))
+		if err != nil {
+			w.Fatal(err)
+		}
+		v.merged = record.Merge(v.merged, other)
+		r := v.record("s")
+		for i := range r.Attrs["p"] {
+			r.Attrs["p"][i] = 'x'
+		}
+		if q := string(r.Attrs["q"]); q != "0" {
+			w.Errorf("a change of p has changed q to %q", q)
+		}
+	})
+}
+
+func TestASessionThatEndsWhileItIsReadIsNotShown(t *testing.T) {
+	story(t, 2, func(w *world) {
+		app := w.cluster(Config{})
+		r := NewRecord("s")
+		r.Attrs, r.Deadline = attrsOf("a=1"), time.Now().Add(latency)
+		w.save(app, r)
+		w.far.Store(true)
+		w.missing(app, "s", ErrNotFound)
 	})
 }

@@ -82,7 +82,7 @@ func (c *Cluster) findLive(ctx context.Context, hash record.Key, in intent, t *t
 // mustLive returns ErrNotFound for what is no session: it has ended, or DestroyAll of its owner has ended
 // it (rule 41).
 func (op *operation) mustLive(ctx context.Context, v *view) error {
-	if !v.isLive() {
+	if !v.merged.Live(op.c.cfg.Now()) { // now: the read may have taken long, or the machine was asleep
 		return ErrNotFound
 	}
 	return op.c.checkOwner(ctx, op.hash, v.merged)
@@ -237,8 +237,10 @@ type loaded struct {
 // the spare bytes.
 func (v *view) record(key string) *Record {
 	r := &loaded{}
-	spare := v.spare
-	v.spare = nil
+	var spare []byte
+	if v.merged == v.spareOf {
+		spare, v.spare = v.spare, nil
+	}
 	r.key, r.Attrs, r.Deadline = key, v.merged.ValuesFrom(spare), time.UnixMilli(v.merged.Deadline()).UTC()
 	r.snap = snapshot{base: v.merged, seen: r.seenRoom[:0]}
 	if !v.unrepaired {

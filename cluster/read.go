@@ -39,6 +39,7 @@ func (op *operation) read(ctx context.Context) (*view, error) {
 				v.throttled = true
 				break
 			}
+			began = time.Now() // no node makes anybody wait at that door
 			op.c.stats.wideReads.Add(1)
 			op.trace.isWide()
 		}

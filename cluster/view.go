@@ -29,8 +29,10 @@ type view struct {
 	// unreadable is the ErrVersion or ErrSealed of a copy, where no home node could be read.
 	unreadable error
 	tampered   error // the ErrSealed of a copy that any other copy may replace
-	// spare are the bytes of a copy that was equal to another: nobody else refers to them.
-	spare []byte
+	// spare are the bytes of a copy that was equal to another, from which spareOf was decoded: nobody else
+	// refers to them.
+	spare   []byte
+	spareOf *record.Record
 
 	// Room for what most views need.
 	targetRoom, askRoom [2]*node

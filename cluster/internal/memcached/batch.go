@@ -114,10 +114,10 @@ func (b *batcher) sized(batch []*Request) {
 // a time, that of a batch.
 type reader struct {
 	client *memcache.Client
-	opened uint64   // how many connections to the server had been opened when the command was sent
-	sent   int      // the size of the largest value that the server has sent
-	keys   []string // of the batch; kept for the next, as listed is
-	listed map[string]bool
+	opened uint64         // how many connections to the server had been opened when the command was sent
+	sent   int            // the size of the largest value that the server has sent
+	keys   []string       // of the batch; kept for the next, as listed is
+	listed map[string]int // how often
 }
 
 // fetch reads what a batch asks for, with one command.
@@ -135,7 +135,7 @@ func (r *reader) fetch(batch []*Request) error {
 	asked := 0
 	for _, q := range batch {
 		if it := items[q.Key]; it != nil {
-			q.finds(it, r.opened)
+			q.finds(it, r.opened, r.listed[q.Key] > 1)
 			asked++
 		}
 		if it := items[q.Also]; it != nil && q.Also != "" {
@@ -159,21 +159,24 @@ func (r *reader) fetchOne(q *Request) error {
 	case it.Key != q.Key:
 		return errOutOfStep
 	}
-	q.finds(it, r.opened)
+	q.finds(it, r.opened, false)
 	return nil
 }
 
 // keysOf lists the keys of a batch, each once, in the place of those of the last.
 func (r *reader) keysOf(batch []*Request) []string {
 	if r.listed == nil {
-		r.listed = map[string]bool{}
+		r.listed = map[string]int{}
 	}
 	clear(r.listed)
 	r.keys = r.keys[:0]
 	for _, q := range batch {
 		for _, key := range [...]string{q.Key, q.Also} {
-			if key != "" && !r.listed[key] {
-				r.keys, r.listed[key] = append(r.keys, key), true
+			if key == "" {
+				continue
+			}
+			if r.listed[key]++; r.listed[key] == 1 {
+				r.keys = append(r.keys, key)
 			}
 		}
 	}

@@ -28,8 +28,8 @@ type Request struct {
 }
 
 // finds notes what the server holds.
-func (r *Request) finds(it *memcache.Item, opened uint64) {
-	r.found = Copy{Value: it.Value, Orphan: it.Flags&OrphanFlag != 0, cas: it.CasID, opened: opened}
+func (r *Request) finds(it *memcache.Item, opened uint64, shared bool) {
+	r.found = Copy{Value: it.Value, Shared: shared, Orphan: it.Flags&OrphanFlag != 0, cas: it.CasID, opened: opened}
 	r.Copy = &r.found
 }
 
@@ -63,6 +63,7 @@ func (l *Latch) answered() {
 // replace it.
 type Copy struct {
 	Value  []byte
+	Shared bool // others have the same bytes: who has asked for the key in the same command
 	Orphan bool // was given a short life (Expire): it must not be counted on
 
 	// CAS ids restart at 1 with the memcached process, so an old token can fit a new item, and a
