@@ -101,7 +101,7 @@ var healing = []rule{
 	one("orphans are expired while another process may go by the former list", "(*operation).expireOrphans",
 		"|| time.Now().Before(op.lists.now.settled)", ""),
 	one("homes by the former list are not waited for", "(*operation).isMiss",
-		"&& !slices.ContainsFunc(op.lists.former, func(l *list) bool { return !op.haveAnswered(v, l) })", ""),
+		"&& !slices.ContainsFunc(op.lists.former, func(l *list) bool { return !op.haveAnswered(v, l) })", "&& !slices.ContainsFunc(op.lists.former[:0], func(l *list) bool { return !op.haveAnswered(v, l) })"),
 
 	// Two polls, and nothing between them (rule 23).
 	one("a node is whole after one poll", "(*Row).Add",
