@@ -12,7 +12,8 @@ import (
 // for.
 
 // ask reads the key from the nodes of a step at once and adds what they say to the view. The brief
-// ones have a quarter of a Timeout. It is the time at which the step begins.
+// ones have a quarter of a Timeout. Began is when the step began: what an answer takes is counted from
+// there.
 func (op *operation) ask(ctx context.Context, v *view, step readStep, began time.Time) error {
 	patience, cancel := ctx, context.CancelFunc(func() {})
 	if len(step.brief) > 0 {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -265,6 +266,8 @@ func TestTwoRecordsOfOneReadShareNoValue(t *testing.T) {
 	})
 }
 
+var errGivenUp = errors.New("given up")
+
 // Loads of one session that meet are answered by one command.
 func TestParallelLoadsOfASessionShareNoValue(t *testing.T) {
 	story(t, 2, func(w *world) {
@@ -273,6 +276,16 @@ func TestParallelLoadsOfASessionShareNoValue(t *testing.T) {
 		w.far.Store(true)
 		found := make([]*Record, 40)
 		var all sync.WaitGroup
+		all.Go(func() { // its function has the bytes of the same command
+			err := app.Update(w.Context(), "s", func(r *Record) error {
+				w.same(r.Attrs, "a=1")
+				r.Attrs["a"][0] = 'u'
+				return errGivenUp
+			})
+			if !isErr(err, errGivenUp) {
+				w.Errorf("an update that is given up: %v", err)
+			}
+		})
 		for i := range found {
 			all.Go(func() { found[i] = w.load(app, "s") })
 		}

@@ -160,3 +160,24 @@ func TestDownNodeIsAskedWhereCopiesDiffer(t *testing.T) {
 		w.sees(b, "s", "a=3")
 	})
 }
+
+// What an unknown id waits for at this process's own door is no node's time: whoever looks at the times of
+// requests would take nodes for slow.
+func TestTheWaitForUnknownIDsIsNoNodesTime(t *testing.T) {
+	story(t, 3, func(w *world) {
+		asked := 0
+		app := w.cluster(Config{UnknownPerSecond: 10, Trace: &Trace{RequestDone: func(_ context.Context, d RequestDone) {
+			asked++
+			if took := time.Since(d.Began); took != 0 {
+				w.Errorf("%s has answered at once, and %v is counted", d.Node, took)
+			}
+		}}})
+		began := time.Now()
+		for i := range 12 { // ten at once, and one each 100 ms
+			w.missing(app, fmt.Sprint("unknown", i), ErrNotFound)
+		}
+		if time.Since(began) == 0 || asked < 36 {
+			w.Errorf("nobody has waited: %d requests in %v", asked, time.Since(began))
+		}
+	})
+}

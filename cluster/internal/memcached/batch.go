@@ -117,7 +117,7 @@ type reader struct {
 	opened uint64         // how many connections to the server had been opened when the command was sent
 	sent   int            // the size of the largest value that the server has sent
 	keys   []string       // of the batch; kept for the next, as listed is
-	listed map[string]int // how often
+	listed map[string]int // how many of the batch ask for a key
 }
 
 // fetch reads what a batch asks for, with one command.

@@ -18,6 +18,8 @@ var reading = []rule{
 		"if v.merged == v.spareOf {", "{"),
 	one("a session that ends while it is read is shown", "(*operation).mustLive",
 		"!v.merged.Live(op.c.cfg.Now())", "!v.isLive()"),
+	one("the wait for unknown ids is a node's time", "(*operation).read",
+		"began = time.Now(); op.c.stats.wideReads.Add(1)", "op.c.stats.wideReads.Add(1)"),
 	one("values are cut from other bytes", "(*Record).isCutFrom",
 		"|| !bytes.Equal(b[a.at:end], a.value)", ""),
 	one("the first answer wins", "(*operation).merge",
